@@ -1,0 +1,321 @@
+"""Every choice of a model and of a run, as frozen dataclasses with a JSON round trip.
+
+A field's comment gives its meaning and unit. ``[ours]`` marks a choice where the paper is silent.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from spatialgan.errors import SpatialGANError
+
+T = TypeVar("T")
+
+LEVEL_RESOLUTIONS = (4, 8, 16)  # the generator layers and discriminator features that levels 0, 1, 2 pair with
+LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    resolution: int = 256
+    """Image width and height in pixels: a power of two from 32 to 1024."""
+    image_channels: int = 3
+    """3 for colour, 1 for grey pictures."""
+    z_dim: int = 512
+    """Width of the latent code z."""
+    w_dim: int = 512
+    """Width of the intermediate latent code w."""
+    mapping_layers: int = 8
+    """Depth of the mapping network z -> w."""
+    channel_base: int = 16384
+    """A layer at resolution r has min(channel_base / r, channel_max) channels."""
+    channel_max: int = 512
+    """Upper limit of channels per layer."""
+    layout: Literal["single", "multi"] = "single"
+    """single: hierarchical heatmaps of one object; multi: one heatmap per object, the same for all layers."""
+    sampling: Literal["hierarchical", "independent", "noise"] = "hierarchical"
+    """How single-object layouts are drawn (Table IV); multi-object layouts have one way only."""
+    num_objects: int = 3
+    """Sub-heatmaps of a multi-object layout."""
+    object_std_min: float = 0.12
+    """[ours] Smallest standard deviation of a multi-object sub-heatmap, in image widths."""
+    object_std_max: float = 0.28
+    """[ours] Largest standard deviation of a multi-object sub-heatmap, in image widths."""
+    encoding: Literal["none", "concat", "norm", "multi", "flatten"] = "norm"
+    """How heatmaps enter the generator; none is plain StyleGAN2."""
+    processing: Literal["coarse", "fine"] = "coarse"
+    """coarse: resize the heatmap to the layer, then convolve; fine (the conference paper): the other way round."""
+    encoded_max_resolution: int = 16
+    """Blocks up to this resolution read the heatmap: 16 for single-object, the image's own for multi-object scenes."""
+    heatmap_kernel: int = 3
+    """Kernel width of the heatmap encoder's convolutions, odd."""
+    heatmap_dilation: int = 1
+    """Dilation of the heatmap encoder's convolutions."""
+    sel_residual_kernel: Literal[1, 3] = 3
+    """Kernel width of the residual convolution of SEL_norm; 1 is [ours], for small computers."""
+    impulse_noise: float = 0.0
+    """Share of heatmap pixels replaced by 0 or 1 (Section 4.3), in 0..1."""
+    discriminator: Literal["residual", "projected"] = "residual"
+    """residual: StyleGAN2's, as in the paper; projected: heads on frozen ImageNet features, for little compute."""
+    minibatch_std_group: int = 8
+    """Pictures that share one minibatch-standard-deviation statistic (residual discriminator)."""
+
+    def __post_init__(self) -> None:
+        _require_choices(self, "model")
+        r = self.resolution
+        _require(32 <= r <= 1024 and r & (r - 1) == 0, f"model.resolution is {r}; use a power of two from 32 to 1024")
+        _require(self.image_channels in (1, 3), f"model.image_channels is {self.image_channels}; use 1 or 3")
+        for name in ("z_dim", "w_dim", "mapping_layers", "channel_base", "channel_max", "num_objects",
+                     "heatmap_dilation", "minibatch_std_group"):
+            _require(getattr(self, name) >= 1, f"model.{name} is {getattr(self, name)}; use a number of at least 1")
+        _require(self.channel_base >= r, f"model.channel_base is {self.channel_base}; use at least the resolution, {r}")
+        _require(self.heatmap_kernel % 2 == 1, f"model.heatmap_kernel is {self.heatmap_kernel}; use an odd number")
+        _require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
+        _require(0 < self.object_std_min <= self.object_std_max,
+                 "model.object_std_min must be above 0 and at most model.object_std_max")
+        if self.encoding == "multi":
+            _require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
+        if self.layout == "multi":
+            _require(self.sampling == "hierarchical",
+                     f"model.sampling={self.sampling} is an ablation of single-object layouts; leave it at its default")
+        if self.discriminator == "projected":
+            _require(self.image_channels == 3, "model.discriminator=projected needs model.image_channels=3")
+
+    def channels(self, resolution: int) -> int:
+        """Feature channels of the layers at ``resolution``."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+    @property
+    def block_resolutions(self) -> tuple[int, ...]:
+        """4, 8, ..., resolution."""
+        return tuple(2**i for i in range(2, self.resolution.bit_length()))
+
+    @property
+    def num_layers(self) -> int:
+        """Style-modulated convolutions, ToRGB layers left out: the number of w vectors of one picture less one."""
+        return 2 * len(self.block_resolutions) - 1
+
+    @property
+    def num_ws(self) -> int:
+        """w vectors of one picture: one a layer, and one for the last ToRGB (as in StyleGAN2)."""
+        return self.num_layers + 1
+
+    @property
+    def num_styles(self) -> int:
+        """Style codes of one picture: one, or with ``encoding=multi`` one an object and the background's last."""
+        return self.num_objects + 1 if self.encoding == "multi" else 1
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    fit: Literal["crop", "pad", "squash"] = "crop"
+    """How a picture that is not square becomes so."""
+    mirror: bool = False
+    """Show each picture flipped left to right half of the time."""
+    holdout: int = 0
+    """Keep every picture whose index modulo this is 0 out of training; 0 keeps none out."""
+
+    def __post_init__(self) -> None:
+        _require_choices(self, "data")
+        _require(self.holdout == 0 or self.holdout >= 2, f"data.holdout is {self.holdout}; use 0, or 2 and more")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    adversarial: Literal["logistic", "hinge"] = "logistic"
+    """logistic: non-saturating, as StyleGAN2; hinge: for the projected discriminator."""
+    r1_gamma: float = 1.0
+    """Weight of R1; 0.0002 R^2 / batch is the usual start. 0 switches it off."""
+    r1_interval: int = 16
+    """D steps from one R1 evaluation to the next (lazy regularisation)."""
+    align: Literal["none", "single", "multi"] = "single"
+    """Heatmap-attention alignment: Eq. 4 (single) or Eq. 5 (multi)."""
+    align_weight: float = 1.0
+    """Weight of the alignment loss."""
+    align_tau: float = 0.25
+    """Distances below this do not count."""
+    align_mean: Literal["all", "above"] = "all"
+    """Mean over all pixels, or (the conference release) over those above tau only."""
+    align_levels: tuple[int, ...] = (0, 1, 2)
+    """Levels that are aligned: D features of 4x4, 8x8, 16x16."""
+    path_length_weight: float = 0.0
+    """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
+    path_length_interval: int = 4
+    """G steps from one path-length evaluation to the next."""
+    style_mixing: float = 0.0
+    """Probability that a picture takes its later layers' w from a second z; 0 as in the paper."""
+
+    def __post_init__(self) -> None:
+        _require_choices(self, "loss")
+        for name in ("r1_gamma", "align_weight", "align_tau", "path_length_weight"):
+            _require(getattr(self, name) >= 0, f"loss.{name} is {getattr(self, name)}; use 0 or more")
+        for name in ("r1_interval", "path_length_interval"):
+            _require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
+        _require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")
+        levels = range(len(LEVEL_RESOLUTIONS))
+        _require(len(self.align_levels) > 0 and set(self.align_levels) <= set(levels)
+                 and len(set(self.align_levels)) == len(self.align_levels),
+                 f"loss.align_levels is {list(self.align_levels)}; name some of {list(levels)}, each once")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    kimg: float = 25000.0
+    """Length of the run, in thousands of real images shown to D."""
+    batch_size: int = 64
+    """Images per optimiser step, over all processes."""
+    micro_batch: int = 0
+    """Images per forward pass; smaller ones are accumulated to a batch. 0: the whole batch at once."""
+    g_lr: float = 0.0025
+    """Adam's learning rate of G."""
+    d_lr: float = 0.0025
+    """Adam's learning rate of D."""
+    beta1: float = 0.0
+    """Adam's first moment decay."""
+    beta2: float = 0.99
+    """Adam's second moment decay."""
+    ema_half_life_kimg: float = 20.0
+    """Images after which a weight counts half in the average that users get, in thousands."""
+    ema_rampup: float = 0.05
+    """The half-life is at most this share of the images shown so far; 0: no ramp."""
+    augment: Literal["none", "diffaug"] = "none"
+    """DiffAugment: differentiable augmentation of what D sees, real and generated alike."""
+    augment_policy: tuple[str, ...] = ("color", "translation", "cutout")
+    """Parts of DiffAugment that are used."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: autocast of both networks; R1 and all losses stay in float32."""
+    seed: int = 0
+    """Seed of weights, data order, z, layouts and noise."""
+    log_kimg: float = 0.5
+    """From one line of statistics to the next."""
+    sample_kimg: float = 10.0
+    """From one sample grid to the next."""
+    snapshot_kimg: float = 50.0
+    """From one snapshot (EMA generator and D, for users) to the next."""
+    checkpoint_kimg: float = 5.0
+    """From one checkpoint (for resuming) to the next."""
+    sample_columns: int = 8
+    """Pictures per row of a sample grid."""
+    sample_rows: int = 4
+    """Rows of a sample grid."""
+
+    def __post_init__(self) -> None:
+        _require_choices(self, "train")
+        _require(self.batch_size >= 1, f"train.batch_size is {self.batch_size}; use 1 or more")
+        m = self.micro_batch
+        _require(m >= 0 and (m == 0 or self.batch_size % m == 0),
+                 f"train.micro_batch is {m}; use 0 or a divisor of train.batch_size, {self.batch_size}")
+        for name in ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg", "g_lr", "d_lr",
+                     "ema_half_life_kimg", "sample_columns", "sample_rows"):
+            _require(getattr(self, name) > 0, f"train.{name} is {getattr(self, name)}; use a number above 0")
+        for name in ("beta1", "beta2"):
+            _require(0 <= getattr(self, name) < 1, f"train.{name} is {getattr(self, name)}; use 0 to below 1")
+        _require(self.ema_rampup >= 0, f"train.ema_rampup is {self.ema_rampup}; use 0 or more")
+        unknown = set(self.augment_policy) - {"color", "translation", "cutout"}
+        _require(not unknown, f"train.augment_policy names {sorted(unknown)}; use color, translation, cutout")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All of a training run: what ``config.json`` in a run folder holds."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        m, loss, t = self.model, self.loss, self.train
+        if m.encoding == "none":
+            _require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
+        if loss.align == "multi":
+            _require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
+        if m.discriminator == "residual":
+            micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
+            _require(micro % min(group, micro) == 0,
+                     f"train.batch_size (or micro_batch), {micro}, must be a multiple of model.minibatch_std_group, {group}")
+        if m.discriminator == "projected":
+            _require(loss.r1_gamma == 0, "model.discriminator=projected trains without R1; set loss.r1_gamma=0")
+        if m.encoding == "multi":
+            _require(loss.style_mixing == 0, "loss.style_mixing is for one style a picture; set it to 0 with encoding=multi")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values."""
+    return json.loads(json.dumps(asdict(config)))
+
+
+def from_dict(cls: type[T], values: dict[str, Any], *, where: str = "config") -> T:
+    """A config of type ``cls`` from JSON values; missing fields take their defaults.
+
+    Raises:
+        SpatialGANError: a field is unknown or of the wrong type; the message names it and lists the valid ones.
+    """
+    _require(isinstance(values, dict), f"{where} must be a JSON object, not {type(values).__name__}")
+    hints = get_type_hints(cls)
+    unknown = sorted(set(values) - set(hints))
+    _require(not unknown, f"{where} has no field {', '.join(unknown)}; it has: {', '.join(hints)}")
+    return cls(**{k: _coerce(hints[k], v, f"{where}.{k}") for k, v in values.items()})
+
+
+def with_settings(config: RunConfig, settings: list[str]) -> RunConfig:
+    """``config`` with ``section.field=value`` strings applied, all at once, as ``--set`` gives them."""
+    changes: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        section, dot, name = path.partition(".")
+        _require(bool(equals and dot), f"--set {setting}: write section.field=value, for example train.batch_size=32")
+        sections = [f.name for f in fields(config)]
+        _require(section in sections, f"--set {setting}: there is no section {section}; use {', '.join(sections)}")
+        hints = get_type_hints(type(getattr(config, section)))
+        _require(name in hints, f"--set {setting}: {section} has no field {name}; it has: {', '.join(hints)}")
+        changes.setdefault(section, {})[name] = _parse(hints[name], text, f"--set {setting}")
+    return replace(config, **{s: replace(getattr(config, s), **values) for s, values in changes.items()})
+
+
+def _parse(hint: Any, text: str, where: str) -> Any:
+    """A command-line word as a value of type ``hint``."""
+    if get_origin(hint) is tuple:
+        return _coerce(hint, [_parse(get_args(hint)[0], t.strip(), where) for t in text.split(",") if t.strip()], where)
+    if hint is str or (get_origin(hint) is Literal and isinstance(get_args(hint)[0], str)):
+        return _coerce(hint, text, where)
+    try:
+        value = json.loads(text.lower())
+    except ValueError:
+        raise SpatialGANError(f"{where}: {text!r} is not {_describe(hint)}") from None
+    return _coerce(hint, value, where)
+
+
+def _coerce(hint: Any, value: Any, where: str) -> Any:
+    """``value``, read from JSON, as type ``hint``."""
+    if is_dataclass(hint):
+        return from_dict(hint, value, where=where)
+    if get_origin(hint) is tuple and isinstance(value, list | tuple):
+        return tuple(_coerce(get_args(hint)[0], v, where) for v in value)
+    if get_origin(hint) is Literal:
+        _require(value in get_args(hint), f"{where} is {value!r}; use {_describe(hint)}")
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    right = isinstance(value, hint) if isinstance(hint, type) else False
+    _require(right and (hint is bool or not isinstance(value, bool)), f"{where}: {value!r} is not {_describe(hint)}")
+    return value
+
+
+def _describe(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return " or ".join(str(a) for a in get_args(hint))
+    if get_origin(hint) is tuple:
+        return "a list"
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[hint]
+
+
+def _require_choices(config: Any, section: str) -> None:
+    for name, hint in get_type_hints(type(config)).items():
+        if get_origin(hint) is Literal and getattr(config, name) not in get_args(hint):
+            raise SpatialGANError(f"{section}.{name} is {getattr(config, name)!r}; use {_describe(hint)}")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise SpatialGANError(message)

@@ -1,0 +1,45 @@
+"""The one coordinate frame of the project, and its only conversions.
+
+A point is ``(x, y)``: x to the right, y down, both in 0..1 from edge to edge of the image. Array indices are
+``[row, column] = [y, x]``, and the centre of pixel ``(row, column)`` lies at ``((column + 1/2) / W, (row + 1/2) / H)``.
+No other module multiplies by an image size or adds half a pixel.
+
+Shape legend, used in docstrings and shape comments everywhere::
+
+    B  batch                      R     image resolution in pixels (square)
+    K  centres of one heatmap     H, W  height and width of the feature map or heatmap at hand
+    S  style codes of a picture   L     style-modulated layers of the generator
+    C  channels                   D     width of z and w
+"""
+
+import torch
+from torch import Tensor
+
+
+def pixel_centers_xy(height: int, width: int, *, device: torch.device | str | None = None) -> Tensor:
+    """Centres of all pixels, ``(H, W, 2)``, x then y, in 0..1."""
+    x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
+    y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)  # (H, W, 2)
+
+
+def to_pixels(xy: Tensor, height: int, width: int) -> Tensor:
+    """Points ``(..., 2)`` in 0..1 to continuous pixel indices ``(..., 2)``, still x then y; integers are pixel centres."""
+    return xy * xy.new_tensor([width, height]) - 0.5
+
+
+def from_pixels(xy_px: Tensor, height: int, width: int) -> Tensor:
+    """The inverse of :func:`to_pixels`."""
+    return (xy_px + 0.5) / xy_px.new_tensor([width, height])
+
+
+def to_grid_sample(xy: Tensor) -> Tensor:
+    """Points in 0..1 to the -1..1 that ``torch.nn.functional.grid_sample(..., align_corners=False)`` expects."""
+    return xy * 2.0 - 1.0
+
+
+def centroid_xy(maps: Tensor) -> Tensor:
+    """Centre of mass of non-negative maps ``(..., H, W)``, as ``(..., 2)`` in 0..1; NaN where a map is all zero."""
+    grid = pixel_centers_xy(*maps.shape[-2:], device=maps.device).to(maps.dtype)
+    mass = maps.sum(dim=(-2, -1))
+    return (maps.unsqueeze(-1) * grid).sum(dim=(-3, -2)) / mass.unsqueeze(-1)

@@ -1,0 +1,322 @@
+"""Layouts: where the sub-heatmaps of a picture lie. Sampling them, and rendering them to heatmaps (Eq. 1).
+
+A single-object layout has three levels with 1, 2 and 4 centres, read by the generator at 4x4, 8x8 and 16x16; levels 1
+and 2 are kept as offsets from the level-0 centre, so that moving it carries them along. A multi-object layout has one
+level with one centre an object, read by all layers.
+
+Tensors may have any leading dimensions: none for the layout of one picture, ``(B,)`` for a batch.
+"""
+
+import base64
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
+from spatialgan.coords import pixel_centers_xy
+from spatialgan.errors import SpatialGANError
+
+CENTER_STD = 1 / 3  # of the level-0 centre and of objects' centres, around the middle of the image [paper]
+OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
+MIN_STD = 1e-3  # a removed object: narrower than a pixel, and still a legal divisor
+MIN_RENDER_SIZE = 32  # smaller heatmaps are averaged down from this, lest narrow Gaussians fall between pixels
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """The sub-heatmaps of one level, as ellipses."""
+
+    centers_xy: Tensor
+    """(..., K, 2) in 0..1; on levels 1 and 2 of a hierarchical layout, offsets from the level-0 centre."""
+    stds: Tensor
+    """(..., K, 2) standard deviations along the ellipse's own two axes, in image widths."""
+    angles: Tensor
+    """(..., K) clockwise turn of those axes from x right, y down, in radians."""
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> "Gaussians":
+        return Gaussians(f(self.centers_xy), f(self.stds), f(self.angles))
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Heatmaps given pixel by pixel: the noise sampler, impulse noise, and drags that optimise pixels."""
+
+    values: Tensor
+    """(..., K, H, W) in 0..1."""
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> "Raster":
+        return Raster(f(self.values))
+
+
+@dataclass(frozen=True)
+class Layout:
+    levels: tuple[Gaussians | Raster, ...]
+    """Three levels for single-object scenes, one for multi-object scenes."""
+    hierarchical: bool
+    """Whether levels 1 and 2 hold offsets from the level-0 centre."""
+
+    def level_centers(self, level: int) -> Tensor:
+        """Absolute centres of one level, ``(..., K, 2)`` in 0..1."""
+        g = self.gaussians(level)
+        if self.hierarchical and level > 0:
+            return g.centers_xy + self.gaussians(0).centers_xy
+        return g.centers_xy
+
+    def gaussians(self, level: int) -> Gaussians:
+        """One level as Gaussians; raises SpatialGANError where it is a raster or there is no such level."""
+        if not 0 <= level < len(self.levels):
+            raise SpatialGANError(f"there is no level {level}; this layout has levels 0 to {len(self.levels) - 1}")
+        g = self.levels[level]
+        if isinstance(g, Raster):
+            raise SpatialGANError(f"level {level} of this layout is a raster and has no centres to edit")
+        return g
+
+    @property
+    def centers(self) -> Tensor:
+        """Absolute centres of all levels, coarse to fine, ``(..., sum of K, 2)``, x then y, in 0..1."""
+        return torch.cat([self.level_centers(i) for i in range(len(self.levels))], dim=-2)
+
+    @property
+    def stds(self) -> Tensor:
+        """Standard deviations in the order of :attr:`centers`, ``(..., sum of K, 2)``, in image widths."""
+        return torch.cat([self.gaussians(i).stds for i in range(len(self.levels))], dim=-2)
+
+    def moved(self, dxy: Tensor, *, level: int = 0, point: int | None = None) -> "Layout":
+        """The layout with one centre, or all centres of a level, moved by ``dxy`` ``(..., 2)`` in image widths.
+
+        Moving level 0 of a hierarchical layout carries levels 1 and 2 along.
+        """
+        g = self.gaussians(level)
+        step = dxy.to(g.centers_xy).unsqueeze(-2)  # (..., 1, 2)
+        return self._with(level, replace(g, centers_xy=g.centers_xy + self._points(level, point)[:, None] * step))
+
+    def resized(self, factor: float, *, level: int = 0, point: int | None = None) -> "Layout":
+        """The layout with one standard deviation, or all of a level, multiplied by ``factor``."""
+        g = self.gaussians(level)
+        scale = torch.where(self._points(level, point) > 0, factor, 1.0).to(g.stds)[:, None]
+        return self._with(level, replace(g, stds=(g.stds * scale).clamp_min(MIN_STD)))
+
+    def _points(self, level: int, point: int | None) -> Tensor:
+        """``(K,)``: 1 at the chosen point, or at all."""
+        centers = self.gaussians(level).centers_xy
+        k = centers.shape[-2]
+        if point is None:
+            return torch.ones(k, device=centers.device)
+        if not 0 <= point < k:
+            raise SpatialGANError(f"there is no centre {point} on level {level}; it has centres 0 to {k - 1}")
+        return F.one_hot(torch.tensor(point), k).to(centers)
+
+    def _with(self, level: int, new: Gaussians | Raster) -> "Layout":
+        return replace(self, levels=(*self.levels[:level], new, *self.levels[level + 1 :]))
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> "Layout":
+        """The layout with ``f`` applied to every tensor."""
+        return replace(self, levels=tuple(level.map(f) for level in self.levels))
+
+    def to(self, device: torch.device | str) -> "Layout":
+        return self.map(lambda t: t.to(device))
+
+    def __getitem__(self, index: Any) -> "Layout":
+        """Select along the leading dimension; ``layout[None]`` makes a batch of one."""
+        return self.map(lambda t: t[index])
+
+    @staticmethod
+    def stack(layouts: Sequence["Layout"]) -> "Layout":
+        """Layouts of single pictures as one batch."""
+        return _join(layouts, torch.stack)
+
+    @staticmethod
+    def cat(layouts: Sequence["Layout"]) -> "Layout":
+        """Batches joined along their leading dimension."""
+        return _join(layouts, torch.cat)
+
+    def heatmaps(self, level: int, size: int) -> Tensor:
+        """Sub-heatmaps of one level (Eq. 1), ``(..., K, size, size)``, peaks at 1."""
+        entry = self.levels[level]
+        fine = max(size, MIN_RENDER_SIZE)
+        if isinstance(entry, Raster):
+            return resize_maps(entry.values, size)
+        return resize_maps(render_gaussians(self.level_centers(level), entry.stds, entry.angles, fine), size)
+
+    def level_map(self, level: int, size: int) -> Tensor:
+        """What attention is compared with on one level: ``(..., size, size)`` in 0..1.
+
+        Single-object: the mean over the level's centres, min-max normalised. Multi-object: their sum, clipped to 1.
+        """
+        maps = self.heatmaps(level, size)
+        return maps.sum(dim=-3).clamp(0, 1) if len(self.levels) == 1 else min_max_normalize(maps.mean(dim=-3))
+
+
+def render_gaussians(centers_xy: Tensor, stds: Tensor, angles: Tensor, size: int) -> Tensor:
+    """Eq. 1: ``exp(-(u - c)^T Sigma^-1 (u - c) / 2)`` at all pixel centres u.
+
+    Args:
+        centers_xy: (..., K, 2) absolute, in 0..1.
+        stds: (..., K, 2) along the ellipse's own axes.
+        angles: (..., K) clockwise turn of the axes, radians.
+        size: height and width of the maps, in pixels.
+
+    Returns:
+        (..., K, size, size), peak 1.
+    """
+    grid = pixel_centers_xy(size, size, device=centers_xy.device)
+    dx, dy = (grid - centers_xy[..., None, None, :]).unbind(-1)  # each (..., K, size, size)
+    cos, sin = angles.cos()[..., None, None], angles.sin()[..., None, None]
+    sx, sy = stds.clamp_min(MIN_STD)[..., None, None].unbind(-3)
+    along, across = (cos * dx + sin * dy) / sx, (cos * dy - sin * dx) / sy
+    return torch.exp(-0.5 * (along.square() + across.square()))
+
+
+def resize_maps(maps: Tensor, size: int) -> Tensor:
+    """Maps ``(..., H, W)`` to ``(..., size, size)``: area averages when smaller, bilinear when larger."""
+    h, w = maps.shape[-2:]
+    if (h, w) == (size, size):
+        return maps
+    flat = maps.reshape(-1, 1, h, w)
+    flat = F.adaptive_avg_pool2d(flat, size) if size < h else F.interpolate(flat, size=(size, size), mode="bilinear")
+    return flat.reshape(*maps.shape[:-2], size, size)
+
+
+def min_max_normalize(maps: Tensor, eps: float = 1e-8) -> Tensor:
+    """Maps ``(..., H, W)`` scaled to 0..1 each; a constant map becomes zero."""
+    low = maps.amin(dim=(-2, -1), keepdim=True)
+    high = maps.amax(dim=(-2, -1), keepdim=True)
+    return (maps - low) / (high - low + eps)
+
+
+def sample_layout(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
+    """Layouts for ``batch`` pictures, as ``config`` says, on the generator's device."""
+    if config.layout == "multi":
+        layout = _sample_objects(config, batch, generator)
+    elif config.sampling == "noise":
+        layout = _sample_noise(batch, generator)
+    else:
+        layout = _sample_levels(batch, generator, hierarchical=config.sampling == "hierarchical")
+    if config.impulse_noise > 0:
+        layout = with_impulse_noise(layout, config.impulse_noise, config.resolution, generator)
+    return layout
+
+
+def _sample_levels(batch: int, generator: torch.Generator, *, hierarchical: bool) -> Layout:
+    """Single-object layouts; not hierarchical: each level on its own (Table IV)."""
+    # Areas shrink level by level: s of exp(-d^2 / s) on -1..1 coordinates, from the conference release.
+    s_low, s_high = (0.5, 0.1 / 1.4, 0.1 / 2), (1.0, 1.1 / 1.4, 1.1 / 2)
+    levels = []
+    for level, k in enumerate(LEVEL_NUM_CENTERS):
+        s = _uniform((batch, k, 1), s_low[level], s_high[level], generator)
+        if hierarchical and level > 0:
+            centers = torch.randn(batch, k, 2, generator=generator, device=generator.device) * OFFSET_STD
+        else:
+            centers = _centers_inside((batch, k, 2), generator)
+        stds = (s / 8).sqrt().expand(batch, k, 2)
+        levels.append(Gaussians(centers, stds, torch.zeros(batch, k, device=generator.device)))
+    return Layout(tuple(levels), hierarchical)
+
+
+def _sample_objects(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
+    """Multi-object layouts: independent centres and sizes."""
+    n = config.num_objects
+    centers = _centers_inside((batch, n, 2), generator)
+    stds = _uniform((batch, n, 1), config.object_std_min, config.object_std_max, generator).expand(batch, n, 2)
+    return Layout((Gaussians(centers, stds, torch.zeros(batch, n, device=generator.device)),), hierarchical=False)
+
+
+def _sample_noise(batch: int, generator: torch.Generator) -> Layout:
+    """Heatmaps without structure (Table IV): pixels ~ N(1/2, (1/4)^2) clipped to 0..1 [ours]."""
+    levels = []
+    for k, size in zip(LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, strict=True):
+        noise = torch.randn(batch, k, size, size, generator=generator, device=generator.device)
+        levels.append(Raster((0.5 + 0.25 * noise).clamp(0, 1)))
+    return Layout(tuple(levels), hierarchical=False)
+
+
+def with_impulse_noise(layout: Layout, share: float, size: int, generator: torch.Generator) -> Layout:
+    """The layout rasterised, with ``share`` of its pixels set to 0 or 1 (Section 4.3).
+
+    Single-object levels become rasters of their own 4, 8, 16 pixels, a multi-object level one of ``size`` pixels.
+    """
+    levels = []
+    for level in range(len(layout.levels)):
+        values = layout.heatmaps(level, LEVEL_RESOLUTIONS[level] if len(layout.levels) > 1 else size)
+        device = generator.device
+        hit = torch.rand(values.shape, generator=generator, device=device) < share
+        extreme = (torch.rand(values.shape, generator=generator, device=device) < 0.5).to(values.dtype)
+        levels.append(Raster(torch.where(hit, extreme, values)))
+    return Layout(tuple(levels), hierarchical=False)
+
+
+def _centers_inside(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """N(1/2, (1/3)^2), redrawn while outside the image: a truncated normal, drawn by inverting its distribution."""
+    bound = 0.5 / CENTER_STD  # the image's edge, in standard deviations
+    edge = math.erf(bound / math.sqrt(2))  # u in -edge..edge is inside
+    u = (torch.rand(shape, generator=generator, device=generator.device) * 2 - 1) * edge
+    return 0.5 + CENTER_STD * math.sqrt(2) * torch.erfinv(u)
+
+
+def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
+    return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)
+
+
+def _join(layouts: Sequence[Layout], join: Callable[[list[Tensor]], Tensor]) -> Layout:
+    first = layouts[0]
+    levels: list[Gaussians | Raster] = []
+    for entries in zip(*(layout.levels for layout in layouts), strict=True):
+        if all(isinstance(e, Gaussians) for e in entries):
+            levels.append(Gaussians(*(join([getattr(e, n) for e in entries]) for n in ("centers_xy", "stds", "angles"))))
+        elif all(isinstance(e, Raster) for e in entries):
+            levels.append(Raster(join([e.values for e in entries])))
+        else:
+            raise SpatialGANError("layouts of Gaussians and of rasters cannot share a batch")
+    return Layout(tuple(levels), first.hierarchical)
+
+
+def layout_to_json(layout: Layout) -> dict[str, Any]:
+    """The layout of one picture as JSON values, exact to the last bit."""
+    levels: list[dict[str, Any]] = []
+    for entry in layout.levels:
+        if isinstance(entry, Gaussians):
+            levels.append({n: getattr(entry, n).tolist() for n in ("centers_xy", "stds", "angles")})
+        else:
+            levels.append({"raster": tensor_to_json(entry.values)})
+    return {"hierarchical": layout.hierarchical, "levels": levels}
+
+
+def layout_from_json(data: dict[str, Any]) -> Layout:
+    """The inverse of :func:`layout_to_json`; raises SpatialGANError naming what is wrong."""
+    try:
+        levels: list[Gaussians | Raster] = []
+        for entry in data["levels"]:
+            if "raster" in entry:
+                levels.append(Raster(tensor_from_json(entry["raster"])))
+                continue
+            c, s, a = (torch.tensor(entry[n], dtype=torch.float32) for n in ("centers_xy", "stds", "angles"))
+            if c.shape != (len(a), 2) or s.shape != c.shape or not all(t.isfinite().all() for t in (c, s, a)):
+                raise ValueError("centers_xy and stds must be lists of two numbers each, angles a list of as many numbers")
+            levels.append(Gaussians(c, s, a))
+        if not levels:
+            raise ValueError("it has no levels")
+        return Layout(tuple(levels), bool(data["hierarchical"]))
+    except (KeyError, TypeError, ValueError) as e:
+        raise SpatialGANError(f"layout is not readable: {e}") from None
+
+
+def tensor_to_json(tensor: Tensor) -> dict[str, Any]:
+    """A float32 tensor as its shape and base64 of its little-endian bytes."""
+    array = tensor.detach().cpu().contiguous().numpy().astype("<f4")
+    return {"shape": list(array.shape), "float32": base64.b64encode(array.tobytes()).decode("ascii")}
+
+
+def tensor_from_json(data: dict[str, Any]) -> Tensor:
+    """The inverse of :func:`tensor_to_json`; raises ValueError, KeyError or TypeError on anything else."""
+    raw = bytearray(base64.b64decode(data["float32"], validate=True))
+    if len(raw) != 4 * math.prod(data["shape"]) or not raw:
+        raise ValueError(f"{len(raw)} bytes do not fill the shape {data['shape']}")
+    tensor = torch.frombuffer(raw, dtype=torch.float32).reshape(data["shape"]).clone()
+    if not tensor.isfinite().all():
+        raise ValueError("it holds numbers that are not finite")
+    return tensor

@@ -1,0 +1,232 @@
+"""SpatialGAN: a trained generator with its configuration, its files, and the pictures it makes."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from spatialgan.attention import attention_of
+from spatialgan.config import RunConfig, from_dict, to_dict
+from spatialgan.errors import SpatialGANError
+from spatialgan.layout import Layout
+from spatialgan.networks.discriminator import make_discriminator
+from spatialgan.networks.generator import Generator
+
+if TYPE_CHECKING:
+    from spatialgan.editing.scene import Scene
+
+FORMAT_VERSION = 1
+WEIGHTS, DISCRIMINATOR, CARD = ".safetensors", ".discriminator.safetensors", ".json"
+
+
+class SpatialGAN:
+    """A generator, its configuration, and where there is one the discriminator that it was trained against."""
+
+    def __init__(self, config: RunConfig, generator: Generator, discriminator: nn.Module | None = None, *,
+                 name: str = "unnamed", weights_hash: str = "", card: dict[str, Any] | None = None):
+        self.config = config
+        self.generator = generator.eval().requires_grad_(False)
+        self.discriminator = None if discriminator is None else discriminator.eval().requires_grad_(False)
+        self.name = name
+        self.weights_hash = weights_hash
+        self.card = card or {}
+
+    @property
+    def device(self) -> torch.device:
+        return self.generator.mapping.w_mean.device
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, *, device: str | torch.device = "auto") -> "SpatialGAN":
+        """Load a model.
+
+        Args:
+            source: a bundled model's name, a ``.safetensors`` file, or a folder that holds one model or a training run
+                (its newest snapshot is taken).
+            device: ``auto`` takes a CUDA GPU, else Apple's, else the CPU.
+
+        Raises:
+            SpatialGANError: no such model, or files that do not fit; the message names what differs.
+        """
+        path = find_weights(source)
+        config, card = read_card(path.with_suffix(CARD))
+        generator = Generator(config.model)
+        load_weights(generator, path)
+        discriminator = None
+        second = path.with_suffix(DISCRIMINATOR)
+        if second.exists():
+            discriminator = make_discriminator(config.model, pretrained=False)
+            load_weights(discriminator, second)
+        model = cls(config, generator, discriminator, name=path.stem, weights_hash=file_hash(path), card=card)
+        return model.to(device)
+
+    def to(self, device: str | torch.device) -> "SpatialGAN":
+        """Move the networks, in place."""
+        device = choose_device(device)
+        for network in (self.generator, self.discriminator):
+            if network is not None:
+                network.to(device=device, memory_format=torch.channels_last)
+        return self
+
+    def save(self, path: str | Path, *, card: dict[str, Any] | None = None, dtype: torch.dtype = torch.float16) -> Path:
+        """Write ``PATH.safetensors``, ``PATH.json`` and, where there is one, ``PATH.discriminator.safetensors``.
+
+        Args:
+            path: with or without the ending ``.safetensors``.
+            card: where the model comes from (data, images shown, terms); added to the JSON.
+            dtype: of the stored weights.
+        """
+        path = Path(path)
+        path = path if path.name.endswith(WEIGHTS) else path.with_name(path.name + WEIGHTS)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_weights(self.generator, path, dtype)
+        if self.discriminator is not None:
+            save_weights(self.discriminator, path.with_suffix(DISCRIMINATOR), dtype)
+        text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), "config": to_dict(self.config),
+                "card": self.card if card is None else card}
+        write_atomically(path.with_suffix(CARD), lambda p: p.write_text(json.dumps(text, indent=1) + "\n"))
+        return path
+
+    @torch.no_grad()
+    def generate(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None = None, *,
+                 truncation: float = 1.0) -> Tensor:
+        """Pictures of a batch, ``(B, C, R, R)``, about -1..1.
+
+        Args:
+            z: (B, S, z_dim), from :func:`spatialgan.networks.generator.sample_z`.
+            layout: a batch of B layouts; None for a plain StyleGAN2.
+            noise: from :func:`spatialgan.networks.generator.sample_noise`; None for none.
+            truncation: 1 for none, towards 0 for more typical and more alike pictures.
+        """
+        ws = self.generator.ws(z, layout, truncation=truncation)
+        return self.generator.synthesize(ws, layout, noise).image
+
+    def attention(self, images: Tensor, size: int | None = None) -> Tensor:
+        """D's attention on ``(B, C, R, R)`` pictures: ``(B, 3, size, size)`` for levels 0, 1, 2, in 0..1.
+
+        Raises:
+            SpatialGANError: the model came without its discriminator.
+        """
+        if self.discriminator is None:
+            raise SpatialGANError(f"the model {self.name} has no {self.name}{DISCRIMINATOR} beside it, "
+                                  "and attention is the discriminator's")
+        return attention_of(self.discriminator, images, size or self.config.model.resolution)
+
+    def sample(self, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> "Scene":
+        """A random picture to edit; the same seed gives the same picture."""
+        from spatialgan.editing.scene import Scene  # a scene is made of a model, not the other way round
+
+        return Scene.sample(self, seed, layout_seed=layout_seed, truncation=truncation)
+
+    def load_scene(self, path: str | Path) -> "Scene":
+        """A scene that was saved with :meth:`Scene.save`."""
+        from spatialgan.editing.scene import Scene
+
+        return Scene.load(self, path)
+
+
+def bundled_models() -> dict[str, Path]:
+    """Models that come with the package: name -> weights."""
+    zoo = Path(str(files("spatialgan"))) / "zoo"
+    return {p.stem: p for p in sorted(zoo.glob(f"*{WEIGHTS}")) if p.with_suffix(CARD).exists()}
+
+
+def find_weights(source: str | Path) -> Path:
+    """The generator's file that ``source`` means; see :meth:`SpatialGAN.from_pretrained`."""
+    bundled = bundled_models()
+    if str(source) in bundled:
+        return bundled[str(source)]
+    path = Path(source)
+    if path.is_dir():
+        for folder in (path, path / "snapshots"):
+            found = sorted(p for p in folder.glob(f"*{WEIGHTS}") if not p.name.endswith(DISCRIMINATOR))
+            if len(found) == 1 or (found and folder.name == "snapshots"):
+                return found[-1]
+            if found:
+                raise SpatialGANError(f"{path} holds {len(found)} models; name one: {', '.join(p.name for p in found[:8])}")
+        raise SpatialGANError(f"{path} holds no model: there is no .safetensors file in it or in its folder snapshots")
+    if path.is_file():
+        if not path.name.endswith(WEIGHTS) or path.name.endswith(DISCRIMINATOR):
+            raise SpatialGANError(f"{path} is not a generator's weights; give a NAME.safetensors file with its NAME.json")
+        return path
+    names = ", ".join(bundled) or "none"
+    raise SpatialGANError(f"there is no model {source}: it is no file, no folder and none of the bundled models ({names})")
+
+
+def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
+    """The configuration and the model card in a model's JSON file."""
+    try:
+        data = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise SpatialGANError(f"{path} is missing; it must lie beside the weights") from None
+    except ValueError as e:
+        raise SpatialGANError(f"{path} is not JSON: {e}") from None
+    version = data.get("format_version") if isinstance(data, dict) else None
+    if version != FORMAT_VERSION:
+        raise SpatialGANError(f"{path}: format_version is {version}; this version of spatialgan reads {FORMAT_VERSION}")
+    return from_dict(RunConfig, data.get("config", {}), where=f"{path.name}: config"), data.get("card", {})
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Copy a safetensors file into a network; every tensor must be there, with its shape."""
+    try:
+        stored = load_file(path)
+    except (SafetensorError, OSError) as e:
+        raise SpatialGANError(f"{path} is not readable as safetensors: {e}") from None
+    wanted = network.state_dict()
+    problems = [f"{n} is missing" for n in wanted if n not in stored]
+    problems += [f"{n} is not part of the model" for n in stored if n not in wanted]
+    problems += [f"{n} has shape {tuple(stored[n].shape)} instead of {tuple(t.shape)}"
+                 for n, t in wanted.items() if n in stored and stored[n].shape != t.shape]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise SpatialGANError(f"{path} does not fit its configuration: {'; '.join(problems[:3])}{more}")
+    network.load_state_dict({n: t.to(wanted[n].dtype) for n, t in stored.items()})
+
+
+def save_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:
+    tensors = {n: t.detach().cpu().contiguous().to(dtype if t.is_floating_point() else t.dtype)
+               for n, t in network.state_dict().items()}
+    write_atomically(path, lambda p: save_file(tensors, p))
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, and put it in place only when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(Path(name))
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)  # mkstemp made it readable for its owner alone
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def choose_device(device: str | torch.device = "auto") -> torch.device:
+    """A device by name; ``auto`` takes a CUDA GPU, else Apple's, else the CPU."""
+    if device != "auto":
+        try:
+            return torch.device(device)
+        except RuntimeError:
+            raise SpatialGANError(f"there is no device {device!r}; use auto, cpu, cuda, cuda:1 or mps") from None
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

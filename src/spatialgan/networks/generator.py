@@ -1,0 +1,230 @@
+"""The generator: StyleGAN2's skip architecture with spatial encoding layers before its convolutions."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
+from spatialgan.errors import SpatialGANError
+from spatialgan.layout import Layout, resize_maps
+from spatialgan.networks.encoding import SELConcat, SELNorm, spatial_scale, style_shares
+from spatialgan.networks.layers import SLOPE, SQRT2, Linear, modulated_conv, normalize_second_moment
+from spatialgan.networks.resample import upsample2
+
+
+@dataclass(frozen=True)
+class GeneratorOutput:
+    image: Tensor | None
+    """(B, C, R, R), about -1..1; None where the pass was stopped before the last block."""
+    features: dict[int, Tensor]
+    """Features that leave each block, (B, C, r, r), by resolution r."""
+
+
+def level_of(resolution: int, num_levels: int) -> int:
+    """The layout level that a block reads: 0, 1, 2 at 4, 8, 16 and above; always 0 in multi-object layouts."""
+    return min(resolution.bit_length() - 3, num_levels - 1)
+
+
+def sample_z(config: ModelConfig, batch: int, generator: torch.Generator) -> Tensor:
+    """Latent codes ``(B, S, z_dim)``: one a picture, or one an object and the background's last."""
+    return torch.randn(batch, config.num_styles, config.z_dim, generator=generator, device=generator.device)
+
+
+def sample_noise(config: ModelConfig, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Noise inputs, one ``(B, 1, r, r)`` a layer, coarse to fine."""
+    sizes = [4] + [r for r in config.block_resolutions[1:] for _ in range(2)]
+    return tuple(torch.randn(batch, 1, r, r, generator=generator, device=generator.device) for r in sizes)
+
+
+class HeatmapInput:
+    """The heatmaps of one forward pass, rendered once for each size that the layers ask for."""
+
+    def __init__(self, config: ModelConfig, layout: Layout):
+        self.config, self.layout = config, layout
+        self._maps: dict[tuple[int, int], Tensor] = {}
+
+    def maps(self, block_resolution: int, size: int) -> Tensor:
+        """``(B, K, size, size)``, or of image size for fine processing, for a layer of the given block."""
+        level = level_of(block_resolution, len(self.layout.levels))
+        if self.config.processing == "fine":
+            size = self.config.resolution
+        if (level, size) not in self._maps:
+            self._maps[level, size] = self.layout.heatmaps(level, size)
+        return self._maps[level, size]
+
+    def flat(self) -> Tensor:
+        """All levels as one vector a picture (the ``flatten`` ablation of Table V): ``(B, sum of K size^2)``."""
+        sizes = flat_sizes(self.config)
+        return torch.cat([self.layout.heatmaps(i, s).flatten(1) for i, (_, s) in enumerate(sizes)], dim=1)
+
+
+def flat_sizes(config: ModelConfig) -> list[tuple[int, int]]:
+    """(centres, map size) of each level for the ``flatten`` encoding."""
+    if config.layout == "multi":
+        return [(config.num_objects, LEVEL_RESOLUTIONS[-1])]
+    return list(zip(LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, strict=True))
+
+
+class Mapping(nn.Module):
+    """z -> w: normalisation, then fully connected layers with a hundredth of the learning rate."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        extra = sum(k * s * s for k, s in flat_sizes(config)) if config.encoding == "flatten" else 0
+        widths = [config.z_dim + extra] + [config.w_dim] * config.mapping_layers
+        self.layers = nn.ModuleList(Linear(i, o, lr_multiplier=0.01) for i, o in zip(widths, widths[1:], strict=False))
+        self.register_buffer("w_mean", torch.zeros(config.w_dim))  # running mean, for truncation
+
+    def forward(self, z: Tensor, flat_heatmaps: Tensor | None = None) -> Tensor:
+        """``(B, S, z_dim) -> (B, S, w_dim)``; ``flat_heatmaps`` (B, N) only for the ``flatten`` encoding."""
+        x = normalize_second_moment(z.float())
+        if flat_heatmaps is not None:
+            x = torch.cat([x, normalize_second_moment(flat_heatmaps)[:, None].expand(-1, x.shape[1], -1)], dim=-1)
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), SLOPE) * SQRT2
+        return x
+
+
+class StyledConv(nn.Module):
+    """One layer: spatial encoding, modulated 3x3 convolution, noise, bias, leaky ReLU."""
+
+    def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, block_resolution: int, *, up: bool):
+        super().__init__()
+        self.block_resolution, self.up = block_resolution, up
+        self.sel = make_sel(config, in_channels, block_resolution)
+        self.affine = Linear(config.w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.weight_gain = 1 / (in_channels * 9) ** 0.5
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, heatmaps: HeatmapInput | None,
+                shares: Tensor | None) -> Tensor:
+        """``x`` (B, C, h, w); ``w`` (B, S, D); ``noise`` (B, 1, r, r); ``shares`` (B, S, h, w) for SEL_multi."""
+        if self.sel is not None:
+            x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
+        scale = spatial_scale(self.affine(w), shares)
+        y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=True, up=self.up, gain=SQRT2)
+        # The activation's gain is in all three terms, so that no pass over y is spent on it.
+        bias = (self.bias * SQRT2)[:, None, None]
+        if noise is not None:
+            y = y + (noise * (self.noise_strength * SQRT2)).to(y.dtype)
+        return F.leaky_relu_(y + bias.to(y.dtype), SLOPE)
+
+
+class ToRGB(nn.Module):
+    """Features to picture channels: a modulated 1x1 convolution without demodulation."""
+
+    def __init__(self, config: ModelConfig, in_channels: int, block_resolution: int):
+        super().__init__()
+        self.block_resolution = block_resolution
+        self.sel = make_sel(config, in_channels, block_resolution)
+        self.affine = Linear(config.w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(config.image_channels, in_channels, 1, 1))
+        self.weight_gain = 1 / in_channels**0.5
+        self.bias = nn.Parameter(torch.zeros(config.image_channels))
+
+    def forward(self, x: Tensor, w: Tensor, heatmaps: HeatmapInput | None, shares: Tensor | None) -> Tensor:
+        if self.sel is not None:
+            x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
+        scale = spatial_scale(self.affine(w), shares)
+        y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=False)
+        return y.float() + self.bias[:, None, None]
+
+
+class Block(nn.Module):
+    """All layers of one resolution."""
+
+    def __init__(self, config: ModelConfig, resolution: int):
+        super().__init__()
+        channels = config.channels(resolution)
+        self.resolution = resolution
+        if resolution == 4:
+            self.const = nn.Parameter(torch.randn(channels, 4, 4))
+            self.conv0 = None
+        else:
+            self.conv0 = StyledConv(config, config.channels(resolution // 2), channels, resolution, up=True)
+        self.conv1 = StyledConv(config, channels, channels, resolution, up=False)
+        self.to_rgb = ToRGB(config, channels, resolution)
+
+
+def make_sel(config: ModelConfig, channels: int, block_resolution: int) -> nn.Module | None:
+    """The spatial encoding layer in front of a layer, where the configuration has one there."""
+    if config.encoding not in ("concat", "norm") or block_resolution > config.encoded_max_resolution:
+        return None
+    level = level_of(block_resolution, len(LEVEL_NUM_CENTERS))
+    num_maps = config.num_objects if config.layout == "multi" else LEVEL_NUM_CENTERS[level]
+    encoder = {"kernel": config.heatmap_kernel, "dilation": config.heatmap_dilation}
+    if config.encoding == "concat":
+        return SELConcat(channels, num_maps, fine=config.processing == "fine", **encoder)
+    return SELNorm(channels, num_maps, residual_kernel=config.sel_residual_kernel, **encoder)
+
+
+class Generator(nn.Module):
+    """(z, layout, noise) -> image."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.mapping = Mapping(config)
+        self.blocks = nn.ModuleList(Block(config, r) for r in config.block_resolutions)
+
+    def forward(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None) -> GeneratorOutput:
+        """Pictures from latent codes.
+
+        Args:
+            z: (B, S, z_dim), see :func:`sample_z`.
+            layout: for a batch of B; None only with ``encoding=none``.
+            noise: see :func:`sample_noise`; None for no noise.
+        """
+        return self.synthesize(self.ws(z, layout), layout, noise)
+
+    def ws(self, z: Tensor, layout: Layout | None, *, truncation: float = 1.0) -> Tensor:
+        """w for every layer, ``(B, num_ws, S, w_dim)``; ``truncation`` 1 is none, 0 the mean picture."""
+        flat = HeatmapInput(self.config, layout).flat() if self.config.encoding == "flatten" else None
+        w = self.mapping(z, flat)
+        if truncation != 1.0:
+            w = self.mapping.w_mean.lerp(w, truncation)
+        return w[:, None].expand(-1, self.config.num_ws, -1, -1)
+
+    def synthesize(self, ws: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None, *,
+                   stop_resolution: int | None = None) -> GeneratorOutput:
+        """Pictures from w.
+
+        Args:
+            ws: (B, num_ws, S, w_dim), layer by layer, coarse to fine.
+            layout: for a batch of B; None only with ``encoding=none``.
+            noise: see :func:`sample_noise`; None for no noise.
+            stop_resolution: return after this block, without an image.
+        """
+        config = self.config
+        if layout is None and config.encoding != "none":
+            raise SpatialGANError(f"a model with encoding={config.encoding} needs a layout")
+        heatmaps = None if config.encoding in ("none", "flatten") else HeatmapInput(config, layout)
+        x = self.blocks[0].const[None].expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        image: Tensor | None = None
+        features: dict[int, Tensor] = {}
+        layer = 0
+        for block in self.blocks:
+            r = block.resolution
+            for conv in (block.conv0, block.conv1):
+                if conv is None:
+                    continue
+                shares = self._shares(heatmaps, r, x.shape[-1])
+                x = conv(x, ws[:, layer], None if noise is None else noise[layer], heatmaps, shares)
+                layer += 1
+            features[r] = x
+            if r == stop_resolution:
+                return GeneratorOutput(None, features)
+            # ToRGB shares its w with the first layer of the next block, as in StyleGAN2.
+            rgb = block.to_rgb(x, ws[:, layer], heatmaps, self._shares(heatmaps, r, r))
+            image = rgb if image is None else upsample2(image) + rgb
+        return GeneratorOutput(image, features)
+
+    def _shares(self, heatmaps: HeatmapInput | None, block_resolution: int, size: int) -> Tensor | None:
+        if self.config.encoding != "multi":
+            return None
+        # Fine processing makes the shares at image size; resizing keeps their sum at 1.
+        return resize_maps(style_shares(heatmaps.maps(block_resolution, size)), size)

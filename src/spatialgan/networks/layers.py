@@ -1,0 +1,86 @@
+"""Layers with equalised learning rates, and the modulated convolution (Karras et al., 2018 and 2020)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from spatialgan.networks.resample import conv_down2, conv_up2
+
+SLOPE = 0.2  # of leaky ReLU, everywhere
+SQRT2 = math.sqrt(2.0)  # keeps the variance of what passes a leaky ReLU near 1
+
+
+def normalize_second_moment(x: Tensor, eps: float = 1e-8) -> Tensor:
+    """Vectors ``(..., D)`` scaled to mean square 1."""
+    return x * (x.square().mean(dim=-1, keepdim=True) + eps).rsqrt()
+
+
+def lrelu(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, SLOPE)
+
+
+class Linear(nn.Module):
+    """Fully connected layer ``(..., in) -> (..., out)``; the weight is kept at variance 1 and scaled when used."""
+
+    def __init__(self, in_features: int, out_features: int, *, bias_init: float = 0.0, lr_multiplier: float = 1.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((out_features,), bias_init / lr_multiplier))
+        self.weight_gain = lr_multiplier / math.sqrt(in_features)
+        self.bias_gain = lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+
+
+class Conv(nn.Module):
+    """Convolution with equalised learning rate, optional activation and down-sampling: ``(B, C_in, H, W) -> (B, C_out, ...)``."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, bias: bool = True, dilation: int = 1,
+                 activate: bool = False, down: bool = False):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+        self.weight_gain = 1 / math.sqrt(in_channels * kernel**2)
+        self.dilation, self.activate, self.down = dilation, activate, down
+
+    def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
+        """``gain`` multiplies the result; it and the activation's gain are folded into the weight, which is smaller than x."""
+        if self.activate:
+            gain = gain * SQRT2
+        weight = self.weight * (self.weight_gain * gain)
+        bias = None if self.bias is None else self.bias * gain
+        if self.down:
+            y = conv_down2(x, weight, bias)
+        else:
+            padding = self.dilation * (weight.shape[-1] // 2)
+            y = F.conv2d(x, weight, bias, padding=padding, dilation=self.dilation)
+        return F.leaky_relu_(y, SLOPE) if self.activate else y
+
+
+def modulated_conv(x: Tensor, weight: Tensor, scale: Tensor, *, demodulate: bool, up: bool = False, gain: float = 1.0) -> Tensor:
+    """Modulated convolution of StyleGAN2, as scale - shared convolution - scale.
+
+    Args:
+        x: (B, C_in, H, W) features.
+        weight: (C_out, C_in, k, k), shared by the batch.
+        scale: (B, C_in, 1, 1), the style; or (B, C_in, H, W), one style a pixel (SEL_multi, Eq. 3).
+        demodulate: divide by the norm of the modulated kernel. Where styles differ from pixel to pixel the norm takes
+            the spatial mean of the squared style [ours].
+        up: up-sample by two.
+        gain: multiplies the result.
+
+    Returns:
+        (B, C_out, H, W), or twice as high and wide.
+    """
+    y = x * scale.to(x.dtype)
+    if up:
+        y = conv_up2(y, weight)
+    else:
+        y = F.conv2d(y, weight, padding=weight.shape[-1] // 2)
+    if demodulate:
+        power = scale.float().square().mean(dim=(2, 3)) @ weight.float().square().sum(dim=(2, 3)).T  # (B, C_out)
+        y = y * ((power + 1e-8).rsqrt() * gain).to(y.dtype)[:, :, None, None]
+    return y
