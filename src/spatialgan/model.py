@@ -84,16 +84,7 @@ class SpatialGAN:
             card: where the model comes from (data, images shown, terms); added to the JSON.
             dtype: of the stored weights.
         """
-        path = Path(path)
-        path = path if path.name.endswith(WEIGHTS) else path.with_name(path.name + WEIGHTS)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_weights(self.generator, path, dtype)
-        if self.discriminator is not None:
-            save_weights(self.discriminator, path.with_suffix(DISCRIMINATOR), dtype)
-        text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), "config": to_dict(self.config),
-                "card": self.card if card is None else card}
-        write_atomically(path.with_suffix(CARD), lambda p: p.write_text(json.dumps(text, indent=1) + "\n"))
-        return path
+        return save_model(path, self.config, self.generator, self.discriminator, card=card or self.card, dtype=dtype)
 
     @torch.no_grad()
     def generate(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None = None, *,
@@ -175,6 +166,19 @@ def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
     return from_dict(RunConfig, data.get("config", {}), where=f"{path.name}: config"), data.get("card", {})
 
 
+def save_model(path: str | Path, config: RunConfig, generator: Generator, discriminator: nn.Module | None, *,
+               card: dict[str, Any], dtype: torch.dtype = torch.float16) -> Path:
+    """What :meth:`SpatialGAN.save` does, for networks that are still being trained."""
+    path = Path(path)
+    path = path if path.name.endswith(WEIGHTS) else path.with_name(path.name + WEIGHTS)
+    save_weights(generator, path, dtype)
+    if discriminator is not None:
+        save_weights(discriminator, path.with_suffix(DISCRIMINATOR), dtype)
+    text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), "config": to_dict(config), "card": card}
+    write_atomically(path.with_suffix(CARD), lambda p: p.write_text(json.dumps(text, indent=1) + "\n"))
+    return path
+
+
 def load_weights(network: nn.Module, path: Path) -> None:
     """Copy a safetensors file into a network; every tensor must be there, with its shape."""
     try:
@@ -224,9 +228,9 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
     """A device by name; ``auto`` takes a CUDA GPU, else Apple's, else the CPU."""
     if device != "auto":
         try:
-            return torch.device(device)
-        except RuntimeError:
-            raise SpatialGANError(f"there is no device {device!r}; use auto, cpu, cuda, cuda:1 or mps") from None
+            return torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError, NotImplementedError):  # unknown, not built in, not plugged in
+            raise SpatialGANError(f"there is no device {str(device)!r}; use auto, cpu, cuda, cuda:1 or mps") from None
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -33,9 +33,12 @@ class ResidualBlock(nn.Module):
 
 
 def minibatch_std(x: Tensor, group: int) -> Tensor:
-    """``x`` (B, C, H, W) with one more channel: the mean standard deviation within each group of pictures."""
+    """``x`` (B, C, H, W) with one more channel: the mean standard deviation within each group of pictures.
+
+    A batch that the group does not divide, as happens after training, has the largest groups that do.
+    """
     b, c, h, w = x.shape
-    g = min(group, b)
+    g = next(g for g in range(min(group, b), 0, -1) if b % g == 0)
     y = x.float().reshape(g, b // g, c, h, w)
     y = (y.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=(1, 2, 3))  # (B / g,)
     y = y.repeat(g)[:, None, None, None].expand(b, 1, h, w)

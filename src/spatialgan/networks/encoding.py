@@ -42,11 +42,13 @@ class SELNorm(nn.Module):
     def forward(self, x: Tensor, maps: Tensor) -> Tensor:
         """``x`` (B, C, h, w); ``maps`` (B, K, h, w) sub-heatmaps, or (B, K, R, R) for fine processing."""
         gamma, beta = resize_maps(self.gamma_beta(self.shared(maps)), x.shape[-1]).split(1, dim=1)  # each (B, 1, h, w)
-        # The statistics need float32: with bfloat16's 8 bits, squares of a thousand pixels do not add up.
+        # The statistics need float32: with bfloat16's 8 bits, squares of a thousand pixels do not add up. Means are several
+        # times faster than torch.var_mean on CPUs.
         features = x.float()
-        variance, mean = torch.var_mean(features, dim=(2, 3), keepdim=True, correction=0)
-        normalized = (features - mean) * (variance + 1e-8).rsqrt()
-        modulated = ((1 + gamma) * normalized + beta).to(x.dtype)
+        mean = features.mean(dim=(2, 3), keepdim=True)
+        inv_std = ((features - mean).square().mean(dim=(2, 3), keepdim=True) + 1e-8).rsqrt()
+        normalized = x * inv_std.to(x.dtype) - (mean * inv_std).to(x.dtype)
+        modulated = (1 + gamma).to(x.dtype) * normalized + beta.to(x.dtype)
         return x + self.residual(lrelu(modulated), gain=RESIDUAL_WEIGHT)
 
 

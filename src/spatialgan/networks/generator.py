@@ -186,7 +186,7 @@ class Generator(nn.Module):
         flat = HeatmapInput(self.config, layout).flat() if self.config.encoding == "flatten" else None
         w = self.mapping(z, flat)
         if truncation != 1.0:
-            w = self.mapping.w_mean.lerp(w, truncation)
+            w = self.mapping.w_mean.lerp(w.float(), truncation)
         return w[:, None].expand(-1, self.config.num_ws, -1, -1)
 
     def synthesize(self, ws: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None, *,

@@ -60,7 +60,8 @@ class Conv(nn.Module):
         return F.leaky_relu_(y, SLOPE) if self.activate else y
 
 
-def modulated_conv(x: Tensor, weight: Tensor, scale: Tensor, *, demodulate: bool, up: bool = False, gain: float = 1.0) -> Tensor:
+def modulated_conv(x: Tensor, weight: Tensor, scale: Tensor, *, demodulate: bool, up: bool = False,
+                   gain: float = 1.0) -> Tensor:
     """Modulated convolution of StyleGAN2, as scale - shared convolution - scale.
 
     Args:
@@ -76,6 +77,8 @@ def modulated_conv(x: Tensor, weight: Tensor, scale: Tensor, *, demodulate: bool
         (B, C_out, H, W), or twice as high and wide.
     """
     y = x * scale.to(x.dtype)
+    if not demodulate:
+        weight = weight * gain
     if up:
         y = conv_up2(y, weight)
     else:

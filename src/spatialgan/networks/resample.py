@@ -10,9 +10,10 @@ from torch.nn import functional as F
 @lru_cache(maxsize=64)
 def fir_kernel(channels: int, gain: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The outer product of [1, 3, 3, 1] / 8 with itself, once a channel: ``(C, 1, 4, 4)``, sum ``gain``."""
-    k = torch.tensor([1.0, 3.0, 3.0, 1.0])
-    k = torch.outer(k, k) * (gain / 64)
-    return k.to(dtype=dtype, device=device).expand(channels, 1, 4, 4).contiguous()
+    with torch.inference_mode(False):  # what the cache keeps must serve a training step, too
+        k = torch.tensor([1.0, 3.0, 3.0, 1.0])
+        k = torch.outer(k, k) * (gain / 64)
+        return k.to(dtype=dtype, device=device).expand(channels, 1, 4, 4).contiguous()
 
 
 def blur(x: Tensor, *, padding: int, gain: float = 1.0) -> Tensor:

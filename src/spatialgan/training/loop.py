@@ -1,0 +1,173 @@
+"""The training loop: the same command again continues a run exactly where its last checkpoint was."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from spatialgan.config import RunConfig, to_dict
+from spatialgan.data.images import ImageDataset, epoch_indices, to_float
+from spatialgan.errors import SpatialGANError
+from spatialgan.model import choose_device, find_weights, load_weights, save_model, write_atomically
+from spatialgan.networks.projected import ProjectedDiscriminator
+from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from spatialgan.training.record import Averages, Record, check_finite
+from spatialgan.training.samples import write_samples
+from spatialgan.training.step import Trainee, make_trainee, training_step
+
+CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measures its features on
+FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg")  # may change when a run goes on
+
+
+def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str = "auto", init_from: str | None = None,
+          report: Callable[[str], None] = print) -> None:
+    """Train, or go on training, in the folder ``out``.
+
+    Writes ``config.json``, ``stats.jsonl``, TensorBoard events, ``samples/``, ``snapshots/`` (EMA generator and D, for users)
+    and ``checkpoint/`` (for going on). SIGINT and SIGTERM end the run after the step at hand, with a checkpoint.
+
+    Args:
+        config: all choices.
+        data: folder, zip or LMDB of pictures.
+        out: a new folder, or that of a run with the same configuration.
+        device: auto, cpu, cuda, ...
+        init_from: a model to take the first weights from (fine-tuning); no part in going on.
+        report: gets a line of text now and then.
+
+    Raises:
+        SpatialGANError: data or folder do not fit; the message says how.
+        NonFiniteError: a loss term is not finite.
+    """
+    out = Path(out)
+    d = config.data
+    dataset = ImageDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels, fit=d.fit,
+                                mirror=d.mirror, holdout=d.holdout, split="train")
+    report(f"{dataset.num_images} pictures of {Path(data).name}"
+           + (f", {len(dataset.skipped)} skipped: {dataset.skipped[0][0]}: {dataset.skipped[0][1]}" if dataset.skipped else ""))
+    _claim(out, config)
+    t = make_trainee(config, choose_device(device))
+    checkpoints = list_checkpoints(out / "checkpoint")
+    if checkpoints:
+        _resume(t, checkpoints[-1], dataset)
+        report(f"going on at {t.num_images_seen / 1000:.1f} kimg")
+    else:
+        _start(t, dataset, init_from)
+    _loop(t, dataset, out, report)
+
+
+def _loop(t: Trainee, dataset: ImageDataset, out: Path, report: Callable[[str], None]) -> None:
+    c = t.config.train
+    total_nimg = int(c.kimg * 1000)
+    record = Record(out, num_images_seen=t.num_images_seen, total_nimg=total_nimg, report=report)
+    averages = Averages()
+    if t.num_images_seen == 0:
+        with record.pause_clock():
+            write_samples(t, out / "samples" / "000000000.png")
+    with StopRequest() as stop:
+        while t.num_images_seen < total_nimg:
+            start = t.num_images_seen
+            indices, flips = epoch_indices(start, c.batch_size, num_images=dataset.num_images, seed=c.seed)
+            reals = to_float(dataset.batch(indices, flips if t.config.data.mirror else None)).to(t.device)
+            stats = training_step(t, reals)
+            check_finite(stats, t.num_images_seen)
+            averages.add(stats)
+            last = t.num_images_seen >= total_nimg or stop.requested
+
+            def due(kimg: float, start: int = start, last: bool = last) -> bool:
+                every = max(1, round(kimg * 1000))
+                return last or t.num_images_seen // every > start // every
+
+            if due(c.log_kimg):
+                record.write(averages.take(), t.num_images_seen)
+            with record.pause_clock():
+                if due(c.sample_kimg):
+                    write_samples(t, out / "samples" / f"{t.num_images_seen:09d}.png")
+                if due(c.snapshot_kimg):
+                    _write_snapshot(t, out, dataset)
+                if due(c.checkpoint_kimg):
+                    _write_checkpoint(t, out, dataset)
+            if stop.requested:
+                report(f"stopped at {t.num_images_seen / 1000:.1f} kimg; the same command goes on from here")
+                break
+    record.close()
+
+
+def _claim(out: Path, config: RunConfig) -> None:
+    """Make the run folder, or see that it belongs to a run of this configuration."""
+    path = out / "config.json"
+    wanted = to_dict(config)
+    if path.exists():
+        there = json.loads(path.read_text())
+        different = [f"{s}.{k}" for s in wanted for k in wanted[s]
+                     if there.get(s, {}).get(k) != wanted[s][k] and not (s == "train" and k in FREE_FIELDS)]
+        if different:
+            raise SpatialGANError(f"{out} holds a run with other settings ({', '.join(different)}); "
+                                  "give the same settings to go on, or another --out to start anew")
+    elif out.exists() and any(out.iterdir()):
+        raise SpatialGANError(f"{out} is not empty and holds no run; give --out a new folder")
+    write_atomically(path, lambda p: p.write_text(json.dumps(wanted, indent=1) + "\n"))
+
+
+def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
+    """First weights: random, or another model's; and the projected discriminator's look at the data."""
+    if isinstance(t.discriminator, ProjectedDiscriminator):
+        indices, _ = epoch_indices(0, CALIBRATION_IMAGES, num_images=dataset.num_images, seed=t.config.train.seed)
+        t.discriminator.calibrate(to_float(dataset.batch(indices, None)).to(t.device))
+    if init_from is not None:
+        weights = find_weights(init_from)
+        for network in (t.generator, t.ema):
+            load_weights(network, weights)
+        second = weights.with_suffix(".discriminator.safetensors")
+        if second.exists():
+            load_weights(t.discriminator, second)
+
+
+def _resume(t: Trainee, path: Path, dataset: ImageDataset) -> None:
+    state = load_checkpoint(path, **_parts(t))
+    if state["data_fingerprint"] != dataset.fingerprint:
+        raise SpatialGANError("the data are not those that this run was started with; give the same --data, "
+                              "or another --out and --init-from to train on with new data")
+    t.num_images_seen = state["num_images_seen"]
+
+
+def _parts(t: Trainee) -> dict[str, dict]:
+    """What a checkpoint holds besides the position."""
+    return {"modules": {"generator": t.generator, "discriminator": t.discriminator, "ema": t.ema},
+            "optimizers": {"generator": t.g_optimizer, "discriminator": t.d_optimizer},
+            "tensors": {"path_mean": t.path_mean}}
+
+
+def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset) -> None:
+    state = {"num_images_seen": t.num_images_seen, "data_fingerprint": dataset.fingerprint, "config": to_dict(t.config)}
+    save_checkpoint(out / "checkpoint", **_parts(t), state=state)
+
+
+def _write_snapshot(t: Trainee, out: Path, dataset: ImageDataset) -> None:
+    card = {"kimg": t.num_images_seen / 1000, "data_fingerprint": dataset.fingerprint, "num_training_images": dataset.num_images}
+    save_model(out / "snapshots" / f"{t.num_images_seen // 1000:06d}", t.config, t.ema, t.discriminator, card=card)
+
+
+class StopRequest:
+    """While active, SIGINT and SIGTERM ask for a stop instead of killing the process in the middle of a step."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        self.requested = True
+
+    def __enter__(self) -> "StopRequest":
+        self._old = {}
+        for s in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._old[s] = signal.signal(s, self._handle)
+            except ValueError:  # only the main thread may take signals; elsewhere the caller stops the run
+                break
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for s, handler in self._old.items():
+            signal.signal(s, handler)

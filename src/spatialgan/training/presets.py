@@ -1,0 +1,92 @@
+"""Ready configurations: a preset is a function that returns a full one."""
+
+from collections.abc import Callable
+
+from spatialgan.config import DataConfig, LossConfig, ModelConfig, RunConfig, TrainConfig
+from spatialgan.errors import SpatialGANError
+
+
+def paper256_single() -> RunConfig:
+    """The paper's setting for faces, cats and churches: 256x256, 25 M images at batch 64 (8 GPUs)."""
+    return RunConfig(train=TrainConfig(precision="bfloat16"))
+
+
+def paper256_indoor() -> RunConfig:
+    """The paper's setting for bedrooms: SEL_multi at every layer, the multi-object alignment."""
+    return RunConfig(
+        model=ModelConfig(layout="multi", encoding="multi", encoded_max_resolution=256),
+        loss=LossConfig(align="multi"),
+        train=TrainConfig(precision="bfloat16"),
+    )
+
+
+def cats64() -> RunConfig:
+    """Single-object pictures at 64x64 on a CPU, with the residual discriminator."""
+    return RunConfig(
+        model=ModelConfig(resolution=64, z_dim=128, w_dim=128, mapping_layers=2, channel_base=2048, channel_max=256,
+                          sel_residual_kernel=1),
+        data=DataConfig(mirror=True, holdout=20),
+        # 0.0002 R^2 / batch = 0.05 is the usual start; small data sets bear more.
+        loss=LossConfig(r1_gamma=0.1),
+        train=TrainConfig(kimg=2000, batch_size=16, ema_half_life_kimg=5, augment="diffaug",
+                          augment_policy=("translation", "cutout"), precision="bfloat16"),
+    )
+
+
+def rooms64() -> RunConfig:
+    """Multi-object rooms at 64x64 on a CPU."""
+    cats = cats64()
+    return RunConfig(
+        model=ModelConfig(resolution=64, z_dim=128, w_dim=128, mapping_layers=2, channel_base=2048, channel_max=256,
+                          layout="multi", encoding="multi", encoded_max_resolution=64),
+        data=cats.data,
+        loss=LossConfig(r1_gamma=0.1, align="multi"),
+        train=cats.train,
+    )
+
+
+def cats128() -> RunConfig:
+    """Single-object pictures at 128x128, for one GPU."""
+    return RunConfig(
+        model=ModelConfig(resolution=128, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256),
+        data=DataConfig(mirror=True, holdout=20),
+        loss=LossConfig(r1_gamma=0.1),
+        train=TrainConfig(kimg=5000, batch_size=32, ema_half_life_kimg=10, augment="diffaug",
+                          augment_policy=("translation", "cutout"), precision="bfloat16"),
+    )
+
+
+def rooms128() -> RunConfig:
+    """Multi-object rooms at 128x128, for one GPU."""
+    cats = cats128()
+    return RunConfig(
+        model=ModelConfig(resolution=128, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256,
+                          layout="multi", encoding="multi", encoded_max_resolution=128),
+        data=cats.data,
+        loss=LossConfig(r1_gamma=0.1, align="multi"),
+        train=cats.train,
+    )
+
+
+def tiny() -> RunConfig:
+    """32x32 in a minute or two on any computer: to try things out, and for tests."""
+    return RunConfig(
+        model=ModelConfig(resolution=32, z_dim=64, w_dim=64, mapping_layers=2, channel_base=1024, channel_max=64,
+                          sel_residual_kernel=1),
+        loss=LossConfig(r1_gamma=0.1),
+        train=TrainConfig(kimg=20, batch_size=16, ema_half_life_kimg=1, log_kimg=0.2, sample_kimg=1, checkpoint_kimg=0.5,
+                          snapshot_kimg=10),
+    )
+
+
+PRESETS: dict[str, Callable[[], RunConfig]] = {
+    "paper256-single": paper256_single, "paper256-indoor": paper256_indoor, "cats64": cats64, "rooms64": rooms64,
+    "cats128": cats128, "rooms128": rooms128, "tiny": tiny,
+}
+
+
+def preset(name: str) -> RunConfig:
+    """A preset by name; raises SpatialGANError listing the names."""
+    if name not in PRESETS:
+        raise SpatialGANError(f"there is no preset {name}; use {', '.join(PRESETS)}")
+    return PRESETS[name]()

@@ -1,0 +1,239 @@
+"""One training step: G, then D, as StyleGAN2 takes them, with the alignment loss in G's."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from spatialgan.attention import attention_maps
+from spatialgan.config import RunConfig
+from spatialgan.layout import Layout, sample_layout
+from spatialgan.networks.discriminator import DiscriminatorOutput, make_discriminator
+from spatialgan.networks.generator import Generator, sample_noise, sample_z
+from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images
+from spatialgan.training.ema import ema_decay, update_ema
+from spatialgan.training.losses import (
+    alignment_loss,
+    attention_iou,
+    discriminator_loss,
+    generator_loss,
+    path_length_penalty,
+    r1_penalty,
+)
+
+W_MEAN_SHARE = 0.002  # of each batch in the running mean of w, which truncation uses
+PATH_BATCH_SHARE = 2  # path-length regularisation runs on 1 / this of the batch, as in StyleGAN2
+
+
+@dataclass
+class Trainee:
+    """All that a step changes."""
+
+    config: RunConfig
+    generator: Generator
+    discriminator: nn.Module
+    ema: Generator
+    g_optimizer: torch.optim.Optimizer
+    d_optimizer: torch.optim.Optimizer
+    path_mean: Tensor
+    """Running mean of path lengths, a scalar."""
+    num_images_seen: int = 0
+
+    @property
+    def device(self) -> torch.device:
+        return self.path_mean.device
+
+    @property
+    def d_parameters(self) -> list[nn.Parameter]:
+        return self.d_optimizer.param_groups[0]["params"]
+
+
+def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
+    """Networks with weights drawn from ``train.seed``, and their optimisers."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        generator = Generator(config.model)
+        discriminator = make_discriminator(config.model)
+    generator.to(device=device, memory_format=torch.channels_last)
+    discriminator.to(device=device, memory_format=torch.channels_last)
+    ema = copy.deepcopy(generator).eval().requires_grad_(False)
+    loss = config.loss
+    return Trainee(
+        config, generator, discriminator, ema,
+        _adam(config, list(generator.parameters()), config.train.g_lr, loss.path_length_interval if loss.path_length_weight else 0),
+        _adam(config, [p for p in discriminator.parameters() if p.requires_grad], config.train.d_lr,
+              loss.r1_interval if loss.r1_gamma else 0),
+        torch.zeros((), device=device),
+    )
+
+
+def _adam(config: RunConfig, parameters: list[nn.Parameter], lr: float, lazy_interval: int) -> torch.optim.Adam:
+    """Adam; with lazy regularisation there are more steps, and rates shrink to match (Karras et al., 2020, Appendix B)."""
+    share = lazy_interval / (lazy_interval + 1) if lazy_interval else 1.0
+    t = config.train
+    return torch.optim.Adam(parameters, lr=lr * share, betas=(t.beta1**share, t.beta2**share), eps=1e-8)
+
+
+def step_generator(seed: int, num_images_seen: int, device: torch.device) -> torch.Generator:
+    """The source of everything random in one step: a function of the run's seed and its position alone."""
+    # SplitMix64's multiplier spreads neighbouring positions over all 64 bits; the mask keeps what manual_seed takes.
+    mixed = ((seed + 1) * 0x9E3779B97F4A7C15 + num_images_seen * 0xBF58476D1CE4E5B9) & 0x7FFF_FFFF_FFFF_FFFF
+    return torch.Generator(device).manual_seed(mixed)
+
+
+def training_step(t: Trainee, reals: Tensor) -> dict[str, Tensor]:
+    """One G step and one D step.
+
+    Args:
+        t: changed in place; ``num_images_seen`` grows by the batch.
+        reals: (B, C, R, R) in -1..1, on the trainee's device.
+
+    Returns:
+        scalars for the record, by name; ``loss/...`` are the terms of the losses.
+    """
+    config = t.config
+    step = t.num_images_seen // config.train.batch_size
+    random = step_generator(config.train.seed, t.num_images_seen, t.device)
+    stats = generator_step(t, random)
+    if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
+        stats |= path_length_step(t, random)
+    stats |= discriminator_step(t, reals, random, with_r1=config.loss.r1_gamma > 0 and step % config.loss.r1_interval == 0)
+    t.num_images_seen += config.train.batch_size
+    decay = ema_decay(config.train.batch_size, t.num_images_seen, half_life_kimg=config.train.ema_half_life_kimg,
+                      rampup=config.train.ema_rampup)
+    update_ema(t.ema, t.generator, decay)
+    return stats
+
+
+def generator_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
+    """Make pictures, look at them through D once, and follow both its verdict and its attention."""
+    config, loss = t.config, t.config.loss
+    micro = config.train.micro_batch or config.train.batch_size
+    num_parts = config.train.batch_size // micro
+    parts = []
+    for p in t.d_parameters:
+        p.requires_grad_(False)  # D is not updated here [paper]: its weights' gradients would be work for nothing
+    t.g_optimizer.zero_grad(set_to_none=True)
+    for _ in range(num_parts):
+        layout, images = draw_pictures(t, micro, random, update_w_mean=True)
+        a = draw(config, micro, random)
+        with autocast(t):
+            output = t.discriminator(augment(images, a))
+        stats = {"loss/G": generator_loss(output.logits, loss.adversarial)}
+        total = stats["loss/G"]
+        if loss.align != "none":
+            aligned, more = align(config, output, layout, a)
+            total = total + loss.align_weight * aligned
+            stats |= {"loss/align": aligned, **more}
+        (total / num_parts).backward()
+        parts.append(stats)
+    t.g_optimizer.step()
+    for p in t.d_parameters:
+        p.requires_grad_(True)
+    return {name: torch.stack([p[name].detach() for p in parts]).mean() for name in parts[0]}
+
+
+def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout, a: Augmentation) -> tuple[Tensor, dict[str, Tensor]]:
+    """The alignment loss summed over levels, and the overlap of heatmap and attention by level."""
+    loss, size = config.loss, config.model.resolution
+    total, stats = torch.zeros((), device=output.logits.device), {}
+    heatmaps: dict[int, Tensor] = {}
+    for level, attention in attention_maps(output, levels=loss.align_levels).items():
+        source = min(level, len(layout.levels) - 1)  # multi-object layouts have one level for all
+        if source not in heatmaps:
+            complete = layout.level_map(source, size)[:, None]  # (B, 1, R, R)
+            maps = [complete, layout.heatmaps(source, size)] if loss.align == "multi" else [complete]
+            candidates = torch.cat(maps, dim=1)
+            heatmaps[source] = candidates if a.shift_px is None else shift_images(candidates, a.shift_px)
+        total = total + alignment_loss(attention, heatmaps[source], tau=loss.align_tau, mean=loss.align_mean)
+        with torch.no_grad():
+            stats[f"iou/level{level}"] = attention_iou(attention, heatmaps[source][:, 0])
+    return total, stats
+
+
+def path_length_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
+    """StyleGAN2's lazy path-length regularisation, in float32."""
+    config = t.config
+    batch = max(1, config.train.batch_size // PATH_BATCH_SHARE)
+    t.g_optimizer.zero_grad(set_to_none=True)
+    z, layout, noise = draw_inputs(t, batch, random)
+    ws = t.generator.ws(z, layout)
+    images = t.generator.synthesize(ws, layout, noise).image
+    y = torch.randn(images.shape, generator=random, device=t.device)
+    penalty, mean = path_length_penalty(images, ws, t.path_mean, y)
+    (penalty * config.loss.path_length_weight * config.loss.path_length_interval).backward()
+    t.g_optimizer.step()
+    t.path_mean.copy_(mean)
+    return {"loss/path": penalty.detach()}
+
+
+def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, with_r1: bool) -> dict[str, Tensor]:
+    """Tell real from generated; every ``r1_interval`` steps R1 on top, in a step of its own."""
+    config, loss = t.config, t.config.loss
+    micro = config.train.micro_batch or config.train.batch_size
+    chunks = [augment(chunk, draw(config, micro, random)) for chunk in reals.split(micro)]
+    parts = []
+    t.d_optimizer.zero_grad(set_to_none=True)
+    for chunk in chunks:
+        with torch.no_grad():
+            _, images = draw_pictures(t, micro, random)
+            images = augment(images, draw(config, micro, random))
+        with autocast(t):
+            fake, real = t.discriminator(images).logits, t.discriminator(chunk).logits
+        adversarial = discriminator_loss(real, fake, loss.adversarial)
+        (adversarial / len(chunks)).backward()
+        parts.append({"loss/D": adversarial, "D/real": real.mean(), "D/fake": fake.mean()})
+    t.d_optimizer.step()
+    stats = {name: torch.stack([p[name].detach() for p in parts]).mean() for name in parts[0]}
+    if with_r1:
+        t.d_optimizer.zero_grad(set_to_none=True)
+        penalties = []
+        for chunk in chunks:
+            penalties.append(r1_penalty(t.discriminator, chunk))
+            (penalties[-1] * (loss.r1_gamma / 2 * loss.r1_interval / len(chunks))).backward()
+        t.d_optimizer.step()
+        stats["loss/R1"] = torch.stack([p.detach() for p in penalties]).mean() * (loss.r1_gamma / 2)
+    return stats
+
+
+def draw_inputs(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, Layout | None, tuple[Tensor, ...]]:
+    """z, layout and noise of ``batch`` pictures."""
+    model = t.config.model
+    layout = None if model.encoding == "none" else sample_layout(model, batch, random)
+    return sample_z(model, batch, random), layout, sample_noise(model, batch, random)
+
+
+def draw_pictures(t: Trainee, batch: int, random: torch.Generator, *,
+                  update_w_mean: bool = False) -> tuple[Layout | None, Tensor]:
+    """Generated pictures (B, C, R, R) in float32, and the layouts that went in."""
+    z, layout, noise = draw_inputs(t, batch, random)
+    with autocast(t):
+        ws = t.generator.ws(z, layout)
+        if t.config.loss.style_mixing > 0:
+            ws = mix_styles(ws, t.generator.ws(sample_z(t.config.model, batch, random), layout),
+                            t.config.loss.style_mixing, random)
+        images = t.generator.synthesize(ws, layout, noise).image
+    if update_w_mean:
+        with torch.no_grad():
+            t.generator.mapping.w_mean.lerp_(ws[:, 0].float().mean(dim=(0, 1)), W_MEAN_SHARE)
+    return layout, images
+
+
+def mix_styles(ws: Tensor, others: Tensor, probability: float, random: torch.Generator) -> Tensor:
+    """With ``probability``, a picture takes the w of ``others`` (B, L, S, D) from a random layer on."""
+    b, num_ws = ws.shape[:2]
+    first = torch.randint(1, num_ws, (b, 1), generator=random, device=ws.device)
+    mixed = torch.rand(b, 1, generator=random, device=ws.device) < probability
+    foreign = mixed & (torch.arange(num_ws, device=ws.device) >= first)  # (B, L)
+    return torch.where(foreign[:, :, None, None], others, ws)
+
+
+def draw(config: RunConfig, batch: int, random: torch.Generator) -> Augmentation:
+    """Augmentation parameters as configured; an empty draw leaves pictures as they are."""
+    policy = config.train.augment_policy if config.train.augment == "diffaug" else ()
+    return draw_augmentation(policy, batch, config.model.resolution, random)
+
+
+def autocast(t: Trainee) -> torch.autocast:
+    return torch.autocast(t.device.type, dtype=torch.bfloat16, enabled=t.config.train.precision == "bfloat16")
