@@ -69,7 +69,8 @@ class ModelConfig:
                      "heatmap_dilation", "minibatch_std_group"):
             _require(getattr(self, name) >= 1, f"model.{name} is {getattr(self, name)}; use a number of at least 1")
         _require(self.channel_base >= r, f"model.channel_base is {self.channel_base}; use at least the resolution, {r}")
-        _require(self.heatmap_kernel % 2 == 1, f"model.heatmap_kernel is {self.heatmap_kernel}; use an odd number")
+        _require(self.heatmap_kernel >= 1 and self.heatmap_kernel % 2 == 1,
+                 f"model.heatmap_kernel is {self.heatmap_kernel}; use an odd number")
         _require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
         _require(0 < self.object_std_min <= self.object_std_max,
                  "model.object_std_min must be above 0 and at most model.object_std_max")
@@ -293,7 +294,9 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
         return tuple(_coerce(get_args(hint)[0], v, where) for v in value)
     if get_origin(hint) is Literal:
-        _require(value in get_args(hint), f"{where} is {value!r}; use {_describe(hint)}")
+        # Compared with their types, for True == 1.0 == 1.
+        same = any(type(a) is type(value) and a == value for a in get_args(hint))
+        _require(same, f"{where} is {value!r}; use {_describe(hint)}")
         return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

@@ -23,7 +23,7 @@ from spatialgan.errors import SpatialGANError
 
 CENTER_STD = 1 / 3  # of the level-0 centre and of objects' centres, around the middle of the image [paper]
 OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
-MIN_STD = 1e-3  # a removed object: narrower than a pixel, and still a legal divisor
+MIN_STD = 1e-3  # a removed object: a legal divisor, and drawn as nothing
 MIN_RENDER_SIZE = 32  # smaller heatmaps are averaged down from this, lest narrow Gaussians fall between pixels
 
 
@@ -95,11 +95,19 @@ class Layout:
         step = dxy.to(g.centers_xy).unsqueeze(-2)  # (..., 1, 2)
         return self._with(level, replace(g, centers_xy=g.centers_xy + self._points(level, point)[:, None] * step))
 
-    def resized(self, factor: float, *, level: int = 0, point: int | None = None) -> "Layout":
-        """The layout with one standard deviation, or all of a level, multiplied by ``factor``."""
+    def resized(self, factor: float | tuple[float, float], *, level: int = 0, point: int | None = None) -> "Layout":
+        """The layout with one standard deviation, or all of a level, multiplied by ``factor``.
+
+        Two factors stretch the ellipse along its own axes. Nothing becomes narrower than :data:`MIN_STD`.
+        """
         g = self.gaussians(level)
-        scale = torch.where(self._points(level, point) > 0, factor, 1.0).to(g.stds)[:, None]
+        scale = torch.where(self._points(level, point)[:, None] > 0, g.stds.new_tensor(factor), 1.0)  # (K, 1 or 2)
         return self._with(level, replace(g, stds=(g.stds * scale).clamp_min(MIN_STD)))
+
+    def rotated(self, angle: float, *, level: int = 0, point: int | None = None) -> "Layout":
+        """The layout with one ellipse, or all of a level, turned clockwise by ``angle`` radians about its centre."""
+        g = self.gaussians(level)
+        return self._with(level, replace(g, angles=g.angles + self._points(level, point) * angle))
 
     def _points(self, level: int, point: int | None) -> Tensor:
         """``(K,)``: 1 at the chosen point, or at all."""
@@ -162,14 +170,16 @@ def render_gaussians(centers_xy: Tensor, stds: Tensor, angles: Tensor, size: int
         size: height and width of the maps, in pixels.
 
     Returns:
-        (..., K, size, size), peak 1.
+        (..., K, size, size), peak 1; all zero where both standard deviations are at their least, :data:`MIN_STD`.
     """
     grid = pixel_centers_xy(size, size, device=centers_xy.device)
     dx, dy = (grid - centers_xy[..., None, None, :]).unbind(-1)  # each (..., K, size, size)
     cos, sin = angles.cos()[..., None, None], angles.sin()[..., None, None]
     sx, sy = stds.clamp_min(MIN_STD)[..., None, None].unbind(-3)
     along, across = (cos * dx + sin * dy) / sx, (cos * dy - sin * dx) / sy
-    return torch.exp(-0.5 * (along.square() + across.square()))
+    # Without this a removed object whose centre hits a pixel's would leave that pixel behind.
+    visible = (stds > 1.01 * MIN_STD).any(dim=-1)[..., None, None]  # (..., K, 1, 1)
+    return torch.exp(-0.5 * (along.square() + across.square())) * visible
 
 
 def resize_maps(maps: Tensor, size: int) -> Tensor:
@@ -264,6 +274,8 @@ def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.G
 
 def _join(layouts: Sequence[Layout], join: Callable[[list[Tensor]], Tensor]) -> Layout:
     first = layouts[0]
+    if any(len(x.levels) != len(first.levels) or x.hierarchical != first.hierarchical for x in layouts):
+        raise SpatialGANError("layouts of different kinds cannot share a batch")
     levels: list[Gaussians | Raster] = []
     for entries in zip(*(layout.levels for layout in layouts), strict=True):
         if all(isinstance(e, Gaussians) for e in entries):
@@ -292,7 +304,10 @@ def layout_from_json(data: dict[str, Any]) -> Layout:
         levels: list[Gaussians | Raster] = []
         for entry in data["levels"]:
             if "raster" in entry:
-                levels.append(Raster(tensor_from_json(entry["raster"])))
+                values = tensor_from_json(entry["raster"])
+                if values.ndim != 3:
+                    raise ValueError(f"a raster has the shape (centres, height, width), not {tuple(values.shape)}")
+                levels.append(Raster(values))
                 continue
             c, s, a = (torch.tensor(entry[n], dtype=torch.float32) for n in ("centers_xy", "stds", "angles"))
             if c.shape != (len(a), 2) or s.shape != c.shape or not all(t.isfinite().all() for t in (c, s, a)):
@@ -314,7 +329,7 @@ def tensor_to_json(tensor: Tensor) -> dict[str, Any]:
 def tensor_from_json(data: dict[str, Any]) -> Tensor:
     """The inverse of :func:`tensor_to_json`; raises ValueError, KeyError or TypeError on anything else."""
     raw = bytearray(base64.b64decode(data["float32"], validate=True))
-    if len(raw) != 4 * math.prod(data["shape"]) or not raw:
+    if len(raw) != 4 * math.prod(data["shape"]) or not raw or min(data["shape"], default=1) < 0:
         raise ValueError(f"{len(raw)} bytes do not fill the shape {data['shape']}")
     tensor = torch.frombuffer(raw, dtype=torch.float32).reshape(data["shape"]).clone()
     if not tensor.isfinite().all():

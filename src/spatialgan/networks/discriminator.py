@@ -13,9 +13,9 @@ from spatialgan.networks.resample import downsample2
 @dataclass(frozen=True)
 class DiscriminatorOutput:
     logits: Tensor
-    """(B, N) in float32: N = 1 for the residual, N = heads x 16 patches for the projected discriminator."""
+    """(B, N) in float32: N = 1 for the residual, 5 heads x 16 patches for the projected discriminator."""
     features: dict[int, Tensor]
-    """Features (B, C, s, s) by size s = 4, 8, 16; for a residual D they leave its blocks b8, b16, b32."""
+    """Features (B, C, s, s) by size s = 4, 8, 16; of a residual D they leave the blocks b8, b16, b32."""
 
 
 class ResidualBlock(nn.Module):

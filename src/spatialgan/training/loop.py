@@ -114,7 +114,8 @@ def _claim(out: Path, config: RunConfig) -> None:
 def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
     """First weights: random, or another model's; and the projected discriminator's look at the data."""
     if isinstance(t.discriminator, ProjectedDiscriminator):
-        indices, _ = epoch_indices(0, CALIBRATION_IMAGES, num_images=dataset.num_images, seed=t.config.train.seed)
+        count = min(CALIBRATION_IMAGES, dataset.num_images)
+        indices, _ = epoch_indices(0, count, num_images=dataset.num_images, seed=t.config.train.seed)
         t.discriminator.calibrate(to_float(dataset.batch(indices, None)).to(t.device))
     if init_from is not None:
         weights = find_weights(init_from)

@@ -10,6 +10,7 @@ from spatialgan.attention import attention_of
 from spatialgan.layout import Layout, resize_maps, sample_layout
 from spatialgan.model import write_atomically
 from spatialgan.networks.generator import sample_noise, sample_z
+from spatialgan.streams import random_stream
 from spatialgan.training.step import Trainee
 
 CHUNK = 16  # pictures at once: a whole grid at once would need more memory than training itself
@@ -22,7 +23,7 @@ def write_samples(t: Trainee, path: Path) -> None:
     D's attention on the same levels, in the same colours. Plain StyleGAN2 has the picture and the attention.
     """
     config = t.config
-    random = torch.Generator().manual_seed(config.train.seed)
+    random = random_stream(config.train.seed, "sample grid")
     t.discriminator.eval()  # spectral norms change while in training mode, and looking must not change the run
     rows = []
     for _ in range(config.train.sample_rows):

@@ -11,6 +11,7 @@ from spatialgan.config import RunConfig
 from spatialgan.layout import Layout, sample_layout
 from spatialgan.networks.discriminator import DiscriminatorOutput, make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
+from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
@@ -52,7 +53,7 @@ class Trainee:
 def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
     """Networks with weights drawn from ``train.seed``, and their optimisers."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.train.seed)
+        torch.manual_seed(stream_seed(config.train.seed, "weights"))
         generator = Generator(config.model)
         discriminator = make_discriminator(config.model)
     generator.to(device=device, memory_format=torch.channels_last)
@@ -77,9 +78,7 @@ def _adam(config: RunConfig, parameters: list[nn.Parameter], lr: float, lazy_int
 
 def step_generator(seed: int, num_images_seen: int, device: torch.device) -> torch.Generator:
     """The source of everything random in one step: a function of the run's seed and its position alone."""
-    # SplitMix64's multiplier spreads neighbouring positions over all 64 bits; the mask keeps what manual_seed takes.
-    mixed = ((seed + 1) * 0x9E3779B97F4A7C15 + num_images_seen * 0xBF58476D1CE4E5B9) & 0x7FFF_FFFF_FFFF_FFFF
-    return torch.Generator(device).manual_seed(mixed)
+    return random_stream(seed, f"training step at image {num_images_seen}", device)
 
 
 def training_step(t: Trainee, reals: Tensor) -> dict[str, Tensor]:

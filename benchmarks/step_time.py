@@ -1,0 +1,115 @@
+"""What the method costs: time of a training step of StyleGAN2, with SEL, and with SEL and alignment.
+
+    python benchmarks/step_time.py --preset cats64 --json benchmarks/results/step_time.json
+
+The three are built in one process and take turns, step by step, so that whatever else the computer does hits them alike;
+overheads are medians over the turns of the quotient within each turn.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from spatialgan.config import RunConfig, with_settings
+from spatialgan.training import step as steps
+from spatialgan.training.presets import preset
+
+PHASES = ("G step", "D step", "R1", "whole step")
+
+
+def variants(base: RunConfig) -> dict[str, RunConfig]:
+    """The three configurations: everything else is alike."""
+    no_align = replace(base.loss, align="none")
+    return {
+        "StyleGAN2": replace(base, model=replace(base.model, encoding="none"), loss=no_align),
+        "+ SEL": replace(base, loss=no_align),
+        "+ SEL + alignment": base,
+    }
+
+
+def timed(f: Callable[[], object], device: torch.device) -> float:
+    """Seconds that ``f`` takes, the device's queue included."""
+    synchronize(device)
+    start = time.perf_counter()
+    f()
+    synchronize(device)
+    return time.perf_counter() - start
+
+
+def synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def time_step(t: steps.Trainee, reals: torch.Tensor) -> dict[str, float]:
+    """One G step, D step and R1 step; the whole step counts R1 once in ``r1_interval`` steps, as it is run."""
+    random = steps.step_generator(0, t.num_images_seen, t.device)
+    g = timed(lambda: steps.generator_step(t, random), t.device)
+    d = timed(lambda: steps.discriminator_step(t, reals, random, with_r1=False), t.device)
+    r1 = 0.0
+    if t.config.loss.r1_gamma > 0:
+        r1 = timed(lambda: steps.discriminator_step(t, reals, random, with_r1=True), t.device) - d
+    t.num_images_seen += t.config.train.batch_size
+    ema = timed(lambda: steps.update_ema(t.ema, t.generator, 0.99), t.device)
+    return {"G step": g, "D step": d, "R1": r1, "whole step": g + d + r1 / t.config.loss.r1_interval + ema}
+
+
+def measure(base: RunConfig, device: torch.device, turns: int) -> dict[str, dict[str, float]]:
+    """Median milliseconds of each phase, and the overhead over StyleGAN2, by variant."""
+    configs = variants(base)
+    trainees = {name: steps.make_trainee(config, device) for name, config in configs.items()}
+    shape = (base.train.batch_size, base.model.image_channels, base.model.resolution, base.model.resolution)
+    reals = torch.rand(shape, generator=torch.Generator().manual_seed(0)).mul(2).sub(1).to(device)
+    times: dict[str, list[dict[str, float]]] = {name: [] for name in configs}
+    for turn in range(turns + 2):  # the first two warm up
+        for name, t in trainees.items():
+            result = time_step(t, reals)
+            if turn >= 2:
+                times[name].append(result)
+    table = {}
+    for name, runs in times.items():
+        row = {f"{phase} ms": round(1000 * statistics.median(r[phase] for r in runs), 1) for phase in PHASES}
+        row["images/s"] = round(base.train.batch_size / statistics.median(r["whole step"] for r in runs), 1)
+        for other in list(configs)[: list(configs).index(name)]:
+            pairs = zip(runs, times[other], strict=True)
+            row[f"over {other} %"] = round(100 * (statistics.median(a["whole step"] / b["whole step"] for a, b in pairs) - 1), 1)
+        table[name] = row
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="cats64")
+    parser.add_argument("--set", action="append", default=[], metavar="section.field=value", dest="settings")
+    parser.add_argument("--turns", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: torch's choice")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    table = measure(with_settings(preset(args.preset), args.settings), torch.device(args.device), args.turns)
+    print(f"{'':20}" + "".join(f"{c:>15}" for c in ("G step ms", "D step ms", "whole step ms", "images/s", "over StyleGAN2", "over + SEL")))
+    for name, row in table.items():
+        cells = [row["G step ms"], row["D step ms"], row["whole step ms"], row["images/s"],
+                 row.get("over StyleGAN2 %", ""), row.get("over + SEL %", "")]
+        print(f"{name:20}" + "".join(f"{c:>15}" for c in cells))
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        settings = "".join(f" --set {s}" for s in args.settings)
+        command = f"python benchmarks/step_time.py --preset {args.preset}{settings} --turns {args.turns} --threads {args.threads}"
+        args.json.write_text(json.dumps({
+            "command": command, "torch": torch.__version__, "python": platform.python_version(),
+            "processor": platform.processor() or platform.machine(), "threads": torch.get_num_threads(),
+            "device": args.device, "table": table}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

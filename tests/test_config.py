@@ -1,0 +1,268 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from spatialgan.config import (
+    DataConfig,
+    LossConfig,
+    ModelConfig,
+    RunConfig,
+    TrainConfig,
+    from_dict,
+    to_dict,
+    with_settings,
+)
+from spatialgan.errors import SpatialGANError
+
+UNUSUAL = RunConfig(
+    model=ModelConfig(
+        resolution=64,
+        image_channels=1,
+        layout="multi",
+        encoding="multi",
+        num_objects=2,
+        sel_residual_kernel=1,
+        impulse_noise=0.25,
+        object_std_min=0.1,
+    ),
+    data=DataConfig(fit="pad", mirror=True, holdout=10),
+    loss=LossConfig(align="multi", align_levels=(2, 0), r1_gamma=0.1, align_mean="above"),
+    train=TrainConfig(kimg=1.5, batch_size=16, micro_batch=8, augment="diffaug", augment_policy=("cutout",), seed=3),
+)
+
+
+def test_json_round_trip():
+    assert from_dict(RunConfig, json.loads(json.dumps(to_dict(UNUSUAL)))) == UNUSUAL
+    assert RunConfig() != UNUSUAL
+
+
+def test_to_dict_is_plain_json():
+    d = to_dict(UNUSUAL)
+    assert d["loss"]["align_levels"] == [2, 0]
+    assert d == json.loads(json.dumps(d))
+
+
+def test_missing_fields_take_their_defaults():
+    assert from_dict(RunConfig, {"train": {"seed": 9}}) == RunConfig(train=TrainConfig(seed=9))
+
+
+def test_unknown_field_lists_the_valid_ones():
+    with pytest.raises(SpatialGANError) as e:
+        from_dict(RunConfig, {"data": {"flip": True}})
+    for word in ("config.data", "flip", "fit", "mirror", "holdout"):
+        assert word in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "said"),
+    [
+        ("model", "resolution", "64", "a whole number"),
+        ("model", "resolution", 64.0, "a whole number"),
+        ("model", "resolution", True, "a whole number"),
+        ("model", "impulse_noise", "0.1", "a number"),
+        ("model", "impulse_noise", True, "a number"),
+        ("model", "encoding", "nrom", "norm"),
+        ("model", "encoding", None, "norm"),
+        ("model", "sel_residual_kernel", 2, "1 or 3"),
+        ("model", "sel_residual_kernel", True, "1 or 3"),
+        ("model", "sel_residual_kernel", 1.0, "1 or 3"),
+        ("data", "mirror", 1, "true or false"),
+        ("loss", "align_levels", 2, "a list"),
+        ("loss", "align_levels", ["0"], "a whole number"),
+        ("train", "augment_policy", [1], "a text"),
+    ],
+)
+def test_wrong_type_names_field_and_what_is_right(section: str, name: str, value: object, said: str):
+    with pytest.raises(SpatialGANError) as e:
+        from_dict(RunConfig, {section: {name: value}})
+    assert f"{section}.{name}" in str(e.value)
+    assert said in str(e.value)
+
+
+def test_section_must_be_an_object():
+    with pytest.raises(SpatialGANError, match=r"config.model must be a JSON object, not list"):
+        from_dict(RunConfig, {"model": []})
+
+
+def test_whole_numbers_serve_as_numbers():
+    value = from_dict(RunConfig, {"loss": {"r1_gamma": 2}}).loss.r1_gamma
+    assert value == 2.0
+    assert type(value) is float
+
+
+@pytest.mark.parametrize(
+    ("cls", "field", "value"),
+    [
+        (ModelConfig, "resolution", 48),
+        (ModelConfig, "resolution", 16),
+        (ModelConfig, "resolution", 2048),
+        (ModelConfig, "image_channels", 2),
+        (ModelConfig, "z_dim", 0),
+        (ModelConfig, "w_dim", 0),
+        (ModelConfig, "mapping_layers", 0),
+        (ModelConfig, "channel_base", 128),
+        (ModelConfig, "channel_max", 0),
+        (ModelConfig, "num_objects", 0),
+        (ModelConfig, "heatmap_kernel", 4),
+        (ModelConfig, "heatmap_kernel", -1),
+        (ModelConfig, "heatmap_dilation", 0),
+        (ModelConfig, "minibatch_std_group", 0),
+        (ModelConfig, "impulse_noise", 1.5),
+        (ModelConfig, "impulse_noise", -0.1),
+        (ModelConfig, "object_std_min", 0.0),
+        (ModelConfig, "object_std_min", 0.3),
+        (ModelConfig, "object_std_max", 0.1),
+        (ModelConfig, "encoding", "multi"),
+        (ModelConfig, "encoding", "other"),
+        (ModelConfig, "layout", "other"),
+        (ModelConfig, "processing", "other"),
+        (ModelConfig, "discriminator", "other"),
+        (ModelConfig, "sampling", "other"),
+        (ModelConfig, "sel_residual_kernel", 5),
+        (DataConfig, "holdout", 1),
+        (DataConfig, "holdout", -2),
+        (DataConfig, "fit", "stretch"),
+        (LossConfig, "r1_gamma", -1.0),
+        (LossConfig, "align_weight", -1.0),
+        (LossConfig, "align_tau", -0.1),
+        (LossConfig, "path_length_weight", -1.0),
+        (LossConfig, "r1_interval", 0),
+        (LossConfig, "path_length_interval", 0),
+        (LossConfig, "style_mixing", 1.1),
+        (LossConfig, "align_levels", ()),
+        (LossConfig, "align_levels", (0, 3)),
+        (LossConfig, "align_levels", (1, 1)),
+        (LossConfig, "align", "both"),
+        (LossConfig, "adversarial", "wgan"),
+        (LossConfig, "align_mean", "median"),
+        (TrainConfig, "batch_size", 0),
+        (TrainConfig, "micro_batch", 7),
+        (TrainConfig, "micro_batch", -1),
+        (TrainConfig, "kimg", 0.0),
+        (TrainConfig, "log_kimg", 0.0),
+        (TrainConfig, "sample_kimg", 0.0),
+        (TrainConfig, "snapshot_kimg", 0.0),
+        (TrainConfig, "checkpoint_kimg", 0.0),
+        (TrainConfig, "g_lr", 0.0),
+        (TrainConfig, "d_lr", -1.0),
+        (TrainConfig, "ema_half_life_kimg", 0.0),
+        (TrainConfig, "sample_columns", 0),
+        (TrainConfig, "sample_rows", 0),
+        (TrainConfig, "beta1", 1.0),
+        (TrainConfig, "beta2", -0.1),
+        (TrainConfig, "ema_rampup", -0.1),
+        (TrainConfig, "augment", "ada"),
+        (TrainConfig, "augment_policy", ("flip",)),
+        (TrainConfig, "precision", "float16"),
+    ],
+)
+def test_value_out_of_range_is_named(cls: type, field: str, value: object):
+    section = {ModelConfig: "model", DataConfig: "data", LossConfig: "loss", TrainConfig: "train"}[cls]
+    with pytest.raises(SpatialGANError, match=rf"{section}\.{field}"):
+        cls(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"layout": "multi", "sampling": "independent"}, "model.sampling=independent"),
+        ({"layout": "multi", "sampling": "noise"}, "model.sampling=noise"),
+        ({"discriminator": "projected", "image_channels": 1}, "model.image_channels=3"),
+        ({"encoding": "multi", "layout": "single"}, "model.layout=multi"),
+    ],
+)
+def test_model_contradictions(changes: dict, said: str):
+    with pytest.raises(SpatialGANError, match=said):
+        ModelConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "train", "said"),
+    [
+        ({"encoding": "none"}, {}, {}, "loss.align=none"),
+        ({}, {"align": "multi"}, {}, "model.layout=multi"),
+        ({}, {}, {"batch_size": 12}, "minibatch_std_group"),
+        ({}, {}, {"batch_size": 24, "micro_batch": 12}, "minibatch_std_group"),
+        ({"discriminator": "projected"}, {"r1_gamma": 0.5}, {}, "loss.r1_gamma=0"),
+        ({"layout": "multi", "encoding": "multi"}, {"style_mixing": 0.5}, {}, "style_mixing"),
+    ],
+)
+def test_run_contradictions(model: dict, loss: dict, train: dict, said: str):
+    with pytest.raises(SpatialGANError, match=said):
+        RunConfig(model=ModelConfig(**model), loss=LossConfig(**loss), train=TrainConfig(**train))
+
+
+def test_contradictions_are_found_in_files_too():
+    d = to_dict(RunConfig())
+    d["model"]["encoding"] = "none"
+    with pytest.raises(SpatialGANError, match=r"loss.align=none"):
+        from_dict(RunConfig, d)
+
+
+def test_small_batches_fit_a_larger_group():
+    assert RunConfig(train=TrainConfig(batch_size=4)).train.batch_size == 4
+
+
+@pytest.mark.parametrize(
+    ("setting", "section", "field", "value"),
+    [
+        ("train.batch_size=32", "train", "batch_size", 32),
+        ("train.g_lr=2e-3", "train", "g_lr", 0.002),
+        ("train.kimg=5", "train", "kimg", 5.0),
+        ("data.mirror=True", "data", "mirror", True),
+        ("data.mirror=false", "data", "mirror", False),
+        ("model.encoding=concat", "model", "encoding", "concat"),
+        ("model.sel_residual_kernel=1", "model", "sel_residual_kernel", 1),
+        ("loss.align_levels=0,2", "loss", "align_levels", (0, 2)),
+        ("loss.align_levels=1", "loss", "align_levels", (1,)),
+        ("train.augment_policy=color, cutout", "train", "augment_policy", ("color", "cutout")),
+        ("train.augment_policy=", "train", "augment_policy", ()),
+    ],
+)
+def test_settings(setting: str, section: str, field: str, value: object):
+    got = getattr(getattr(with_settings(RunConfig(), [setting]), section), field)
+    assert got == value
+    assert type(got) is type(value)
+
+
+def test_settings_apply_together_and_leave_the_rest():
+    # Either alone would be a contradiction.
+    changed = with_settings(RunConfig(), ["model.layout=multi", "model.encoding=multi", "loss.align=multi"])
+    expected = replace(RunConfig(), model=ModelConfig(layout="multi", encoding="multi"), loss=LossConfig(align="multi"))
+    assert changed == expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("train.batch_size", "section.field=value"),
+        ("batch_size=3", "section.field=value"),
+        ("training.seed=3", "model, data, loss, train"),
+        ("train.sead=3", "sead.*seed"),
+        ("train.seed=three", "a whole number"),
+        ("train.seed=1.5", "a whole number"),
+        ("train.seed=true", "a whole number"),
+        ("train.g_lr=fast", "a number"),
+        ("data.mirror=maybe", "true or false"),
+        ("data.mirror=1", "true or false"),
+        ("model.encoding=nrom", "none or concat or norm or multi or flatten"),
+        ("model.sel_residual_kernel=true", "1 or 3"),
+        ("loss.align_levels=0,x", "a whole number"),
+        ("loss.align_levels=5", "loss.align_levels"),
+        ("model.resolution=100", "model.resolution is 100"),
+    ],
+)
+def test_bad_settings_are_named(setting: str, said: str):
+    with pytest.raises(SpatialGANError, match=said):
+        with_settings(RunConfig(), [setting])
+
+
+def test_derived_sizes():
+    m = ModelConfig(resolution=64, channel_base=1024, channel_max=100)
+    assert m.block_resolutions == (4, 8, 16, 32, 64)
+    assert (m.num_layers, m.num_ws) == (9, 10)
+    assert [m.channels(r) for r in m.block_resolutions] == [100, 100, 64, 32, 16]
+    assert m.num_styles == 1
+    assert ModelConfig(layout="multi", encoding="multi", num_objects=4).num_styles == 5
+    assert ModelConfig(layout="multi", encoding="norm", num_objects=4).num_styles == 1

@@ -1,0 +1,57 @@
+import pytest
+import torch
+
+from spatialgan.coords import centroid_xy, from_pixels, pixel_centers_xy, to_grid_sample, to_pixels
+
+
+def test_pixel_centers_are_x_then_y_on_a_map_that_is_not_square():
+    grid = pixel_centers_xy(2, 4)
+    assert grid.shape == (2, 4, 2)
+    torch.testing.assert_close(grid[0, :, 0], torch.tensor([0.125, 0.375, 0.625, 0.875]))
+    torch.testing.assert_close(grid[:, 0, 1], torch.tensor([0.25, 0.75]))
+    torch.testing.assert_close(grid[1, 3], torch.tensor([0.875, 0.75]))
+
+
+def test_integer_pixel_indices_are_pixel_centers():
+    h, w = 3, 5
+    for row in range(h):
+        for column in range(w):
+            expected = torch.tensor([column, row], dtype=torch.float32)
+            torch.testing.assert_close(to_pixels(pixel_centers_xy(h, w)[row, column], h, w), expected)
+
+
+def test_image_edges_lie_half_a_pixel_outside_the_outer_pixel_centers():
+    edges = to_pixels(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), 4, 8)
+    torch.testing.assert_close(edges, torch.tensor([[-0.5, -0.5], [7.5, 3.5]]))
+
+
+def test_pixel_conversions_are_inverse():
+    xy = torch.rand(2, 7, 2)
+    torch.testing.assert_close(from_pixels(to_pixels(xy, 48, 20), 48, 20), xy)
+    px = torch.rand(2, 7, 2) * 20
+    torch.testing.assert_close(to_pixels(from_pixels(px, 48, 20), 48, 20), px)
+
+
+def test_grid_sample_reads_the_pixel_that_a_point_names():
+    image = torch.arange(15.0).reshape(1, 1, 3, 5)
+    points = pixel_centers_xy(3, 5)
+    read = torch.nn.functional.grid_sample(image, to_grid_sample(points)[None], align_corners=False)
+    torch.testing.assert_close(read, image)
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.5, 0.5), (0.4, 0.6), (0.55, 0.35)])
+def test_centroid_of_a_gaussian_is_its_center(x: float, y: float):
+    grid = pixel_centers_xy(64, 96)
+    gaussian = torch.exp(-((grid[..., 0] - x) ** 2 + (grid[..., 1] - y) ** 2) / (2 * 0.05**2))
+    torch.testing.assert_close(centroid_xy(gaussian), torch.tensor([x, y]), atol=1e-5, rtol=0)
+
+
+def test_centroid_is_x_then_y_for_any_leading_dimensions():
+    maps = torch.zeros(2, 3, 4, 8)
+    maps[..., 1, 6] = 2.0
+    expected = torch.tensor([6.5 / 8, 1.5 / 4]).expand(2, 3, 2)
+    torch.testing.assert_close(centroid_xy(maps), expected)
+
+
+def test_centroid_of_nothing_is_nan():
+    assert centroid_xy(torch.zeros(4, 4)).isnan().all()

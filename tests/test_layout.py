@@ -1,0 +1,504 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from spatialgan.config import ModelConfig
+from spatialgan.coords import centroid_xy
+from spatialgan.errors import SpatialGANError
+from spatialgan.layout import (
+    MIN_STD,
+    Gaussians,
+    Layout,
+    Raster,
+    _centers_inside,
+    layout_from_json,
+    layout_to_json,
+    min_max_normalize,
+    render_gaussians,
+    resize_maps,
+    sample_layout,
+    tensor_from_json,
+    tensor_to_json,
+    with_impulse_noise,
+)
+
+SINGLE, MULTI = ModelConfig(), ModelConfig(layout="multi")
+# N(1/2, (1/3)^2) cut off at 0 and 1, that is at 1.5 standard deviations.
+DENSITY = math.exp(-(1.5**2) / 2) / math.sqrt(2 * math.pi)
+TRUNCATED_STD = 1 / 3 * math.sqrt(1 - 2 * 1.5 * DENSITY / math.erf(1.5 / math.sqrt(2)))
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def sample(config: ModelConfig = SINGLE, batch: int = 2, seed: int = 0) -> Layout:
+    return sample_layout(config, batch, seeded(seed))
+
+
+def one(x: float, y: float, sx: float, sy: float | None = None, angle: float = 0.0) -> Gaussians:
+    return Gaussians(torch.tensor([[x, y]]), torch.tensor([[sx, sx if sy is None else sy]]), torch.tensor([angle]))
+
+
+def render(g: Gaussians, size: int) -> torch.Tensor:
+    return render_gaussians(g.centers_xy, g.stds, g.angles, size)
+
+
+def equal(a: Layout, b: Layout) -> bool:
+    tensors: list[list[torch.Tensor]] = [[], []]
+    for layout, into in zip((a, b), tensors, strict=True):
+        layout.map(lambda t, into=into: (into.append(t), t)[1])
+    return (
+        a.hierarchical == b.hierarchical
+        and len(tensors[0]) == len(tensors[1])
+        and all(s.shape == t.shape and torch.equal(s, t) for s, t in zip(*tensors, strict=True))
+    )
+
+
+# Rendering
+
+
+def test_equation_1_against_loops():
+    centers = torch.tensor([[[0.3, 0.6], [0.8, 0.1]], [[0.5, 0.5], [-0.1, 0.4]]])
+    std = torch.tensor([[0.1, 0.25], [0.4, 0.15]])
+    maps = render_gaussians(centers, std[..., None].expand(2, 2, 2), torch.zeros(2, 2), 6)
+    assert maps.shape == (2, 2, 6, 6)
+    for b in range(2):
+        for k in range(2):
+            for row in range(6):
+                for column in range(6):
+                    x, y = (column + 0.5) / 6, (row + 0.5) / 6
+                    d2 = (x - float(centers[b, k, 0])) ** 2 + (y - float(centers[b, k, 1])) ** 2
+                    expected = math.exp(-d2 / (2 * float(std[b, k]) ** 2))
+                    assert float(maps[b, k, row, column]) == pytest.approx(expected, rel=1e-4, abs=1e-30)
+
+
+def test_peak_is_1_at_the_center():
+    maps = render(one(5.5 / 16, 10.5 / 16, 0.07), 16)[0]
+    assert maps[10, 5] == 1
+    assert maps.max() == 1
+    assert (maps == 1).sum() == 1
+
+
+def test_ellipse_against_the_inverse_covariance():
+    x, y, sx, sy, angle = 0.4, 0.55, 0.3, 0.08, 0.6
+    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], dtype=torch.float64)
+    inverse = torch.linalg.inv(turn @ torch.diag(torch.tensor([sx**2, sy**2], dtype=torch.float64)) @ turn.T)
+    maps = render(one(x, y, sx, sy, angle), 12)[0]
+    for row in range(12):
+        for column in range(12):
+            d = torch.tensor([(column + 0.5) / 12 - x, (row + 0.5) / 12 - y], dtype=torch.float64)
+            assert float(maps[row, column]) == pytest.approx(
+                math.exp(-0.5 * float(d @ inverse @ d)), rel=1e-3, abs=1e-7
+            )
+
+
+def test_angles_turn_clockwise_on_the_screen():
+    maps = render(one(0.5, 0.5, 0.3, 0.05, math.pi / 4), 16)[0]
+    assert maps[11, 11] > 0.5  # right and below
+    assert maps[11, 4] < 0.01  # left and below
+
+
+def test_a_quarter_turn_swaps_the_axes():
+    torch.testing.assert_close(render(one(0.3, 0.6, 0.2, 0.1, math.pi / 2), 16), render(one(0.3, 0.6, 0.1, 0.2), 16))
+
+
+def test_centroid_is_the_center():
+    g = Gaussians(
+        torch.tensor([[0.42, 0.58], [0.6, 0.45]]), torch.tensor([[0.06, 0.03], [0.05, 0.05]]), torch.tensor([0.7, 0.0])
+    )
+    torch.testing.assert_close(centroid_xy(render(g, 128)), g.centers_xy, atol=1e-4, rtol=0)
+
+
+def test_a_removed_object_leaves_nothing_behind():
+    assert render(one(8.5 / 16, 8.5 / 16, MIN_STD), 16).max() == 0
+    assert render(one(8.5 / 16, 8.5 / 16, 0.0), 16).isfinite().all()
+
+
+def test_gradients_reach_centers_stds_and_angles():
+    centers = torch.tensor([[0.3, 0.6], [0.7, 0.2]], dtype=torch.float64, requires_grad=True)
+    stds = torch.tensor([[0.2, 0.1], [0.3, 0.15]], dtype=torch.float64, requires_grad=True)
+    angles = torch.tensor([0.4, -1.0], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda c, s, a: render_gaussians(c, s, a, 8), (centers, stds, angles))
+    render_gaussians(centers, stds, angles, 8)[0, 0, 0].backward()
+    for t in (centers, stds, angles):
+        assert (t.grad[0] != 0).all()
+
+
+def test_gradients_reach_the_layout_through_small_heatmaps():
+    layout = sample(batch=1).map(lambda t: t.clone().requires_grad_())
+    layout.heatmaps(1, 8).square().sum().backward()
+    for g, reached in zip(layout.levels, (True, True, False), strict=True):
+        assert (g.centers_xy.grad is not None) == reached
+    # A level's offsets and the level-0 centre that carries them share their gradient.
+    offsets = layout.levels[1].centers_xy.grad.sum(dim=1)
+    torch.testing.assert_close(layout.levels[0].centers_xy.grad[:, 0], offsets)
+    assert (offsets != 0).all()
+
+
+# Heatmaps of a layout
+
+
+@pytest.mark.parametrize("size", [4, 8, 16])
+def test_small_heatmaps_are_area_averages(size: int):
+    layout = sample()
+    fine = layout.heatmaps(2, 32)
+    small = layout.heatmaps(2, size)
+    for row in range(size):
+        for column in range(size):
+            n = 32 // size
+            block = fine[..., row * n : (row + 1) * n, column * n : (column + 1) * n].mean(dim=(-2, -1))
+            torch.testing.assert_close(small[..., row, column], block)
+    torch.testing.assert_close(small.mean(dim=(-2, -1)), fine.mean(dim=(-2, -1)))
+
+
+def test_resize_is_bilinear_when_larger():
+    maps = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
+    torch.testing.assert_close(resize_maps(maps, 4), torch.tensor([0.0, 0.25, 0.75, 1.0]).expand(4, 4))
+    assert resize_maps(maps, 2) is maps
+
+
+def test_min_max_normalize():
+    maps = torch.rand(3, 2, 5, 5) * 7 - 2
+    n = min_max_normalize(maps)
+    flat = maps.flatten(2)
+    expected = (flat - flat.min(2, keepdim=True).values) / (
+        flat.max(2, keepdim=True).values - flat.min(2, keepdim=True).values
+    )
+    torch.testing.assert_close(n.flatten(2), expected)
+    assert torch.equal(min_max_normalize(torch.full((2, 4, 4), 3.0)), torch.zeros(2, 4, 4))
+
+
+def test_level_map_of_single_object_layouts_is_the_normalised_mean():
+    layout = sample()
+    maps = layout.heatmaps(2, 32)
+    assert maps.shape == (2, 4, 32, 32)
+    mean = (maps[:, 0] + maps[:, 1] + maps[:, 2] + maps[:, 3]) / 4
+    expected = torch.stack([(m - m.min()) / (m.max() - m.min()) for m in mean])
+    torch.testing.assert_close(layout.level_map(2, 32), expected)
+
+
+def test_level_map_of_multi_object_layouts_is_the_clipped_sum():
+    g = Gaussians(torch.tensor([[0.4, 0.5], [0.6, 0.5], [0.1, 0.1]]), torch.full((3, 2), 0.2), torch.zeros(3))
+    level_map = Layout((g,), hierarchical=False).level_map(0, 32)
+    total = render(g, 32).sum(dim=0)
+    assert total.max() > 1.2  # or nothing is clipped
+    torch.testing.assert_close(level_map, total.clamp(max=1))
+    assert level_map.min() > 0  # not min-max normalised
+
+
+# Editing
+
+
+def test_moving_level_0_carries_the_others():
+    layout = sample()
+    moved = layout.moved(torch.tensor([0.1, -0.05]))
+    torch.testing.assert_close(moved.centers, layout.centers + torch.tensor([0.1, -0.05]))
+    assert torch.equal(moved.stds, layout.stds)
+
+
+def test_level_0_carries_nothing_where_levels_are_independent():
+    layout = sample(replace(SINGLE, sampling="independent"))
+    moved = layout.moved(torch.tensor([0.1, 0.2]))
+    torch.testing.assert_close(moved.level_centers(0), layout.level_centers(0) + torch.tensor([0.1, 0.2]))
+    assert torch.equal(moved.centers[:, 1:], layout.centers[:, 1:])
+
+
+def test_a_point_moves_alone():
+    layout = sample()
+    moved = layout.moved(torch.tensor([0.2, 0.1]), level=2, point=3)
+    difference = moved.centers - layout.centers  # (2, 1 + 2 + 4, 2)
+    torch.testing.assert_close(difference[:, 6], torch.tensor([0.2, 0.1]).expand(2, 2))
+    assert (difference[:, :6] == 0).all()
+
+
+def test_each_picture_of_a_batch_can_move_its_own_way():
+    layout = sample(MULTI)
+    step = torch.tensor([[0.1, 0.0], [0.0, -0.2]])
+    moved = layout.moved(step, point=1)
+    torch.testing.assert_close(moved.centers[:, 1] - layout.centers[:, 1], step)
+    assert torch.equal(moved.centers[:, [0, 2]], layout.centers[:, [0, 2]])
+
+
+def test_resize():
+    layout = sample(MULTI)
+    resized = layout.resized(0.5, point=2)
+    torch.testing.assert_close(resized.stds[:, 2], layout.stds[:, 2] / 2)
+    assert torch.equal(resized.stds[:, :2], layout.stds[:, :2])
+    assert torch.equal(resized.centers, layout.centers)
+    torch.testing.assert_close(layout.resized(2.0).stds, layout.stds * 2)
+    assert (layout.resized(0.0).stds == MIN_STD).all()
+
+
+def test_stretch_and_turn():
+    layout = sample(MULTI)
+    stretched = layout.resized((2.0, 1.0), point=0)
+    torch.testing.assert_close(stretched.stds[:, 0], layout.stds[:, 0] * torch.tensor([2.0, 1.0]))
+    assert torch.equal(stretched.stds[:, 1:], layout.stds[:, 1:])
+    turned = layout.rotated(0.3, point=1)
+    expected = torch.tensor([0.0, 0.3, 0.0]).expand(2, 3)
+    torch.testing.assert_close(turned.levels[0].angles, expected)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "said"),
+    [
+        ({"level": 3}, "no level 3; this layout has levels 0 to 2"),
+        ({"level": -1}, "no level -1"),
+        ({"level": 1, "point": 2}, "no centre 2 on level 1; it has centres 0 to 1"),
+        ({"level": 1, "point": -1}, "no centre -1"),
+    ],
+)
+def test_editing_errors(kwargs: dict, said: str):
+    with pytest.raises(SpatialGANError, match=said):
+        sample().moved(torch.zeros(2), **kwargs)
+
+
+def test_rasters_have_no_centers():
+    layout = sample(replace(SINGLE, sampling="noise"))
+    with pytest.raises(SpatialGANError, match="level 0 of this layout is a raster"):
+        layout.moved(torch.zeros(2))
+    with pytest.raises(SpatialGANError, match="raster"):
+        _ = layout.centers
+
+
+# Sampling
+
+
+def test_single_object_layouts_have_1_2_4_centers():
+    layout = sample(batch=5)
+    assert layout.hierarchical
+    assert [layout.level_centers(i).shape for i in range(3)] == [(5, 1, 2), (5, 2, 2), (5, 4, 2)]
+    assert layout.centers.shape == layout.stds.shape == (5, 7, 2)
+
+
+def test_truncated_normal():
+    c = sample(batch=50000).level_centers(0)
+    assert c.min() >= 0
+    assert c.max() <= 1
+    assert c.min() < 0.01
+    assert c.max() > 0.99
+    torch.testing.assert_close(c.mean(dim=(0, 1)), torch.full((2,), 0.5), atol=0.005, rtol=0)
+    torch.testing.assert_close(c.std(dim=(0, 1)), torch.full((2,), TRUNCATED_STD), atol=0.002, rtol=0)
+    assert abs(float(torch.corrcoef(c[:, 0].T)[0, 1])) < 0.02  # x and y are independent
+
+
+def test_truncated_normal_against_its_distribution():
+    x = sample(batch=20000).level_centers(0)[:, 0, 0]
+    for q in (0.1, 0.25, 0.4, 0.7, 0.9):
+        below = (math.erf((q - 0.5) * 3 / math.sqrt(2)) / math.erf(1.5 / math.sqrt(2)) + 1) / 2
+        assert float((x < q).float().mean()) == pytest.approx(below, abs=0.015)
+
+
+@pytest.mark.parametrize("u", [0.0, 1 - 2**-24])
+def test_the_extreme_draws_are_inside(monkeypatch: pytest.MonkeyPatch, u: float):
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, u))
+    c = _centers_inside((3, 2), seeded())
+    assert ((c >= 0) & (c <= 1)).all()
+    assert ((c - round(u)).abs() < 1e-5).all()
+
+
+def test_offsets_are_normal_around_the_level_0_center():
+    layout = sample(batch=10000)
+    for level in (1, 2):
+        offsets = layout.level_centers(level) - layout.level_centers(0)
+        assert float(offsets.std()) == pytest.approx(1 / 6, rel=0.02)
+        assert float(offsets.mean()) == pytest.approx(0, abs=0.005)
+        kurtosis = (offsets / offsets.std()).pow(4).mean()
+        assert float(kurtosis) == pytest.approx(3, abs=0.2)
+
+
+def correlation(layout: Layout) -> float:
+    a, b = layout.level_centers(0)[:, 0, 0], layout.level_centers(1)[:, 1, 0]
+    return float(torch.corrcoef(torch.stack([a, b]))[0, 1])
+
+
+def test_hierarchical_levels_are_correlated_and_independent_ones_are_not():
+    expected = TRUNCATED_STD / math.sqrt(TRUNCATED_STD**2 + 1 / 36)
+    assert correlation(sample(batch=10000)) == pytest.approx(expected, abs=0.02)
+    independent = sample(replace(SINGLE, sampling="independent"), batch=10000)
+    assert abs(correlation(independent)) < 0.04
+    assert not independent.hierarchical
+    for level in range(3):
+        c = independent.level_centers(level)
+        assert ((c >= 0) & (c <= 1)).all()
+        assert float(c.std()) == pytest.approx(TRUNCATED_STD, rel=0.02)
+
+
+@pytest.mark.parametrize("sampling", ["hierarchical", "independent"])
+def test_areas_of_influence(sampling: str):
+    layout = sample(replace(SINGLE, sampling=sampling), batch=4000)
+    for level, (low, high) in enumerate([(0.5, 1.0), (0.1 / 1.4, 1.1 / 1.4), (0.1 / 2, 1.1 / 2)]):
+        g = layout.gaussians(level)
+        s = 8 * g.stds.square()
+        assert float(s.min()) == pytest.approx(low, abs=(high - low) * 0.01)
+        assert float(s.max()) == pytest.approx(high, abs=(high - low) * 0.01)
+        assert float(s.mean()) == pytest.approx((low + high) / 2, abs=(high - low) * 0.02)
+        assert torch.equal(g.stds[..., 0], g.stds[..., 1])
+        assert (g.angles == 0).all()
+
+
+def test_area_is_that_of_the_conference_formula():
+    """exp(-d^2 / s) on coordinates of -1..1 is exp(-d^2 / (2 std^2)) on those of 0..1, with std = sqrt(s / 8)."""
+    s, x, y = 0.7, 0.3, 0.8
+    maps = render(one(x, y, math.sqrt(s / 8)), 8)[0]
+    axis = torch.linspace(-1 + 1 / 8, 1 - 1 / 8, 8)
+    d2 = (axis[None, :] - (2 * x - 1)) ** 2 + (axis[:, None] - (2 * y - 1)) ** 2
+    torch.testing.assert_close(maps, torch.exp(-d2 / s))
+
+
+def test_multi_object_layouts():
+    layout = sample(replace(MULTI, num_objects=4, object_std_min=0.1, object_std_max=0.3), batch=4000)
+    assert not layout.hierarchical
+    assert len(layout.levels) == 1
+    assert layout.centers.shape == layout.stds.shape == (4000, 4, 2)
+    assert ((layout.centers >= 0) & (layout.centers <= 1)).all()
+    assert float(layout.centers.std()) == pytest.approx(TRUNCATED_STD, rel=0.02)
+    assert float(layout.stds.min()) == pytest.approx(0.1, abs=0.001)
+    assert float(layout.stds.max()) == pytest.approx(0.3, abs=0.001)
+    assert float(layout.stds.mean()) == pytest.approx(0.2, abs=0.003)
+    between = torch.corrcoef(layout.centers[:, :, 0].T)
+    assert (between - torch.eye(4)).abs().max() < 0.08
+
+
+def test_noise_layouts_have_no_structure():
+    layout = sample(replace(SINGLE, sampling="noise"), batch=500)
+    assert [level.values.shape for level in layout.levels] == [(500, 1, 4, 4), (500, 2, 8, 8), (500, 4, 16, 16)]
+    for level in layout.levels:
+        v = level.values
+        assert ((v >= 0) & (v <= 1)).all()
+        assert float(v.mean()) == pytest.approx(0.5, abs=0.01)
+        assert 0.22 < float(v.std()) < 0.25  # 1/4, less what clipping takes
+        neighbours = torch.stack([v[..., 1:].flatten(), v[..., :-1].flatten()])
+        assert abs(float(torch.corrcoef(neighbours)[0, 1])) < 0.04
+    assert layout.heatmaps(1, 8) is layout.levels[1].values
+    assert layout.heatmaps(1, 32).shape == (500, 2, 32, 32)
+
+
+def test_impulse_noise_share():
+    clean = sample(MULTI, batch=8)
+    noisy = with_impulse_noise(clean, 0.3, 64, seeded(5))
+    before, after = clean.heatmaps(0, 64), noisy.heatmaps(0, 64)
+    hit = (after == 0) | (after == 1)
+    assert not ((before == 0) | (before == 1)).any()
+    assert float(hit.float().mean()) == pytest.approx(0.3, abs=0.01)
+    assert float(after[hit].mean()) == pytest.approx(0.5, abs=0.02)
+    assert torch.equal(after[~hit], before[~hit])
+
+
+def test_impulse_noise_of_single_object_layouts_is_at_their_own_sizes():
+    layout = sample(replace(SINGLE, impulse_noise=0.5))
+    assert [level.values.shape for level in layout.levels] == [(2, 1, 4, 4), (2, 2, 8, 8), (2, 4, 16, 16)]
+    assert not layout.hierarchical
+    assert isinstance(sample(replace(MULTI, resolution=64, impulse_noise=0.5)).levels[0], Raster)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SINGLE,
+        MULTI,
+        replace(SINGLE, sampling="independent"),
+        replace(SINGLE, sampling="noise"),
+        replace(SINGLE, impulse_noise=0.1),
+    ],
+    ids=["hierarchical", "multi", "independent", "noise", "impulse"],
+)
+def test_seeds_reproduce(config: ModelConfig):
+    assert equal(sample(config, seed=3), sample(config, seed=3))
+    assert not equal(sample(config, seed=3), sample(config, seed=4))
+
+
+def test_sampling_leaves_the_global_source_alone():
+    before = torch.get_rng_state()
+    sample()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# Batches and files
+
+
+@pytest.mark.parametrize("config", [SINGLE, MULTI, replace(SINGLE, sampling="noise")], ids=["single", "multi", "noise"])
+def test_stack_cat_and_select(config: ModelConfig):
+    batch = sample(config, batch=3)
+    singles = [batch[i] for i in range(3)]
+    assert equal(Layout.stack(singles), batch)
+    assert equal(Layout.cat([batch[:1], batch[1:]]), batch)
+    assert equal(singles[1][None], batch[1:2])
+    torch.testing.assert_close(singles[2].heatmaps(0, 16), batch.heatmaps(0, 16)[2])
+    torch.testing.assert_close(singles[2].level_map(0, 16), batch.level_map(0, 16)[2])
+
+
+def test_layouts_of_different_kinds_cannot_share_a_batch():
+    noise = sample(replace(SINGLE, sampling="noise"))
+    independent = sample(replace(SINGLE, sampling="independent"))
+    for other in (noise, independent, sample(MULTI)):
+        with pytest.raises(SpatialGANError, match="cannot share a batch"):
+            Layout.cat([sample(), other])
+    with pytest.raises(SpatialGANError, match="cannot share a batch"):
+        Layout.cat([independent, noise])
+
+
+def test_map_reaches_every_tensor():
+    doubled = sample().to("cpu").map(lambda t: t.double())
+    assert all(t.dtype == torch.float64 for g in doubled.levels for t in (g.centers_xy, g.stds, g.angles))
+
+
+@pytest.mark.parametrize("config", [SINGLE, MULTI, replace(SINGLE, sampling="noise")], ids=["single", "multi", "noise"])
+def test_json_is_exact(config: ModelConfig):
+    layout = sample(config, seed=11)[1]
+    text = json.dumps(layout_to_json(layout))
+    assert equal(layout_from_json(json.loads(text)), layout)
+
+
+def test_json_of_tensors_is_exact():
+    t = torch.tensor([[1e-38, -0.1, math.pi], [3e38, 0.0, -1e-7]])
+    assert torch.equal(tensor_from_json(json.loads(json.dumps(tensor_to_json(t)))), t)
+    turned = torch.rand(4, 3, 2).permute(2, 0, 1)
+    assert torch.equal(tensor_from_json(tensor_to_json(turned)), turned)
+
+
+GOOD = {"centers_xy": [[0.5, 0.5]], "stds": [[0.1, 0.1]], "angles": [0.0]}
+RASTER = tensor_to_json(torch.rand(2, 4, 4))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        {},
+        {"levels": []},
+        {"levels": [], "hierarchical": True},
+        {"levels": [GOOD]},
+        {"levels": [3], "hierarchical": True},
+        {"levels": [{**GOOD, "angles": [0.0, 1.0]}], "hierarchical": True},
+        {"levels": [{**GOOD, "angles": 0.0}], "hierarchical": True},
+        {"levels": [{**GOOD, "centers_xy": [[0.5, 0.5, 0.5]]}], "hierarchical": True},
+        {"levels": [{**GOOD, "stds": [[0.1]]}], "hierarchical": True},
+        {"levels": [{**GOOD, "centers_xy": [[math.nan, 0.5]]}], "hierarchical": True},
+        {"levels": [{**GOOD, "centers_xy": [["a", 0.5]]}], "hierarchical": True},
+        {"levels": [{"stds": [[0.1, 0.1]], "angles": [0.0]}], "hierarchical": True},
+        {"levels": [{"raster": {**RASTER, "shape": [2, 4, 5]}}], "hierarchical": False},
+        {"levels": [{"raster": {**RASTER, "shape": [-2, -4, 4]}}], "hierarchical": False},
+        {"levels": [{"raster": {**RASTER, "shape": [32]}}], "hierarchical": False},
+        {"levels": [{"raster": {**RASTER, "float32": "no base64!"}}], "hierarchical": False},
+        {"levels": [{"raster": {"shape": [2, 4, 4]}}], "hierarchical": False},
+        {"levels": [{"raster": tensor_to_json(torch.full((1, 2, 2), math.inf))}], "hierarchical": False},
+    ],
+)
+def test_bad_json_is_refused(data: object):
+    with pytest.raises(SpatialGANError, match="layout is not readable"):
+        layout_from_json(data)
+
+
+def test_good_json_is_accepted():
+    """Or the test above could fail for another reason than each case's own."""
+    layout = layout_from_json({"levels": [GOOD], "hierarchical": True})
+    torch.testing.assert_close(layout.centers, torch.tensor([[0.5, 0.5]]))
+    raster = layout_from_json({"levels": [{"raster": RASTER}], "hierarchical": False})
+    assert F.mse_loss(raster.heatmaps(0, 4), tensor_from_json(RASTER)) == 0

