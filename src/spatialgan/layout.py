@@ -173,10 +173,13 @@ def render_gaussians(centers_xy: Tensor, stds: Tensor, angles: Tensor, size: int
         (..., K, size, size), peak 1; all zero where both standard deviations are at their least, :data:`MIN_STD`.
     """
     grid = pixel_centers_xy(size, size, device=centers_xy.device)
-    dx, dy = (grid - centers_xy[..., None, None, :]).unbind(-1)  # each (..., K, size, size)
-    cos, sin = angles.cos()[..., None, None], angles.sin()[..., None, None]
-    sx, sy = stds.clamp_min(MIN_STD)[..., None, None].unbind(-3)
-    along, across = (cos * dx + sin * dy) / sx, (cos * dy - sin * dx) / sy
+    dx = grid[0, :, 0] - centers_xy[..., 0, None]  # (..., K, size), of the columns
+    dy = grid[:, 0, 1] - centers_xy[..., 1, None]  # (..., K, size), of the rows
+    cos, sin = angles.cos()[..., None], angles.sin()[..., None]
+    sx, sy = stds.clamp_min(MIN_STD)[..., None].unbind(-2)  # each (..., K, 1)
+    # Columns and rows are added up only here, so that most of the work is done on vectors.
+    along = (cos * dx / sx)[..., None, :] + (sin * dy / sx)[..., :, None]  # (..., K, size, size)
+    across = (cos * dy / sy)[..., :, None] - (sin * dx / sy)[..., None, :]
     # Without this a removed object whose centre hits a pixel's would leave that pixel behind.
     visible = (stds > 1.01 * MIN_STD).any(dim=-1)[..., None, None]  # (..., K, 1, 1)
     return torch.exp(-0.5 * (along.square() + across.square())) * visible

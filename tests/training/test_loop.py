@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tiny_run import tiny_config
 
 from spatialgan.config import RunConfig, to_dict
 from spatialgan.errors import SpatialGANError
@@ -18,8 +19,6 @@ from spatialgan.model import SpatialGAN
 from spatialgan.training.checkpoint import list_checkpoints
 from spatialgan.training.loop import train
 from spatialgan.training.record import NonFiniteError
-from tiny_run import tiny_config
-
 
 quiet = lambda _: None  # noqa: E731
 

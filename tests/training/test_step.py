@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny_run import tiny_config
 
 from spatialgan.attention import attention_maps
 from spatialgan.layout import LEVEL_RESOLUTIONS
@@ -11,8 +12,6 @@ from spatialgan.training import step as step_module
 from spatialgan.training.augment import Augmentation, augment
 from spatialgan.training.losses import alignment_loss
 from spatialgan.training.step import align, draw_pictures, make_trainee, mix_styles, step_generator, training_step
-from tiny_run import tiny_config
-
 
 REALS = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(9)) * 2 - 1
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-import torch
-
 from spatialgan.config import RunConfig, to_dict
 from spatialgan.data.images import ImageDataset, epoch_indices, to_float
 from spatialgan.errors import SpatialGANError

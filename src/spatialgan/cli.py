@@ -1,0 +1,288 @@
+"""The command line. Each command calls one function; torch and its friends are imported inside commands."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spatialgan import __version__
+from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, read_edit, read_seeds
+from spatialgan.cli_eval import app as eval_app
+from spatialgan.errors import SpatialGANError
+
+if TYPE_CHECKING:
+    from spatialgan.config import RunConfig
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+models_app = typer.Typer(no_args_is_help=True, help="The models that come with the package.")
+data_app = typer.Typer(no_args_is_help=True, help="Look at a set of images, and prepare it for training.")
+app.add_typer(models_app, name="models")
+app.add_typer(data_app, name="data")
+app.add_typer(eval_app, name="eval")
+
+Model = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="A bundled model, a folder or a file.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Scale = Annotated[float | None, typer.Option(
+    help="Enlarge pictures by this factor. Without it, PNGs stay as they are, and small pictures in grids and GIFs "
+         "become about 256 pixels wide.")]
+LayoutSeed = Annotated[int | None, typer.Option(metavar="S", help="Take the layout of this seed.")]
+Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit: 0, or 2 with one line on stderr where the user can put something right."""
+    try:
+        app(args=argv, prog_name="spatialgan")
+    except SpatialGANError as e:
+        print(f"error: {e}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as e:
+        if e.filename is None:
+            raise
+        print(f"error: {e.filename}: {e.strerror}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(version: Annotated[bool, typer.Option(
+        "--version", help="Print the version.", is_eager=True, callback=_print_version)] = False) -> None:
+    """Steer what a GAN draws: move, resize, remove and restyle what is in its pictures."""
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """List the bundled models."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from spatialgan.model import CARD, bundled_models, read_card
+
+    table = Table("name", "pictures", "layout", "encoding", "data")
+    for name, path in bundled_models().items():
+        config, card = read_card(path.with_suffix(CARD))
+        m = config.model
+        colour = "grey" if m.image_channels == 1 else "colour"
+        table.add_row(name, f"{m.resolution}x{m.resolution} {colour}", m.layout, m.encoding, str(card.get("data", "")))
+    if not table.row_count:
+        typer.echo("no models are bundled with this installation; give --model a folder or a .safetensors file")
+        return
+    Console().print(table)
+
+
+@models_app.command("info")
+def models_info(name: Annotated[str, typer.Argument(metavar="NAME|PATH")]) -> None:
+    """Print a model's card and its configuration."""
+    import json
+
+    from spatialgan.config import to_dict
+    from spatialgan.model import CARD, find_weights, read_card
+
+    weights = find_weights(name)
+    config, card = read_card(weights.with_suffix(CARD))
+    typer.echo(json.dumps({"weights": str(weights), "card": card, "config": to_dict(config)}, indent=1))
+
+
+@app.command()
+def generate(
+    model: Model,
+    seeds: Annotated[str, typer.Option(metavar="LIST", help="Numbers and ranges, as in 0-15,42.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures; made where it is missing.")],
+    grid: Annotated[bool, typer.Option("--grid", help="Also write all pictures as one, grid.png.")] = False,
+    layout_seed: LayoutSeed = None,
+    truncation: Truncation = None,
+    heatmaps: Annotated[bool, typer.Option("--heatmaps", help="Also write each picture under its heatmaps.")] = False,
+    save_scenes: Annotated[bool, typer.Option("--save-scenes", help="Also write each picture's recipe.")] = False,
+    scale: Scale = None,
+    device: Device = "auto",
+) -> None:
+    """Draw random pictures, one for each seed."""
+    numbers = read_seeds(seeds)
+    from spatialgan.editing.export import heatmap_overlay, image_grid, save_png
+    from spatialgan.model import SpatialGAN
+
+    gan = SpatialGAN.from_pretrained(model, device=device)
+    images = []
+    for seed in numbers:
+        scene = gan.sample(seed, layout_seed=layout_seed, truncation=_or_one(truncation))
+        stem = f"seed{seed:04d}"
+        if heatmaps:
+            views = [heatmap_overlay(scene.image, heatmap) for heatmap in scene.heatmaps()]
+            save_png(image_grid([scene.image, *views], columns=4, scale=scale), out / f"{stem}.heatmaps.png")
+        if save_scenes:
+            scene.save(out / f"{stem}.scene.json")
+        save_png(scene.image, out / f"{stem}.png", scale=_or_one(scale))
+        if grid:
+            images.append(scene.image)
+    if grid:
+        save_png(image_grid(images, columns=_columns(len(images)), scale=scale), out / "grid.png")
+    typer.echo(f"{len(numbers)} pictures in {out}")
+
+
+def _or_one(value: float | None) -> float:
+    return 1.0 if value is None else value
+
+
+def _columns(count: int) -> int:
+    """Of a grid that is about square."""
+    return max(1, round(count**0.5))
+
+
+def _edit_option(name: str, help: str) -> Any:
+    return typer.Option(f"--{name}", metavar=FORMS[name].split(" ")[0], help=f"{help} May be repeated.")
+
+
+@app.command(cls=OrderedCommand)
+def edit(
+    ctx: typer.Context,
+    model: Model,
+    out: Annotated[Path, typer.Option(metavar="F.png", help="The edited picture.")],
+    seed: Annotated[int | None, typer.Option(metavar="S", help="Start from this random picture.")] = None,
+    scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Start from this saved scene.")] = None,
+    layout_seed: LayoutSeed = None,
+    truncation: Truncation = None,
+    move: Annotated[list[str] | None, _edit_option("move", "Move by shares of the image's width.")] = None,
+    resize: Annotated[list[str] | None, _edit_option("resize", "Multiply the size.")] = None,
+    remove: Annotated[list[str] | None, _edit_option("remove", "Remove, or with I:AMOUNT (0..1) partly.")] = None,
+    restyle: Annotated[list[str] | None, _edit_option("restyle", "A new style; I may be 'background'.")] = None,
+    duplicate: Annotated[list[str] | None, _edit_option("duplicate", "A copy, this far away.")] = None,
+    add: Annotated[list[str] | None, _edit_option("add", "A new object.")] = None,
+    stretch: Annotated[list[str] | None, _edit_option("stretch", "Multiply width and height.")] = None,
+    rotate: Annotated[list[str] | None, _edit_option("rotate", "Turn clockwise.")] = None,
+    save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the edited scene.")] = None,
+    gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate each edit, there and back.")] = None,
+    scale: Scale = None,
+    device: Device = "auto",
+) -> None:
+    """Edit a picture. Edits apply in the order given.
+
+    I is an object's number, or in single-object models a level; L.P is one centre of a level, as in --move 2.1:0.05,0.
+    """
+    given = {"move": move, "resize": resize, "remove": remove, "restyle": restyle, "duplicate": duplicate, "add": add,
+             "stretch": stretch, "rotate": rotate}
+    edits = [read_edit(option, text) for option, text in edits_in_order(ctx.meta[ORDER_KEY], given)]
+    _check_start(seed, scene, layout_seed, truncation)
+    from spatialgan.editing.export import animate, save_gif, save_png
+    from spatialgan.editing.rendering import render_scenes
+    from spatialgan.model import SpatialGAN
+
+    gan = SpatialGAN.from_pretrained(model, device=device)
+    sampling = {"layout_seed": layout_seed, "truncation": _or_one(truncation)}
+    steps = [gan.sample(seed, **sampling) if scene is None else gan.load_scene(scene)]
+    for apply in edits:
+        steps.append(apply(steps[-1]))
+    save_png(steps[-1].image, out, scale=_or_one(scale))
+    if save_scene is not None:
+        steps[-1].save(save_scene)
+    if gif is not None:
+        save_gif(render_scenes(animate(steps)), gif, scale=scale)
+    typer.echo(f"{len(edits)} edits; the picture is {out}")
+
+
+def _check_start(seed: int | None, scene: Path | None, layout_seed: int | None, truncation: float | None) -> None:
+    """Whether an edit has one picture to start from."""
+    if (seed is None) == (scene is None):
+        raise SpatialGANError("give either --seed or --scene")
+    if scene is not None and (layout_seed is not None or truncation is not None):
+        raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
+
+
+@data_app.command("check")
+def data_check(
+    path: Annotated[Path, typer.Argument(help="A folder or zip of images, or an LSUN LMDB.")],
+    resolution: Annotated[int | None, typer.Option(help="Tell which images are smaller than this.")] = None,
+) -> None:
+    """Decode every image and tell which cannot be used, and what will be converted. Exits with 1 where some cannot."""
+    from spatialgan.data.prepare import check
+
+    with _progress("checking") as on_progress:
+        report = check(path, resolution=resolution, on_progress=on_progress)
+    typer.echo("\n".join(report.summary()))
+    if report.num_usable < report.num_files:
+        raise typer.Exit(1)
+
+
+@data_app.command("prepare")
+def data_prepare(
+    src: Annotated[Path, typer.Argument(help="A folder or zip of images, or an LSUN LMDB.")],
+    dst: Annotated[Path, typer.Argument(help="A new folder, or a new file that ends in .zip.")],
+    size: Annotated[int, typer.Option(help="Width and height in pixels.")],
+    fit: Annotated[str, typer.Option(metavar="crop|pad|squash", help="How a picture becomes square.")] = "crop",
+) -> None:
+    """Write every usable image as a square PNG of one size."""
+    from spatialgan.data.prepare import prepare
+
+    with _progress("preparing") as on_progress:
+        report = prepare(src, dst, size=size, fit=fit, on_progress=on_progress)
+    typer.echo("\n".join(report.summary()))
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Any]:
+    """A progress bar on stderr; yields ``on_progress(done, total)``."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(metavar="PATH", help="A folder or zip of images, or an LSUN LMDB.")],
+    preset: Annotated[str, typer.Option(metavar="NAME", help="As in cats64, rooms64, paper256-single, tiny.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")],
+    settings: Annotated[list[str] | None, typer.Option(
+        "--set", metavar="SECTION.FIELD=VALUE", help="As in train.batch_size=32. May be repeated.")] = None,
+    kimg: Annotated[float | None, typer.Option(help="Thousands of images to train on, as --set train.kimg.")] = None,
+    device: Device = "auto",
+    init_from: Annotated[str | None, typer.Option(metavar="NAME|PATH", help="Start from a model's weights.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
+) -> None:
+    """Train a model. The same command again continues the run exactly where it stopped."""
+    from spatialgan.config import with_settings
+    from spatialgan.training.presets import preset as preset_by_name
+
+    changes = [*(settings or []), *([] if kimg is None else [f"train.kimg={kimg}"])]
+    config = with_settings(preset_by_name(preset), changes)
+    if dry_run:
+        typer.echo(_describe_run(config, data))
+        return
+    from spatialgan.training.loop import train as run
+
+    run(config, data=data, out=out, device=device, init_from=init_from, report=typer.echo)
+
+
+def _describe_run(config: "RunConfig", data: Path) -> str:
+    """The configuration as JSON, and the sizes of the data and of the networks, with no image decoded."""
+    import json
+
+    import torch
+
+    from spatialgan.config import to_dict
+    from spatialgan.data.images import split_indices
+    from spatialgan.data.sources import open_source
+    from spatialgan.networks.discriminator import make_discriminator
+    from spatialgan.networks.generator import Generator
+
+    source = open_source(data)
+    num_images = len(split_indices(len(source.names), config.data.holdout, "train"))
+    source.close()
+    with torch.device("meta"):  # no memory for the weights
+        networks = {"generator": Generator(config.model),
+                    "discriminator": make_discriminator(config.model, pretrained=False)}
+    sizes = {name: sum(p.numel() for p in n.parameters() if p.requires_grad) for name, n in networks.items()}
+    return json.dumps({"config": to_dict(config), "num_images": num_images, "trained_parameters": sizes}, indent=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""``spatialgan eval``: measure a trained model. Thin: each command calls one function and writes one result file."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from spatialgan.evaluation.summary import Summary
+
+app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
+
+ModelOption = Annotated[str, typer.Option("--model", help="A bundled model, a .safetensors file, or a run folder.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.")]
+SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Pictures, or pairs of pictures, to generate.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the first picture; the others follow it.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Without this, Typer would drop the name of an only command."""
+
+
+@app.command()
+def response(
+    model: ModelOption,
+    samples: SamplesOption = 500,
+    distance: Annotated[float, typer.Option(help="How far the level-0 centre moves, in image widths.")] = 0.15,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """How far the subject of a single-object model follows when its layout is moved: 1 exactly, 0 not at all.
+
+    The subject is found by OpenCV's cat-face cascade, and by the discriminator's attention where the model has one.
+    """
+    from spatialgan.evaluation.response import measure_response
+    from spatialgan.evaluation.result import result_record, write_result
+    from spatialgan.model import SpatialGAN
+
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    with _progress() as show:
+        result = measure_response(loaded, num_seeds=samples, distance=distance, first_seed=seed,
+                                  on_progress=lambda done, total: show("pairs", done, total))
+    for name, measure in result.measures.items():
+        found, control = measure.response.share, _number(measure.control.mean)
+        _print_line(name, measure.response, f"found in {found:.0%}; control {control}")
+    _print_line("pixels changed", result.pixels_changed, "of the full range")
+    if json is not None:
+        write_result(json, result_record("response", result.to_json(), loaded, num_samples=samples, seed=seed))
+
+
+@app.command()
+def fd(
+    model: ModelOption,
+    data: Annotated[Path, typer.Option("--data", help="Folder, zip or LMDB of real pictures.")],
+    samples: SamplesOption = 5000,
+    split: Annotated[Literal["train", "test", "all"], typer.Option(help="Real pictures to compare with.")] = "train",
+    seed: SeedOption = 0,
+    truncation: Annotated[float, typer.Option(help="1 for none.")] = 1.0,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute the real pictures' features anew.")] = False,
+    json: JsonOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Fréchet distance to real pictures in features of EfficientNet-Lite2; lower is better.
+
+    Not comparable with Inception's FID, nor with another number of samples. Fit and hold-out are the model's own.
+    """
+    from spatialgan.data.images import ImageDataset
+    from spatialgan.evaluation.features import EfficientNetLite2Features
+    from spatialgan.evaluation.frechet import frechet_of_model
+    from spatialgan.evaluation.result import result_record, write_result
+    from spatialgan.model import SpatialGAN
+
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    config = loaded.config
+    dataset = ImageDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels,
+                                fit=config.data.fit, holdout=config.data.holdout, split=split)
+    extractor = EfficientNetLite2Features(loaded.device)
+    with _progress() as show:
+        result = frechet_of_model(loaded, dataset, extractor, num_samples=samples, first_seed=seed,
+                                  truncation=truncation, use_cache=not no_cache, on_progress=show, log=typer.echo)
+    typer.echo(f"Fréchet distance {result.distance:.3f} ({result.num_generated} generated, "
+               f"{result.num_reference} real, {extractor.name})")
+    if json is not None:
+        values = {**asdict(result), "split": split}
+        write_result(json, result_record("fd", values, loaded, num_samples=samples, seed=seed, truncation=truncation,
+                                         data=data, dataset=dataset, extractor=extractor))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on the error stream, one row for each thing that is counted."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        rows: dict[str, int] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in rows:
+                rows[what] = bar.add_task(what, total=total)
+            bar.update(rows[what], completed=done)
+
+        yield show
+
+
+def _print_line(name: str, summary: "Summary", note: str) -> None:
+    low, high = summary.mean_interval or (None, None)
+    typer.echo(f"{name:<15} mean {_number(summary.mean)} ({_number(low)} to {_number(high)}), "
+               f"median {_number(summary.median)}; {note}")
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"

@@ -1,0 +1,34 @@
+"""Numbers that callers hand to an edit, checked in one place so that all complain alike."""
+
+import math
+import operator
+from typing import Any
+
+from spatialgan.errors import SpatialGANError
+
+
+def whole(value: Any, name: str) -> int:
+    """``value`` as an int; raises SpatialGANError naming it where it is no whole number."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise SpatialGANError(f"{name} is {value!r}; use a whole number") from None
+
+
+def finite(value: Any, name: str) -> float:
+    """``value`` as a float; raises SpatialGANError where it is no number, infinite or NaN."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise SpatialGANError(f"{name} is {value!r}; use a finite number")
+    return number
+
+
+def positive(value: Any, name: str) -> float:
+    """``value`` as a float above 0; raises SpatialGANError for anything else."""
+    number = finite(value, name)
+    if number <= 0:
+        raise SpatialGANError(f"{name} is {number}; use a number above 0")
+    return number

@@ -1,0 +1,292 @@
+"""Scenes: a picture with its recipe. Every edit returns a new scene, and the noise inputs stay what they are."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from spatialgan.attention import attention_of
+from spatialgan.config import ModelConfig
+from spatialgan.editing.arguments import finite, positive, whole
+from spatialgan.editing.export import to_image
+from spatialgan.editing.rendering import random_stream, render_batch
+from spatialgan.errors import SpatialGANError
+from spatialgan.layout import Gaussians, Layout, sample_layout
+from spatialgan.networks.generator import sample_z
+
+if TYPE_CHECKING:
+    from spatialgan.model import SpatialGAN
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One picture and what it is made of. Immutable: do not write into its tensors or its image.
+
+    The first argument of the edits, ``level``, names what is edited: a level in single-object models, where ``point``
+    picks one centre of that level and None takes them all; an object in multi-object models, which take no ``point``.
+    Lengths are in image widths, x to the right, y down. All edits raise SpatialGANError where there is no such level,
+    point or object, where a number is not finite, and where the model cannot do what is asked.
+    """
+
+    model: "SpatialGAN"
+    z: Tensor
+    """(S, z_dim) on the CPU: one style, or with ``encoding=multi`` one an object and the background's last."""
+    layout: Layout | None
+    """Of one picture, on the CPU; None with ``encoding=none``."""
+    noise_seed: int
+    """Seed of the noise inputs."""
+    truncation: float = 1.0
+    """1 for none, towards 0 for more typical pictures."""
+    seed: int | None = None
+    """Where z came from first; later edits do not change it."""
+    layout_seed: int | None = None
+    """Where the layout came from first."""
+    edits: tuple[dict[str, Any], ...] = ()
+    """The edits so far, as JSON values: for people to read, since z and layout hold what they did."""
+
+    @classmethod
+    def sample(cls, model: "SpatialGAN", seed: int, *, layout_seed: int | None = None,
+               truncation: float = 1.0) -> "Scene":
+        """A random picture; the same on every device, but for the last bits of its pixels.
+
+        Args:
+            model: whose picture.
+            seed: of styles, layout and noise, each from a stream of its own.
+            layout_seed: another seed for the layout alone.
+            truncation: see :attr:`truncation`.
+        """
+        seed = whole(seed, "seed")
+        layout_seed = seed if layout_seed is None else whole(layout_seed, "layout_seed")
+        config = _clean(model.config.model)
+        layout = None
+        if config.encoding != "none":
+            layout = sample_layout(config, 1, random_stream(layout_seed, "layout"))[0]
+        z = sample_z(config, 1, random_stream(seed, "style"))[0]
+        return cls(model, z, layout, seed, finite(truncation, "truncation"), seed, layout_seed)
+
+    @cached_property
+    def tensor(self) -> Tensor:
+        """The picture, ``(C, R, R)``, about -1..1, on the CPU; rendered in a batch of one, to be reproducible."""
+        return render_batch([self])[0]
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The picture, RGB or L, made of :attr:`tensor`."""
+        return to_image(self.tensor)
+
+    @property
+    def num_objects(self) -> int:
+        """Objects of a multi-object layout, removed ones included."""
+        return self._gaussians(0).stds.shape[-2]
+
+    def heatmaps(self, size: int | None = None) -> list[Tensor]:
+        """The complete heatmap of each level, ``(size, size)`` in 0..1, for display; ``size`` None: the picture's."""
+        layout = self._require_layout()
+        size = size or self.model.config.model.resolution
+        return [layout.level_map(level, size) for level in range(len(layout.levels))]
+
+    def attention(self, discriminator: nn.Module | None = None) -> Tensor:
+        """D's attention on the picture, ``(3, R, R)`` in 0..1, on the CPU.
+
+        Args:
+            discriminator: another than the model's own.
+
+        Raises:
+            SpatialGANError: neither is there.
+        """
+        images = self.tensor[None].to(self.model.device)
+        if discriminator is None:
+            return self.model.attention(images)[0].cpu()
+        return attention_of(discriminator, images, images.shape[-1])[0].cpu()
+
+    # ------------------------------------------------------------- edits of the layout
+
+    def move(self, level: int = 0, *, dx: float = 0.0, dy: float = 0.0, point: int | None = None) -> "Scene":
+        """Move by ``dx`` to the right and ``dy`` down; level 0 of a hierarchical layout carries the others along."""
+        where = self._where(level, point)
+        dx, dy = finite(dx, "dx"), finite(dy, "dy")
+        layout = self._require_layout().moved(torch.tensor([dx, dy]), **where)
+        return self._edited("move", where, dx=dx, dy=dy, layout=layout)
+
+    def move_to(self, level: int, x: float, y: float, *, point: int | None = None) -> "Scene":
+        """Move the centre, or the middle of a level's centres, to ``(x, y)`` in 0..1."""
+        where = self._where(level, point)
+        x, y = finite(x, "x"), finite(y, "y")
+        layout = self._require_layout()
+        centers = layout.level_centers(where["level"])  # (K, 2)
+        now = centers.mean(dim=0) if where["point"] is None else centers[where["point"]]
+        return self._edited("move_to", where, x=x, y=y, layout=layout.moved(torch.tensor([x, y]) - now, **where))
+
+    def resize(self, level: int, factor: float, *, point: int | None = None) -> "Scene":
+        """Multiply the standard deviations by ``factor``, above 0."""
+        where = self._where(level, point)
+        factor = positive(factor, "factor")
+        return self._edited("resize", where, factor=factor, layout=self._require_layout().resized(factor, **where))
+
+    def stretch(self, level: int, sx: float, sy: float, *, point: int | None = None) -> "Scene":
+        """Multiply the two standard deviations by ``sx`` and ``sy``, above 0.
+
+        The axes are the ellipse's own: right and down, until it is rotated.
+        """
+        where = self._where(level, point)
+        sx, sy = positive(sx, "sx"), positive(sy, "sy")
+        return self._edited("stretch", where, sx=sx, sy=sy, layout=self._require_layout().resized((sx, sy), **where))
+
+    def rotate(self, level: int, degrees: float, *, point: int | None = None) -> "Scene":
+        """Turn the ellipse clockwise around its centre; a circle looks the same afterwards."""
+        where = self._where(level, point)
+        degrees = finite(degrees, "degrees")
+        layout = self._require_layout().rotated(math.radians(degrees), **where)
+        return self._edited("rotate", where, degrees=degrees, layout=layout)
+
+    def remove(self, level: int, amount: float = 1.0, *, point: int | None = None) -> "Scene":
+        """Shrink by ``amount``: 0 changes nothing, 1 leaves nothing. What is removed keeps its number."""
+        where = self._where(level, point)
+        amount = finite(amount, "amount")
+        if not 0 <= amount <= 1:
+            raise SpatialGANError(f"amount is {amount}; use 0 (all stays) to 1 (all goes)")
+        return self._edited("remove", where, amount=amount, layout=self._require_layout().resized(1 - amount, **where))
+
+    def with_new_layout(self, seed: int) -> "Scene":
+        """The same styles in a new layout of as many objects; layouts match ``sample(..., layout_seed=seed)``."""
+        seed = whole(seed, "seed")
+        self._require_layout()
+        layout = sample_layout(self._config(), 1, random_stream(seed, "layout"))[0]
+        return self._edited("with_new_layout", {}, seed=seed, layout=layout)
+
+    # ------------------------------------------------------------- edits of the styles
+
+    def with_new_styles(self, seed: int) -> "Scene":
+        """The same layout and noise, with all styles of ``sample(seed)``."""
+        seed = whole(seed, "seed")
+        z = sample_z(self._config(), 1, random_stream(seed, "style"))[0]
+        return self._edited("with_new_styles", {}, seed=seed, z=z)
+
+    def restyle(self, i: int | str, seed: int) -> "Scene":
+        """A new style for object ``i``, or for ``"background"``; needs a model with ``encoding=multi``."""
+        self._require_styles("restyle", "with_new_styles(seed) changes the style of all")
+        seed = whole(seed, "seed")
+        index = self.num_objects if i == "background" else self._where(i, None, or_="or 'background'")["point"]
+        z = self.z.clone()
+        z[index] = self._new_style(seed)
+        return self._edited("restyle", {}, object="background" if i == "background" else index, seed=seed, z=z)
+
+    def duplicate(self, i: int, dx: float, dy: float) -> "Scene":
+        """A second object of the same style and shape, ``(dx, dy)`` away; it becomes the last object.
+
+        Needs a model with ``encoding=multi``.
+        """
+        self._require_styles("duplicate", "move(level, dx=, dy=) moves what is there")
+        i = self._where(i, None)["point"]
+        dx, dy = finite(dx, "dx"), finite(dy, "dy")
+        copy = self._require_layout()[i : i + 1].moved(torch.tensor([dx, dy]))
+        changes = self._with_object(copy, self.z[i])
+        return self._edited("duplicate", {}, object=i, dx=dx, dy=dy, **changes)
+
+    def add(self, x: float, y: float, std: float, seed: int) -> "Scene":
+        """A new round object at ``(x, y)`` in 0..1, of a standard deviation ``std``; it becomes the last object.
+
+        Needs a model with ``encoding=multi``.
+        """
+        self._require_styles("add", "with_new_layout(seed) places what is there anew")
+        x, y, std, seed = finite(x, "x"), finite(y, "y"), positive(std, "std"), whole(seed, "seed")
+        new = Gaussians(torch.tensor([[x, y]]), torch.tensor([[std, std]]), torch.zeros(1))
+        changes = self._with_object(Layout((new,), hierarchical=False), self._new_style(seed))
+        return self._edited("add", {}, x=x, y=y, std=std, seed=seed, **changes)
+
+    # ------------------------------------------------------------- files
+
+    def to_json(self) -> dict[str, Any]:
+        """The scene as JSON values; see :mod:`spatialgan.editing.scene_file`."""
+        from spatialgan.editing.scene_file import scene_to_json  # a file is made of a scene, not the other way round
+
+        return scene_to_json(self)
+
+    @classmethod
+    def from_json(cls, model: "SpatialGAN", data: Any) -> "Scene":
+        """The inverse of :meth:`to_json`; raises SpatialGANError where it is damaged or another model's."""
+        from spatialgan.editing.scene_file import scene_from_json
+
+        return scene_from_json(model, data)
+
+    def save(self, path: str | Path) -> Path:
+        """Write ``.scene.json``; on the same kind of device, loading gives the identical picture."""
+        from spatialgan.editing.scene_file import save_scene
+
+        return save_scene(self, path)
+
+    @classmethod
+    def load(cls, model: "SpatialGAN", path: str | Path) -> "Scene":
+        """A scene that was saved; raises SpatialGANError where it is missing, damaged or another model's."""
+        from spatialgan.editing.scene_file import load_scene
+
+        return load_scene(model, path)
+
+    # ------------------------------------------------------------- helpers
+
+    def _edited(self, name: str, where: dict[str, int | None], *, layout: Layout | None = None, z: Tensor | None = None,
+                **values: Any) -> "Scene":
+        if self._is_multi and where:
+            where = {"object": where["point"]}
+        return replace(self, layout=self.layout if layout is None else layout, z=self.z if z is None else z,
+                       edits=(*self.edits, {"edit": name, **where, **values}))
+
+    @property
+    def _is_multi(self) -> bool:
+        return self.model.config.model.layout == "multi"
+
+    def _where(self, level: int, point: int | None, or_: str = "") -> dict[str, int | None]:
+        """The caller's (level, point) as the layout's: multi-object layouts have one level, with a point an object."""
+        if not self._is_multi:
+            where = {"level": whole(level, "level"), "point": None if point is None else whole(point, "point")}
+            g = self._gaussians(where["level"])
+            k = g.angles.shape[-1]
+            if point is not None and not 0 <= point < k:
+                valid = f"centres 0 to {k - 1}" if k > 1 else "centre 0 alone"
+                raise SpatialGANError(f"there is no centre {point} on level {level}; it has {valid}")
+            return where
+        if point is not None:
+            raise SpatialGANError("a point is a centre of a level in single-object models; here, name the object alone")
+        i, n = whole(level, "the object"), self.num_objects
+        if not 0 <= i < n:
+            raise SpatialGANError(f"there is no object {i}; this picture has objects 0 to {n - 1} {or_}".rstrip())
+        return {"level": 0, "point": i}
+
+    def _require_layout(self) -> Layout:
+        if self.layout is None:
+            raise SpatialGANError(f"the model {self.model.name} has encoding=none and reads no layout; "
+                                  "with_new_styles(seed) is the one edit that works")
+        return self.layout
+
+    def _gaussians(self, level: int) -> Gaussians:
+        return self._require_layout().gaussians(level)
+
+    def _require_styles(self, edit: str, instead: str) -> None:
+        self._require_layout()
+        if self.model.config.model.encoding != "multi":
+            raise SpatialGANError(f"{edit} needs a model with encoding=multi; {self.model.name} has one style for the "
+                                  f"whole picture, and {instead}")
+
+    def _config(self) -> ModelConfig:
+        """The model's configuration, for as many objects as there are now."""
+        config = _clean(self.model.config.model)
+        return replace(config, num_objects=self.num_objects) if config.encoding == "multi" else config
+
+    def _new_style(self, seed: int) -> Tensor:
+        return torch.randn(self.z.shape[1], generator=random_stream(seed, "object style"))  # (z_dim,)
+
+    def _with_object(self, new: Layout, style: Tensor) -> dict[str, Any]:
+        """Layout and z with one more object, behind the others and before the background."""
+        # The leading dimension of one picture's layout is its objects.
+        layout = Layout.cat([self._require_layout(), new])
+        return {"layout": layout, "z": torch.cat([self.z[:-1], style[None], self.z[-1:]])}
+
+
+def _clean(config: ModelConfig) -> ModelConfig:
+    """Without impulse noise: it is for training, and its rasters have no centres to edit."""
+    return replace(config, impulse_noise=0.0)

@@ -1,0 +1,149 @@
+"""Scenes as JSON: everything that the picture depends on but the weights, which are named by their hash."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from spatialgan.config import LEVEL_NUM_CENTERS, ModelConfig
+from spatialgan.editing.arguments import finite, whole
+from spatialgan.editing.scene import Scene
+from spatialgan.errors import SpatialGANError
+from spatialgan.layout import Gaussians, Layout, layout_from_json, layout_to_json, tensor_from_json, tensor_to_json
+from spatialgan.model import write_atomically
+
+if TYPE_CHECKING:
+    from spatialgan.model import SpatialGAN
+
+FORMAT_VERSION = 1
+
+
+def scene_to_json(scene: Scene) -> dict[str, Any]:
+    """A scene as JSON values, exact to the last bit."""
+    config = scene.model.config.model
+    return {
+        "format_version": FORMAT_VERSION,
+        "model": {"name": scene.model.name, "weights_sha256": weights_hash(scene.model),
+                  "resolution": config.resolution, "num_ws": config.num_ws},
+        "z": tensor_to_json(scene.z),
+        "layout": None if scene.layout is None else layout_to_json(scene.layout),
+        "noise_seed": scene.noise_seed,
+        "truncation": scene.truncation,
+        "seed": scene.seed,
+        "layout_seed": scene.layout_seed,
+        "edits": list(scene.edits),
+    }
+
+
+def scene_from_json(model: "SpatialGAN", data: Any) -> Scene:
+    """The inverse of :func:`scene_to_json`.
+
+    Raises:
+        SpatialGANError: another version, another model's, a missing field or a damaged one; the sentence names it.
+    """
+    if not isinstance(data, dict) or data.get("format_version") != FORMAT_VERSION:
+        found = data.get("format_version") if isinstance(data, dict) else None
+        raise SpatialGANError(f"the scene's format_version is {found}; this version of spatialgan reads "
+                              f"{FORMAT_VERSION}")
+    fields = ("model", "z", "layout", "noise_seed", "truncation", "seed", "layout_seed", "edits")
+    missing = [name for name in fields if name not in data]
+    if missing:
+        raise SpatialGANError(f"the scene has no field {', '.join(missing)}; it needs {', '.join(fields)}")
+    _check_model(model, data["model"])
+    seeds = {n: None if data[n] is None else whole(data[n], n) for n in ("seed", "layout_seed")}
+    config = model.config.model
+    layout = None if data["layout"] is None else layout_from_json(data["layout"])
+    _check_layout(config, layout)
+    edits = data["edits"]
+    if not isinstance(edits, list) or not all(isinstance(e, dict) for e in edits):
+        raise SpatialGANError("the scene's edits are not a list of objects")
+    return Scene(model, _styles(config, data["z"], layout), layout, whole(data["noise_seed"], "noise_seed"),
+                 finite(data["truncation"], "truncation"), edits=tuple(edits), **seeds)
+
+
+def save_scene(scene: Scene, path: str | Path) -> Path:
+    """Write a scene's JSON, whole or not at all."""
+    path, text = Path(path), json.dumps(scene_to_json(scene), indent=1) + "\n"
+    write_atomically(path, lambda p: p.write_text(text))
+    return path
+
+
+def load_scene(model: "SpatialGAN", path: str | Path) -> Scene:
+    """Read a scene; raises SpatialGANError naming the file and what is wrong with it."""
+    try:
+        data = json.loads(Path(path).read_text())
+    except OSError as e:
+        raise SpatialGANError(f"the scene {path} is not readable: {e.strerror}") from None
+    except ValueError as e:
+        raise SpatialGANError(f"the scene {path} is not JSON: {e}") from None
+    try:
+        return scene_from_json(model, data)
+    except SpatialGANError as e:
+        raise SpatialGANError(f"{path}: {e}") from None
+
+
+def weights_hash(model: "SpatialGAN") -> str:
+    """The hash of the generator's file; for a model that has none yet, of the weights themselves."""
+    if model.weights_hash:
+        return model.weights_hash
+    digest = hashlib.sha256()
+    for name, tensor in model.generator.state_dict().items():
+        digest.update(name.encode() + tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _check_model(model: "SpatialGAN", made_with: Any) -> None:
+    """Whether ``made_with``, a scene's record of its model, is ``model``."""
+    try:
+        name, weights = str(made_with["name"]), str(made_with["weights_sha256"])
+        shape = {n: made_with[n] for n in ("resolution", "num_ws")}
+    except (KeyError, TypeError):
+        raise SpatialGANError("the scene's model needs name, weights_sha256, resolution and num_ws") from None
+    config, own = model.config.model, weights_hash(model)
+    for field, value in shape.items():
+        if value != getattr(config, field):
+            raise SpatialGANError(f"the scene was made with the model {name} of {field} {value}, "
+                                  f"and {model.name} has {field} {getattr(config, field)}")
+    if weights != own:
+        raise SpatialGANError(f"the scene was made with the model {name} (weights {weights[:12]}), and this is "
+                              f"{model.name} (weights {own[:12]}), which would draw another picture")
+
+
+def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
+    """Whether the generator can read the layout: its levels and their numbers of centres."""
+    if (layout is None) != (config.encoding == "none"):
+        raise SpatialGANError(f"the scene has {'no' if layout is None else 'a'} layout, "
+                              f"which does not fit a model with encoding={config.encoding}")
+    if layout is None:
+        return
+    counts = tuple(e.angles.shape[0] if isinstance(e, Gaussians) else e.values.shape[0] for e in layout.levels)
+    wanted = LEVEL_NUM_CENTERS if config.layout == "single" else (config.num_objects,)
+    if config.encoding == "multi" and len(counts) == 1 and counts[0] >= 1:
+        wanted = counts  # any number of objects
+    if counts != wanted:
+        raise SpatialGANError(f"the scene's layout has {list(counts)} centres on its levels; "
+                              f"the model reads {list(wanted)}")
+    for entry in layout.levels:
+        if isinstance(entry, Gaussians) and not bool((entry.stds > 0).all()):
+            raise SpatialGANError("the scene's layout has a standard deviation that is not above 0")
+        if not isinstance(entry, Gaussians) and entry.values.dim() != 3:
+            raise SpatialGANError(f"a raster of the scene's layout has {entry.values.dim()} dimensions; it needs 3")
+
+
+def _styles(config: ModelConfig, data: Any, layout: Layout | None) -> Tensor:
+    """z from its JSON value, ``(S, z_dim)``."""
+    if config.encoding == "multi":
+        entry = layout.levels[0]
+        n = entry.angles.shape[0] if isinstance(entry, Gaussians) else entry.values.shape[0]
+        config = replace(config, num_objects=n)
+    wanted = (config.num_styles, config.z_dim)
+    try:
+        z = tensor_from_json(data)
+    except (KeyError, TypeError, ValueError, RuntimeError) as e:
+        raise SpatialGANError(f"the scene's z is not readable: {e}") from None
+    if z.shape != wanted:
+        raise SpatialGANError(f"the scene's z has shape {tuple(z.shape)}; the model needs {wanted}")
+    return z

@@ -1,0 +1,175 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from spatialgan.networks.encoding import SELConcat, SELNorm, spatial_scale, style_shares
+from spatialgan.networks.layers import Linear
+
+
+def randomize(module: nn.Module) -> None:
+    with torch.no_grad():
+        for p in module.parameters():
+            p.copy_(torch.randn(p.shape))
+
+
+def plain_conv(layer: nn.Module, x: Tensor) -> Tensor:
+    """The layer's convolution, without activation."""
+    w = layer.weight
+    fan_in = w.shape[1] * w.shape[2] * w.shape[3]
+    return F.conv2d(
+        x, w / math.sqrt(fan_in), layer.bias, padding=layer.dilation * (w.shape[-1] // 2), dilation=layer.dilation
+    )
+
+
+def leaky(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, 0.2 * x)
+
+
+def sel_norm_naive(sel: SELNorm, x: Tensor, maps: Tensor) -> Tensor:
+    """Eq. 2 in words of its own: each channel standardised, one gamma and beta for all channels of a pixel."""
+    hidden = math.sqrt(2) * leaky(plain_conv(sel.shared, maps))
+    both = F.adaptive_avg_pool2d(plain_conv(sel.gamma_beta, hidden), x.shape[-1])
+    gamma, beta = 1 + both[:, 0], both[:, 1]  # (B, h, w)
+    modulated = torch.empty_like(x)
+    for b in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            values = x[b, c]
+            mean = values.sum() / values.numel()
+            sd = torch.sqrt(((values - mean) ** 2).sum() / values.numel())
+            modulated[b, c] = gamma[b] * (values - mean) / sd + beta[b]
+    return x + 0.1 * plain_conv(sel.residual, leaky(modulated))
+
+
+@pytest.mark.parametrize("residual_kernel", [1, 3])
+@pytest.mark.parametrize("map_size", [8, 32])
+def test_sel_norm_against_equation_2(residual_kernel: int, map_size: int):
+    sel = SELNorm(5, 2, kernel=3, dilation=1, residual_kernel=residual_kernel)
+    randomize(sel)
+    x, maps = torch.randn(3, 5, 8, 8) * 4 + 2, torch.rand(3, 2, map_size, map_size)
+    torch.testing.assert_close(sel(x, maps), sel_norm_naive(sel, x, maps), rtol=1e-4, atol=1e-4)
+
+
+def test_sel_norm_has_one_gamma_and_beta_a_pixel():
+    sel = SELNorm(5, 2, kernel=3, dilation=1, residual_kernel=1)
+    assert sel.gamma_beta.weight.shape == (2, 64, 3, 3)
+
+
+def test_sel_norm_with_an_empty_heatmap_only_standardises():
+    sel = SELNorm(4, 2, kernel=3, dilation=1, residual_kernel=1)  # biases start at zero
+    x = torch.randn(2, 4, 8, 8) * 3 + 1
+    z = (x - x.mean(dim=(2, 3), keepdim=True)) / x.std(dim=(2, 3), keepdim=True, correction=0)
+    torch.testing.assert_close(sel(x, torch.zeros(2, 2, 8, 8)), x + 0.1 * plain_conv(sel.residual, leaky(z)))
+
+
+def test_sel_norm_on_a_constant_feature_is_finite():
+    sel = SELNorm(4, 2, kernel=3, dilation=1, residual_kernel=3)
+    assert sel(torch.ones(1, 4, 4, 4), torch.rand(1, 2, 4, 4)).isfinite().all()
+
+
+def test_sel_concat_against_one_convolution():
+    sel = SELConcat(4, 2, kernel=3, dilation=1, fine=False)
+    randomize(sel)
+    x, maps = torch.randn(2, 4, 8, 8), torch.rand(2, 2, 8, 8)
+    torch.testing.assert_close(sel(x, maps), plain_conv(sel.conv, torch.cat([x, maps], dim=1)))
+    assert sel.conv.weight.shape == (4, 6, 3, 3)
+
+
+def test_sel_concat_fine_convolves_before_it_shrinks():
+    sel = SELConcat(4, 2, kernel=3, dilation=1, fine=True)
+    randomize(sel)
+    x, maps = torch.randn(2, 4, 8, 8), torch.rand(2, 2, 32, 32)
+    small = F.adaptive_avg_pool2d(plain_conv(sel.heatmap_conv, maps), 8)
+    torch.testing.assert_close(sel(x, maps), plain_conv(sel.conv, torch.cat([x, small], dim=1)))
+
+
+def test_coarse_and_fine_processing_differ():
+    sel = SELNorm(4, 2, kernel=3, dilation=1, residual_kernel=3)
+    randomize(sel)
+    x, maps = torch.randn(2, 4, 8, 8), torch.rand(2, 2, 32, 32)
+    fine, coarse = sel(x, maps), sel(x, F.adaptive_avg_pool2d(maps, 8))
+    assert fine.shape == coarse.shape == x.shape
+    assert (fine - coarse).abs().max() > 0.01
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(1, 1), (3, 1), (3, 2), (5, 1)])
+def test_kernel_and_dilation_set_how_far_a_heatmap_pixel_reaches(kernel: int, dilation: int):
+    sel = SELNorm(4, 1, kernel=kernel, dilation=dilation, residual_kernel=1)
+    randomize(sel)
+    x, maps = torch.randn(1, 4, 16, 16), torch.zeros(1, 1, 16, 16)
+    dot = maps.clone()
+    dot[0, 0, 8, 8] = 5.0
+    touched = (sel(x, dot) - sel(x, maps))[0].abs().amax(dim=0) > 1e-6
+    # Two convolutions in a row, each reaching (kernel // 2) * dilation pixels.
+    steps = {i * dilation for i in range(-2 * (kernel // 2), 2 * (kernel // 2) + 1)}
+    expected = {(8 + i, 8 + j) for i in steps for j in steps}
+    assert {(int(i), int(j)) for i, j in touched.nonzero()} == expected
+
+
+def test_gradients_reach_heatmap_feature_and_weights():
+    for sel in (
+        SELNorm(3, 2, kernel=3, dilation=1, residual_kernel=3),
+        SELConcat(3, 2, kernel=3, dilation=1, fine=True),
+    ):
+        randomize(sel)
+        x = torch.randn(1, 3, 4, 4, requires_grad=True)
+        maps = torch.rand(1, 2, 8, 8, requires_grad=True)
+        sel(x, maps).square().sum().backward()
+        for t in (x, maps, *sel.parameters()):
+            assert t.grad.abs().max() > 0
+
+
+def test_sel_norm_gradients_to_second_order():
+    sel = SELNorm(2, 1, kernel=3, dilation=1, residual_kernel=1)
+    randomize(sel)
+    x = torch.randn(1, 2, 3, 3, requires_grad=True)
+    maps = torch.rand(1, 1, 3, 3)
+    (g,) = torch.autograd.grad(sel(x, maps).square().sum(), x, create_graph=True)
+    g.square().sum().backward()
+    assert x.grad.isfinite().all()
+    assert x.grad.abs().max() > 0
+
+
+def test_style_shares_formula():
+    maps = torch.rand(2, 3, 4, 4) * 0.8
+    shares = style_shares(maps)
+    assert shares.shape == (2, 4, 4, 4)
+    sums = []
+    for b in range(2):
+        for i in range(4):
+            for j in range(4):
+                total = sum(float(maps[b, k, i, j]) for k in range(3))
+                expected = [float(maps[b, k, i, j]) / max(1.0, total) for k in range(3)]
+                expected.append(1 - sum(expected))
+                torch.testing.assert_close(shares[b, :, i, j], torch.tensor(expected), atol=1e-6, rtol=1e-5)
+                sums.append(total)
+    assert min(sums) < 1 < max(sums)  # both cases of the formula occurred
+
+
+def test_style_shares_are_a_partition():
+    shares = style_shares(torch.rand(4, 3, 16, 16))
+    assert (shares >= 0).all()
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(4, 16, 16))
+
+
+def test_style_shares_far_from_all_objects_are_the_background():
+    shares = style_shares(torch.zeros(1, 2, 3, 3))
+    assert torch.equal(shares, torch.tensor([0.0, 0.0, 1.0])[None, :, None, None].expand(1, 3, 3, 3))
+
+
+def test_mixing_scales_equals_mapping_the_mixed_style():
+    """A(sum_i a_i w_i) = sum_i a_i A(w_i), as A is affine and the shares sum to 1 (Eq. 3)."""
+    affine = Linear(7, 5, bias_init=1.0)
+    w, shares = torch.randn(2, 4, 7), style_shares(torch.rand(2, 3, 6, 6))
+    style_map = torch.zeros(2, 7, 6, 6)  # S(u)
+    for i in range(4):
+        style_map += shares[:, i : i + 1] * w[:, i, :, None, None]
+    expected = affine(style_map.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(spatial_scale(affine(w), shares), expected)
+
+
+def test_one_style_a_picture():
+    scales = torch.randn(3, 1, 5)
+    assert torch.equal(spatial_scale(scales, None), scales[:, 0, :, None, None])

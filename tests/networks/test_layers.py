@@ -1,0 +1,156 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from spatialgan.networks.layers import Conv, Linear, lrelu, modulated_conv, normalize_second_moment
+from spatialgan.networks.resample import conv_down2, conv_up2
+
+
+def per_sample(
+    x: torch.Tensor, weight: torch.Tensor, style: torch.Tensor, *, demodulate: bool, up: bool
+) -> torch.Tensor:
+    """The formulas of StyleGAN2, Section 2.2: each picture has its own kernel."""
+    out = []
+    for picture, s in zip(x, style, strict=True):
+        w = torch.stack([weight[:, i] * s[i] for i in range(len(s))], dim=1)  # w'_ijk = s_i w_ijk
+        if demodulate:
+            w = torch.stack([row / torch.sqrt(sum(v * v for v in row.flatten()) + 1e-8) for row in w])
+        picture = picture[None]
+        out.append(conv_up2(picture, w) if up else F.conv2d(picture, w, padding=w.shape[-1] // 2))
+    return torch.cat(out)
+
+
+@pytest.mark.parametrize("demodulate", [True, False])
+@pytest.mark.parametrize(("kernel", "up"), [(1, False), (3, False), (3, True)])
+@pytest.mark.parametrize("gain", [1.0, 1.7])
+def test_modulated_conv_against_per_sample_weights(demodulate: bool, kernel: int, up: bool, gain: float):
+    x, weight, style = torch.randn(3, 4, 5, 5), torch.randn(2, 4, kernel, kernel), torch.randn(3, 4) + 1
+    y = modulated_conv(x, weight, style[:, :, None, None], demodulate=demodulate, up=up, gain=gain)
+    expected = per_sample(x, weight, style, demodulate=demodulate, up=up) * gain
+    torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("demodulate", [True, False])
+@pytest.mark.parametrize("up", [True, False])
+def test_the_same_style_everywhere_equals_one_style(demodulate: bool, up: bool):
+    x, weight, style = torch.randn(2, 4, 6, 6), torch.randn(3, 4, 3, 3), torch.randn(2, 4, 1, 1)
+    one = modulated_conv(x, weight, style, demodulate=demodulate, up=up)
+    everywhere = modulated_conv(x, weight, style.expand(2, 4, 6, 6), demodulate=demodulate, up=up)
+    torch.testing.assert_close(everywhere, one)
+
+
+def test_a_style_map_is_demodulated_by_the_mean_of_its_square():
+    x, weight, style = torch.randn(2, 3, 4, 4), torch.randn(5, 3, 3, 3), torch.randn(2, 3, 4, 4)
+    plain = F.conv2d(x * style, weight, padding=1)
+    torch.testing.assert_close(modulated_conv(x, weight, style, demodulate=False), plain)
+    expected = torch.empty_like(plain)
+    for b in range(2):
+        for o in range(5):
+            power = sum(float((style[b, i] ** 2).mean() * (weight[o, i] ** 2).sum()) for i in range(3))
+            expected[b, o] = plain[b, o] / math.sqrt(power)
+    torch.testing.assert_close(modulated_conv(x, weight, style, demodulate=True), expected)
+
+
+@pytest.mark.parametrize("spatial", [False, True])
+def test_demodulation_keeps_unit_variance(spatial: bool):
+    x, weight = torch.randn(2, 32, 32, 32), torch.randn(32, 32, 3, 3)
+    style = torch.rand(2, 32, 32, 32) * 5 if spatial else torch.rand(2, 32, 1, 1) * 5
+    y = modulated_conv(x, weight, style, demodulate=True)[:, :, 1:-1, 1:-1]
+    assert float(y.std()) == pytest.approx(1, rel=0.02)
+    assert float(modulated_conv(x, weight, style, demodulate=False).std()) > 10
+
+
+def test_modulated_conv_gradients():
+    x = torch.randn(2, 2, 4, 4, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(2, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    style = torch.rand(2, 2, 1, 1, dtype=torch.float64, requires_grad=True)
+
+    def f(x: torch.Tensor, weight: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        return modulated_conv(x, weight, style, demodulate=False, up=True)
+
+    assert torch.autograd.gradcheck(f, (x, weight, style))
+    assert torch.autograd.gradgradcheck(f, (x, weight, style))
+
+
+def test_linear():
+    layer = Linear(50, 20, bias_init=0.7, lr_multiplier=0.01)
+    x = torch.randn(4, 3, 50)
+    with torch.no_grad():
+        layer.bias.add_(torch.randn(20))
+    expected = x @ layer.weight.T * (0.01 / math.sqrt(50)) + layer.bias * 0.01
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("lr_multiplier", [1.0, 0.01])
+def test_linear_starts_at_unit_gain_whatever_its_learning_rate(lr_multiplier: float):
+    layer = Linear(256, 256, bias_init=1.0, lr_multiplier=lr_multiplier)
+    y = layer(torch.randn(256, 256)).detach()
+    assert float((y - 1).std()) == pytest.approx(1, rel=0.02)
+    torch.testing.assert_close(layer(torch.zeros(256)), torch.ones(256))
+    assert float(layer.weight.detach().std()) == pytest.approx(1 / lr_multiplier, rel=0.02)
+
+
+def test_a_lower_learning_rate_moves_the_effective_weight_less():
+    """Adam's steps have a fixed size, so the effective weight moves by the multiplier."""
+    moved = []
+    for multiplier in (1.0, 0.01):
+        layer = Linear(16, 16, lr_multiplier=multiplier)
+        before = layer(torch.eye(16)).detach()
+        with torch.no_grad():
+            layer.weight.add_(0.1)
+        moved.append(float((layer(torch.eye(16)).detach() - before).mean()))
+    assert moved[1] == pytest.approx(moved[0] * 0.01, rel=1e-3)
+    assert moved[0] == pytest.approx(0.1 / 4, rel=1e-4)
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.1])
+@pytest.mark.parametrize("down", [False, True])
+def test_conv_activation_and_gain(gain: float, down: bool):
+    layer = Conv(3, 4, 3, activate=True, down=down)
+    with torch.no_grad():
+        layer.bias.copy_(torch.randn(4))
+    x = torch.randn(2, 3, 8, 8)
+    weight = layer.weight / math.sqrt(27)
+    y = conv_down2(x, weight) if down else F.conv2d(x, weight, padding=1)
+    y = y + layer.bias[:, None, None]
+    expected = math.sqrt(2) * gain * torch.where(y > 0, y, 0.2 * y)
+    torch.testing.assert_close(layer(x, gain=gain), expected)
+
+
+def test_conv_without_activation_is_linear():
+    layer = Conv(3, 4, 3, dilation=2)
+    with torch.no_grad():
+        layer.bias.copy_(torch.randn(4))
+    x = torch.randn(2, 3, 8, 8)
+    expected = F.conv2d(x, layer.weight / math.sqrt(27), layer.bias, padding=2, dilation=2)
+    torch.testing.assert_close(layer(x), expected)
+    torch.testing.assert_close(layer(x, gain=0.5), expected / 2)
+    assert Conv(3, 4, 1, bias=False).bias is None
+
+
+def test_an_activated_conv_keeps_the_second_moment():
+    layer = Conv(64, 64, 3, activate=True)
+    y = layer(torch.randn(2, 64, 32, 32)).detach()[:, :, 1:-1, 1:-1]
+    # E lrelu(z)^2 = (1 + 0.2^2) / 2 for a normal z, times the gain's 2.
+    assert float(y.square().mean()) == pytest.approx(1.04, rel=0.03)
+
+
+def test_conv_leaves_its_input_alone():
+    x = torch.randn(1, 2, 4, 4)
+    before = x.clone()
+    Conv(2, 2, 1, activate=True)(x)
+    assert torch.equal(x, before)
+
+
+def test_normalize_second_moment():
+    x = torch.randn(3, 2, 10) * 7
+    y = normalize_second_moment(x)
+    torch.testing.assert_close(y.square().mean(dim=-1), torch.ones(3, 2))
+    torch.testing.assert_close(y / y.norm(dim=-1, keepdim=True), x / x.norm(dim=-1, keepdim=True))
+    assert normalize_second_moment(torch.zeros(4)).isfinite().all()
+
+
+def test_lrelu():
+    torch.testing.assert_close(lrelu(torch.tensor([-1.0, 0.0, 2.0])), torch.tensor([-0.2, 0.0, 2.0]))
