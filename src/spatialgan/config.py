@@ -74,6 +74,8 @@ class ModelConfig:
         _require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
         _require(0 < self.object_std_min <= self.object_std_max,
                  "model.object_std_min must be above 0 and at most model.object_std_max")
+        _require(4 <= self.encoded_max_resolution,
+                 f"model.encoded_max_resolution is {self.encoded_max_resolution}; use 4 or more")
         if self.encoding == "multi":
             _require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
         if self.layout == "multi":

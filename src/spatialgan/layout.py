@@ -69,12 +69,15 @@ class Layout:
 
     def gaussians(self, level: int) -> Gaussians:
         """One level as Gaussians; raises SpatialGANError where it is a raster or there is no such level."""
-        if not 0 <= level < len(self.levels):
-            raise SpatialGANError(f"there is no level {level}; this layout has levels 0 to {len(self.levels) - 1}")
-        g = self.levels[level]
+        g = self._level(level)
         if isinstance(g, Raster):
             raise SpatialGANError(f"level {level} of this layout is a raster and has no centres to edit")
         return g
+
+    def _level(self, level: int) -> Gaussians | Raster:
+        if not 0 <= level < len(self.levels):
+            raise SpatialGANError(f"there is no level {level}; this layout has levels 0 to {len(self.levels) - 1}")
+        return self.levels[level]
 
     @property
     def centers(self) -> Tensor:
@@ -145,7 +148,7 @@ class Layout:
 
     def heatmaps(self, level: int, size: int) -> Tensor:
         """Sub-heatmaps of one level (Eq. 1), ``(..., K, size, size)``, peaks at 1."""
-        entry = self.levels[level]
+        entry = self._level(level)
         fine = max(size, MIN_RENDER_SIZE)
         if isinstance(entry, Raster):
             return resize_maps(entry.values, size)

@@ -84,7 +84,8 @@ class SpatialGAN:
             card: where the model comes from (data, images shown, terms); added to the JSON.
             dtype: of the stored weights.
         """
-        return save_model(path, self.config, self.generator, self.discriminator, card=card or self.card, dtype=dtype)
+        return save_model(path, self.config, self.generator, self.discriminator, card=self.card if card is None else card,
+                          dtype=dtype)
 
     @torch.no_grad()
     def generate(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None = None, *,
@@ -174,6 +175,8 @@ def save_model(path: str | Path, config: RunConfig, generator: Generator, discri
     save_weights(generator, path, dtype)
     if discriminator is not None:
         save_weights(discriminator, path.with_suffix(DISCRIMINATOR), dtype)
+    else:
+        path.with_suffix(DISCRIMINATOR).unlink(missing_ok=True)  # another model's would be taken for this one's
     text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), "config": to_dict(config), "card": card}
     write_atomically(path.with_suffix(CARD), lambda p: p.write_text(json.dumps(text, indent=1) + "\n"))
     return path

@@ -10,7 +10,8 @@ import torch
 from tiny_models import make_model
 
 from spatialgan.coords import centroid_xy
-from spatialgan.editing.rendering import random_stream, render_scenes
+from spatialgan.editing.rendering import render_scenes
+from spatialgan.streams import random_stream
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import MIN_STD, Gaussians, Layout, Raster

@@ -1,6 +1,5 @@
-"""From scenes to pictures: random streams, and forward passes for one scene or for many."""
+"""From scenes to pictures: forward passes for one scene or for many."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +11,12 @@ from spatialgan.editing.export import to_image
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Gaussians, Layout
 from spatialgan.networks.generator import sample_noise
+from spatialgan.streams import random_stream
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
 RENDER_BATCH = 16  # pictures per forward pass of render_scenes
-
-
-def random_stream(seed: int, purpose: str) -> torch.Generator:
-    """A generator on the CPU for one purpose: streams of one seed, and of seeds in a row, are independent."""
-    digest = hashlib.sha256(f"{purpose} {seed}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little"))
 
 
 def render_scenes(scenes: Sequence["Scene"], *, batch: int = RENDER_BATCH) -> list[Image.Image]:

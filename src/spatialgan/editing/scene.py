@@ -14,7 +14,8 @@ from spatialgan.attention import attention_of
 from spatialgan.config import ModelConfig
 from spatialgan.editing.arguments import finite, positive, whole
 from spatialgan.editing.export import to_image
-from spatialgan.editing.rendering import random_stream, render_batch
+from spatialgan.editing.rendering import render_batch
+from spatialgan.streams import random_stream
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Gaussians, Layout, sample_layout
 from spatialgan.networks.generator import sample_z

@@ -17,7 +17,7 @@ from torch import Tensor
 from spatialgan.config import LEVEL_RESOLUTIONS
 from spatialgan.coords import centroid_xy
 from spatialgan.data.images import to_uint8
-from spatialgan.editing.rendering import random_stream
+from spatialgan.streams import random_stream
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.detector import CatFaceDetector, Detector
 from spatialgan.evaluation.features import rgb

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.config import ModelConfig
-from spatialgan.editing.rendering import random_stream
+from spatialgan.streams import random_stream
 from spatialgan.layout import Layout, sample_layout
 from spatialgan.model import SpatialGAN
 from spatialgan.networks.generator import sample_noise, sample_z

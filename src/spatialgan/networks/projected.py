@@ -57,7 +57,7 @@ class FixedNorm(nn.Module):
 
     def measure(self, x: Tensor) -> None:
         """Take the statistics of ``x`` (B, C, size, size)."""
-        var, mean = torch.var_mean(x.float(), dim=0)
+        var, mean = torch.var_mean(x.float(), dim=0, correction=0)
         self.mean.copy_(mean)
         self.inv_std.copy_((var + 1e-6).rsqrt())
 
