@@ -2,8 +2,8 @@
 
     python benchmarks/step_time.py --preset cats64 --json benchmarks/results/step_time.json
 
-The three are built in one process and take turns, step by step, so that whatever else the computer does hits them alike;
-overheads are medians over the turns of the quotient within each turn.
+The three are built in one process and take turns, step by step, so that whatever else the computer does hits them
+alike; overheads are medians over the turns of the quotient within each turn.
 """
 
 import argparse
@@ -79,7 +79,8 @@ def measure(base: RunConfig, device: torch.device, turns: int) -> dict[str, dict
         row["images/s"] = round(base.train.batch_size / statistics.median(r["whole step"] for r in runs), 1)
         for other in list(configs)[: list(configs).index(name)]:
             pairs = zip(runs, times[other], strict=True)
-            row[f"over {other} %"] = round(100 * (statistics.median(a["whole step"] / b["whole step"] for a, b in pairs) - 1), 1)
+            quotient = statistics.median(a["whole step"] / b["whole step"] for a, b in pairs)
+            row[f"over {other} %"] = round(100 * (quotient - 1), 1)
         table[name] = row
     return table
 
@@ -96,7 +97,8 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     table = measure(with_settings(preset(args.preset), args.settings), torch.device(args.device), args.turns)
-    print(f"{'':20}" + "".join(f"{c:>15}" for c in ("G step ms", "D step ms", "whole step ms", "images/s", "over StyleGAN2", "over + SEL")))
+    columns = ("G step ms", "D step ms", "whole step ms", "images/s", "over StyleGAN2", "over + SEL")
+    print(f"{'':20}" + "".join(f"{c:>15}" for c in columns))
     for name, row in table.items():
         cells = [row["G step ms"], row["D step ms"], row["whole step ms"], row["images/s"],
                  row.get("over StyleGAN2 %", ""), row.get("over + SEL %", "")]
@@ -104,7 +106,8 @@ def main() -> None:
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         settings = "".join(f" --set {s}" for s in args.settings)
-        command = f"python benchmarks/step_time.py --preset {args.preset}{settings} --turns {args.turns} --threads {args.threads}"
+        command = (f"python benchmarks/step_time.py --preset {args.preset}{settings} --turns {args.turns} "
+                   f"--threads {args.threads}")
         args.json.write_text(json.dumps({
             "command": command, "torch": torch.__version__, "python": platform.python_version(),
             "processor": platform.processor() or platform.machine(), "threads": torch.get_num_threads(),

@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-CODE = re.compile(r"`(?P<symbol>[\w.]+)`, \[(?P<name>[\w/]+\.py):(?P<line>\d+)\]\(\.\./(?P<path>[\w/]+\.py)#L(?P<anchor>\d+)\)")
+CODE = re.compile(r"`(?P<symbol>[\w.]+)`, \[(?P<name>[\w/]+\.py):(?P<line>\d+)\]"
+                  r"\(\.\./(?P<path>[\w/]+\.py)#L(?P<anchor>\d+)\)")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)

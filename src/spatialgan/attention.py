@@ -48,7 +48,7 @@ def attention_maps(output: DiscriminatorOutput, *, levels: tuple[int, ...] = (0,
 
 
 def attention_of(discriminator: torch.nn.Module, images: Tensor, size: int) -> Tensor:
-    """For looking at: attention of pictures ``(B, C, R, R)`` on levels 0, 1, 2, up-sampled to ``(B, 3, size, size)``."""
+    """For looking at: attention of pictures ``(B, C, R, R)`` on levels 0, 1, 2, resized to ``(B, 3, size, size)``."""
     with torch.enable_grad():
         maps = attention_maps(discriminator(images.detach().requires_grad_()), keep_graph=False)
     return torch.stack([resize_maps(maps[level].detach(), size) for level in sorted(maps)], dim=1)

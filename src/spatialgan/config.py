@@ -74,7 +74,7 @@ class ModelConfig:
         _require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
         _require(0 < self.object_std_min <= self.object_std_max,
                  "model.object_std_min must be above 0 and at most model.object_std_max")
-        _require(4 <= self.encoded_max_resolution,
+        _require(self.encoded_max_resolution >= 4,
                  f"model.encoded_max_resolution is {self.encoded_max_resolution}; use 4 or more")
         if self.encoding == "multi":
             _require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
@@ -236,11 +236,13 @@ class RunConfig:
         if m.discriminator == "residual":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
             _require(micro % min(group, micro) == 0,
-                     f"train.batch_size (or micro_batch), {micro}, must be a multiple of model.minibatch_std_group, {group}")
+                     f"train.batch_size (or micro_batch), {micro}, must be a multiple of "
+                     f"model.minibatch_std_group, {group}")
         if m.discriminator == "projected":
             _require(loss.r1_gamma == 0, "model.discriminator=projected trains without R1; set loss.r1_gamma=0")
         if m.encoding == "multi":
-            _require(loss.style_mixing == 0, "loss.style_mixing is for one style a picture; set it to 0 with encoding=multi")
+            _require(loss.style_mixing == 0,
+                     "loss.style_mixing is for one style a picture; set it to 0 with encoding=multi")
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def pixel_centers_xy(height: int, width: int, *, device: torch.device | str | No
 
 
 def to_pixels(xy: Tensor, height: int, width: int) -> Tensor:
-    """Points ``(..., 2)`` in 0..1 to continuous pixel indices ``(..., 2)``, still x then y; integers are pixel centres."""
+    """Points ``(..., 2)`` in 0..1 to continuous pixel indices ``(..., 2)``, x then y; integers are pixel centres."""
     return xy * xy.new_tensor([width, height]) - 0.5
 
 

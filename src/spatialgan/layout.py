@@ -285,7 +285,8 @@ def _join(layouts: Sequence[Layout], join: Callable[[list[Tensor]], Tensor]) -> 
     levels: list[Gaussians | Raster] = []
     for entries in zip(*(layout.levels for layout in layouts), strict=True):
         if all(isinstance(e, Gaussians) for e in entries):
-            levels.append(Gaussians(*(join([getattr(e, n) for e in entries]) for n in ("centers_xy", "stds", "angles"))))
+            names = ("centers_xy", "stds", "angles")
+            levels.append(Gaussians(*(join([getattr(e, n) for e in entries]) for n in names)))
         elif all(isinstance(e, Raster) for e in entries):
             levels.append(Raster(join([e.values for e in entries])))
         else:
@@ -317,7 +318,8 @@ def layout_from_json(data: dict[str, Any]) -> Layout:
                 continue
             c, s, a = (torch.tensor(entry[n], dtype=torch.float32) for n in ("centers_xy", "stds", "angles"))
             if c.shape != (len(a), 2) or s.shape != c.shape or not all(t.isfinite().all() for t in (c, s, a)):
-                raise ValueError("centers_xy and stds must be lists of two numbers each, angles a list of as many numbers")
+                raise ValueError("centers_xy and stds must be lists of two numbers each, "
+                                 "angles a list of as many numbers")
             levels.append(Gaussians(c, s, a))
         if not levels:
             raise ValueError("it has no levels")

@@ -84,8 +84,8 @@ class SpatialGAN:
             card: where the model comes from (data, images shown, terms); added to the JSON.
             dtype: of the stored weights.
         """
-        return save_model(path, self.config, self.generator, self.discriminator, card=self.card if card is None else card,
-                          dtype=dtype)
+        return save_model(path, self.config, self.generator, self.discriminator,
+                          card=self.card if card is None else card, dtype=dtype)
 
     @torch.no_grad()
     def generate(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None = None, *,
@@ -143,14 +143,17 @@ def find_weights(source: str | Path) -> Path:
             if len(found) == 1 or (found and folder.name == "snapshots"):
                 return found[-1]
             if found:
-                raise SpatialGANError(f"{path} holds {len(found)} models; name one: {', '.join(p.name for p in found[:8])}")
+                names = ", ".join(p.name for p in found[:8])
+                raise SpatialGANError(f"{path} holds {len(found)} models; name one: {names}")
         raise SpatialGANError(f"{path} holds no model: there is no .safetensors file in it or in its folder snapshots")
     if path.is_file():
         if not path.name.endswith(WEIGHTS) or path.name.endswith(DISCRIMINATOR):
-            raise SpatialGANError(f"{path} is not a generator's weights; give a NAME.safetensors file with its NAME.json")
+            raise SpatialGANError(f"{path} is not a generator's weights; "
+                                  "give a NAME.safetensors file with its NAME.json")
         return path
     names = ", ".join(bundled) or "none"
-    raise SpatialGANError(f"there is no model {source}: it is no file, no folder and none of the bundled models ({names})")
+    raise SpatialGANError(f"there is no model {source}: "
+                          f"it is no file, no folder and none of the bundled models ({names})")
 
 
 def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
@@ -177,7 +180,8 @@ def save_model(path: str | Path, config: RunConfig, generator: Generator, discri
         save_weights(discriminator, path.with_suffix(DISCRIMINATOR), dtype)
     else:
         path.with_suffix(DISCRIMINATOR).unlink(missing_ok=True)  # another model's would be taken for this one's
-    text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), "config": to_dict(config), "card": card}
+    text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), "config": to_dict(config),
+            "card": card}
     write_atomically(path.with_suffix(CARD), lambda p: p.write_text(json.dumps(text, indent=1) + "\n"))
     return path
 

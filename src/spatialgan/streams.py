@@ -1,4 +1,4 @@
-"""Random streams: everything random is drawn from a generator that is made for one purpose, from a seed that users know."""
+"""Random streams: everything random is drawn from a generator made for one purpose, from a seed that users know."""
 
 import hashlib
 

@@ -11,10 +11,10 @@ from tiny_models import make_model
 
 from spatialgan.coords import centroid_xy
 from spatialgan.editing.rendering import render_scenes
-from spatialgan.streams import random_stream
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import MIN_STD, Gaussians, Layout, Raster
+from spatialgan.streams import random_stream
 
 
 def differs(a: Scene, b: Scene) -> bool:

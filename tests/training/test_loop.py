@@ -120,8 +120,8 @@ def test_other_settings_are_refused_and_more_kimg_is_not(tmp_path, pictures):
     config = tiny_config(train={"kimg": 0.016})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
     with pytest.raises(SpatialGANError, match=r"other settings \(model\.w_dim, loss\.align_weight\)"):
-        train(tiny_config(model={"w_dim": 8}, loss={"align_weight": 2.0}), data=pictures, out=tmp_path / "run", device="cpu",
-              report=quiet)
+        train(tiny_config(model={"w_dim": 8}, loss={"align_weight": 2.0}), data=pictures, out=tmp_path / "run",
+              device="cpu", report=quiet)
     train(replace(config, train=replace(config.train, kimg=0.02)), data=pictures, out=tmp_path / "run", device="cpu",
           report=quiet)
     assert list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem == "000000020"

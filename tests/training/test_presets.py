@@ -19,7 +19,8 @@ def test_every_preset_builds_and_survives_json(name):
 
 def test_the_papers_numbers():
     c = preset("paper256-single")
-    assert (c.model.resolution, c.train.batch_size, c.train.kimg, c.train.g_lr, c.train.beta2) == (256, 64, 25000, 0.0025, 0.99)
+    assert (c.model.resolution, c.train.batch_size, c.train.kimg) == (256, 64, 25000)
+    assert (c.train.g_lr, c.train.beta2) == (0.0025, 0.99)
     assert (c.loss.r1_gamma, c.loss.r1_interval, c.loss.align, c.loss.align_tau) == (1.0, 16, "single", 0.25)
     assert (c.model.encoding, c.model.processing, c.model.sel_residual_kernel) == ("norm", "coarse", 3)
     indoor = preset("paper256-indoor")
@@ -27,5 +28,5 @@ def test_the_papers_numbers():
 
 
 def test_an_unknown_preset_lists_the_known():
-    with pytest.raises(SpatialGANError, match="no preset cats65; use paper256-single, .*tiny"):
+    with pytest.raises(SpatialGANError, match=r"no preset cats65; use paper256-single, .*tiny"):
         preset("cats65")

@@ -15,10 +15,10 @@ from spatialgan.config import ModelConfig
 from spatialgan.editing.arguments import finite, positive, whole
 from spatialgan.editing.export import to_image
 from spatialgan.editing.rendering import render_batch
-from spatialgan.streams import random_stream
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Gaussians, Layout, sample_layout
 from spatialgan.networks.generator import sample_z
+from spatialgan.streams import random_stream
 
 if TYPE_CHECKING:
     from spatialgan.model import SpatialGAN

@@ -17,7 +17,6 @@ from torch import Tensor
 from spatialgan.config import LEVEL_RESOLUTIONS
 from spatialgan.coords import centroid_xy
 from spatialgan.data.images import to_uint8
-from spatialgan.streams import random_stream
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.detector import CatFaceDetector, Detector
 from spatialgan.evaluation.features import rgb
@@ -25,6 +24,7 @@ from spatialgan.evaluation.samples import draw_inputs
 from spatialgan.evaluation.summary import Summary, summarize
 from spatialgan.layout import Layout
 from spatialgan.model import SpatialGAN
+from spatialgan.streams import random_stream
 
 ATTENTION_SIZE = LEVEL_RESOLUTIONS[-1]  # attention maps of all levels are compared at 16x16
 MAX_DISTANCE = 0.5  # from any point of the image, some direction has this much room

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from spatialgan.config import ModelConfig
-from spatialgan.streams import random_stream
 from spatialgan.layout import Layout, sample_layout
 from spatialgan.model import SpatialGAN
 from spatialgan.networks.generator import sample_noise, sample_z
+from spatialgan.streams import random_stream
 
 
 @dataclass(frozen=True)

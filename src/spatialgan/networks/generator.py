@@ -1,6 +1,7 @@
 """The generator: StyleGAN2's skip architecture with spatial encoding layers before its convolutions."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +75,7 @@ class Mapping(nn.Module):
         super().__init__()
         extra = sum(k * s * s for k, s in flat_sizes(config)) if config.encoding == "flatten" else 0
         widths = [config.z_dim + extra] + [config.w_dim] * config.mapping_layers
-        self.layers = nn.ModuleList(Linear(i, o, lr_multiplier=0.01) for i, o in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(Linear(i, o, lr_multiplier=0.01) for i, o in pairwise(widths))
         self.register_buffer("w_mean", torch.zeros(config.w_dim))  # running mean, for truncation
 
     def forward(self, z: Tensor, flat_heatmaps: Tensor | None = None) -> Tensor:

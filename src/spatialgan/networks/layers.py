@@ -36,7 +36,10 @@ class Linear(nn.Module):
 
 
 class Conv(nn.Module):
-    """Convolution with equalised learning rate, optional activation and down-sampling: ``(B, C_in, H, W) -> (B, C_out, ...)``."""
+    """Convolution with equalised learning rate: ``(B, C_in, H, W) -> (B, C_out, ...)``.
+
+    Activation and down-sampling are optional.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, *, bias: bool = True, dilation: int = 1,
                  activate: bool = False, down: bool = False):
@@ -47,7 +50,7 @@ class Conv(nn.Module):
         self.dilation, self.activate, self.down = dilation, activate, down
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
-        """``gain`` multiplies the result; it and the activation's gain are folded into the weight, which is smaller than x."""
+        """``gain`` multiplies the result; it and the activation's gain go into the weight, which is smaller than x."""
         if self.activate:
             gain = gain * SQRT2
         weight = self.weight * (self.weight_gain * gain)

@@ -8,10 +8,11 @@ Differs from the paper, each for a reason seen in training on few pictures:
 - features are standardised by statistics of real pictures, else the logits of some scales explode, position by position
   and clipped, else a few outliers at the frame are all that GradCAM shows;
 - they enter the heads at unit length, so that spectrally normalised heads cannot win by a wide margin at once;
-- a fifth head sees the picture itself, at 32 pixels: ImageNet features care little for colour, and colours drift to neon.
+- a fifth head sees the picture itself, at 32 pixels: ImageNet features care little for colour, and colours drift to
+  neon.
 
-Attention is read from the mixed features. They have both signs; behind the heads' first activation, whatever is active in a
-generated picture speaks against it, and GradCAM's ReLU leaves nothing.
+Attention is read from the mixed features. They have both signs; behind the heads' first activation, whatever is active
+in a generated picture speaks against it, and GradCAM's ReLU leaves nothing.
 """
 
 import torch

@@ -24,8 +24,8 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
           report: Callable[[str], None] = print) -> None:
     """Train, or go on training, in the folder ``out``.
 
-    Writes ``config.json``, ``stats.jsonl``, TensorBoard events, ``samples/``, ``snapshots/`` (EMA generator and D, for users)
-    and ``checkpoint/`` (for going on). SIGINT and SIGTERM end the run after the step at hand, with a checkpoint.
+    Writes ``config.json``, ``stats.jsonl``, TensorBoard events, ``samples/``, ``snapshots/`` (EMA generator and D, for
+    users) and ``checkpoint/`` (for going on). SIGINT and SIGTERM end the run after the step at hand, with a checkpoint.
 
     Args:
         config: all choices.
@@ -41,10 +41,11 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     """
     out = Path(out)
     d = config.data
-    dataset = ImageDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels, fit=d.fit,
-                                mirror=d.mirror, holdout=d.holdout, split="train")
+    dataset = ImageDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels,
+                                fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
     report(f"{dataset.num_images} pictures of {Path(data).name}"
-           + (f", {len(dataset.skipped)} skipped: {dataset.skipped[0][0]}: {dataset.skipped[0][1]}" if dataset.skipped else ""))
+           + (f", {len(dataset.skipped)} skipped: {dataset.skipped[0][0]}: {dataset.skipped[0][1]}"
+              if dataset.skipped else ""))
     _claim(out, config)
     t = make_trainee(config, choose_device(device))
     checkpoints = list_checkpoints(out / "checkpoint")
@@ -145,7 +146,8 @@ def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset) -> None:
 
 
 def _write_snapshot(t: Trainee, out: Path, dataset: ImageDataset) -> None:
-    card = {"kimg": t.num_images_seen / 1000, "data_fingerprint": dataset.fingerprint, "num_training_images": dataset.num_images}
+    card = {"kimg": t.num_images_seen / 1000, "data_fingerprint": dataset.fingerprint,
+            "num_training_images": dataset.num_images}
     save_model(out / "snapshots" / f"{t.num_images_seen // 1000:06d}", t.config, t.ema, t.discriminator, card=card)
 
 

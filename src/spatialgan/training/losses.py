@@ -31,7 +31,8 @@ def r1_penalty(discriminator: nn.Module, images: Tensor) -> Tensor:
     return gradient.square().sum(dim=(1, 2, 3)).mean()
 
 
-def path_length_penalty(images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor, decay: float = 0.01) -> tuple[Tensor, Tensor]:
+def path_length_penalty(images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor,
+                        decay: float = 0.01) -> tuple[Tensor, Tensor]:
     """StyleGAN2's path-length regularisation: ``E (|J_w^T y| - a)^2``.
 
     Args:
@@ -51,11 +52,12 @@ def path_length_penalty(images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor,
     return (lengths - mean).square().mean(), mean
 
 
-def alignment_loss(attention: Tensor, candidates: Tensor, *, tau: float, mean: Literal["all", "above"] = "all") -> Tensor:
+def alignment_loss(attention: Tensor, candidates: Tensor, *, tau: float,
+                   mean: Literal["all", "above"] = "all") -> Tensor:
     """Heatmap-attention alignment on one level (Eq. 4 and 5).
 
-    With ``d = |H - C|``, a candidate's distance is the mean of ``d [d >= tau]`` over pixels; each picture takes its nearest
-    candidate. Eq. 4 has one candidate, the level's heatmap; Eq. 5 has {H, H_1, ..., H_n}.
+    With ``d = |H - C|``, a candidate's distance is the mean of ``d [d >= tau]`` over pixels; each picture takes its
+    nearest candidate. Eq. 4 has one candidate, the level's heatmap; Eq. 5 has {H, H_1, ..., H_n}.
 
     Args:
         attention: C, (B, h, w) in 0..1; up-sampled to the candidates' size.
@@ -78,7 +80,7 @@ def alignment_loss(attention: Tensor, candidates: Tensor, *, tau: float, mean: L
 
 
 def attention_iou(attention: Tensor, heatmap: Tensor, threshold: float = 0.5) -> Tensor:
-    """For the record: mean intersection over union of (B, h, w) attention and (B, R, R) heatmap, both above ``threshold``."""
+    """For the record: mean intersection over union of (B, h, w) attention and (B, R, R) heatmap above ``threshold``."""
     a = resize_maps(attention, heatmap.shape[-1]) > threshold
     h = heatmap > threshold
     return ((a & h).sum(dim=(1, 2)) / (a | h).sum(dim=(1, 2)).clamp_min(1)).mean()

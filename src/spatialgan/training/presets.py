@@ -74,8 +74,8 @@ def tiny() -> RunConfig:
         model=ModelConfig(resolution=32, z_dim=64, w_dim=64, mapping_layers=2, channel_base=1024, channel_max=64,
                           sel_residual_kernel=1),
         loss=LossConfig(r1_gamma=0.1),
-        train=TrainConfig(kimg=20, batch_size=16, ema_half_life_kimg=1, log_kimg=0.2, sample_kimg=1, checkpoint_kimg=0.5,
-                          snapshot_kimg=10),
+        train=TrainConfig(kimg=20, batch_size=16, ema_half_life_kimg=1, log_kimg=0.2, sample_kimg=1,
+                          checkpoint_kimg=0.5, snapshot_kimg=10),
     )
 
 

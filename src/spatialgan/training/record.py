@@ -44,7 +44,8 @@ def check_finite(values: dict[str, Tensor], num_images_seen: int) -> None:
     """
     if values and not bool(torch.stack([v.detach().float() for v in values.values()]).isfinite().all()):
         bad = ", ".join(f"{n} is {float(v)}" for n, v in values.items() if not math.isfinite(float(v)))
-        raise NonFiniteError(f"training stopped after {num_images_seen / 1000:.1f} kimg: {bad}. The last checkpoint is intact; "
+        raise NonFiniteError(f"training stopped after {num_images_seen / 1000:.1f} kimg: {bad}. "
+                             "The last checkpoint is intact; "
                              "try a lower learning rate, a larger loss.r1_gamma or train.precision=float32")
 
 
@@ -84,12 +85,14 @@ class Record:
         self._time, self._nimg = now, num_images_seen
         with self.path.open("a") as f:
             values = {k: float(f"{v:.6g}") for k, v in means.items()}
-            f.write(json.dumps({"num_images_seen": num_images_seen, "images_per_sec": round(speed, 2), **values}) + "\n")
+            line = {"num_images_seen": num_images_seen, "images_per_sec": round(speed, 2), **values}
+            f.write(json.dumps(line) + "\n")
         if self._board is not None:
             for name, value in {**means, "images_per_sec": speed}.items():
                 self._board.add_scalar(name, value, num_images_seen)
         eta_sec = (self.total_nimg - num_images_seen) / max(speed, 1e-9)
-        shown = "  ".join(f"{name.split('/')[-1]} {value:.3f}" for name, value in means.items() if name.startswith("loss/"))
+        shown = "  ".join(f"{name.split('/')[-1]} {value:.3f}"
+                          for name, value in means.items() if name.startswith("loss/"))
         self.report(f"{num_images_seen / 1000:8.1f} / {self.total_nimg / 1000:g} kimg  {speed:6.1f} img/s  "
                     f"ETA {format_duration(eta_sec)}  {shown}")
 

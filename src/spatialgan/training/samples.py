@@ -19,8 +19,8 @@ CHUNK = 16  # pictures at once: a whole grid at once would need more memory than
 def write_samples(t: Trainee, path: Path) -> None:
     """A PNG of ``sample_rows`` x ``sample_columns`` fixed samples of the EMA generator.
 
-    Each sample is three tiles: the picture; its heatmaps, levels 0, 1, 2 (or the first three objects) in red, green, blue;
-    D's attention on the same levels, in the same colours. Plain StyleGAN2 has the picture and the attention.
+    Each sample is three tiles: the picture; its heatmaps, levels 0, 1, 2 (or the first three objects) in red, green,
+    blue; D's attention on the same levels, in the same colours. Plain StyleGAN2 has the picture and the attention.
     """
     config = t.config
     random = random_stream(config.train.seed, "sample grid")

@@ -62,7 +62,8 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
     loss = config.loss
     return Trainee(
         config, generator, discriminator, ema,
-        _adam(config, list(generator.parameters()), config.train.g_lr, loss.path_length_interval if loss.path_length_weight else 0),
+        _adam(config, list(generator.parameters()), config.train.g_lr,
+              loss.path_length_interval if loss.path_length_weight else 0),
         _adam(config, [p for p in discriminator.parameters() if p.requires_grad], config.train.d_lr,
               loss.r1_interval if loss.r1_gamma else 0),
         torch.zeros((), device=device),
@@ -70,7 +71,7 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
 
 
 def _adam(config: RunConfig, parameters: list[nn.Parameter], lr: float, lazy_interval: int) -> torch.optim.Adam:
-    """Adam; with lazy regularisation there are more steps, and rates shrink to match (Karras et al., 2020, Appendix B)."""
+    """Adam; lazy regularisation has more steps, and rates shrink to match (Karras et al., 2020, Appendix B)."""
     share = lazy_interval / (lazy_interval + 1) if lazy_interval else 1.0
     t = config.train
     return torch.optim.Adam(parameters, lr=lr * share, betas=(t.beta1**share, t.beta2**share), eps=1e-8)
@@ -97,7 +98,8 @@ def training_step(t: Trainee, reals: Tensor) -> dict[str, Tensor]:
     stats = generator_step(t, random)
     if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
         stats |= path_length_step(t, random)
-    stats |= discriminator_step(t, reals, random, with_r1=config.loss.r1_gamma > 0 and step % config.loss.r1_interval == 0)
+    stats |= discriminator_step(t, reals, random,
+                                with_r1=config.loss.r1_gamma > 0 and step % config.loss.r1_interval == 0)
     t.num_images_seen += config.train.batch_size
     decay = ema_decay(config.train.batch_size, t.num_images_seen, half_life_kimg=config.train.ema_half_life_kimg,
                       rampup=config.train.ema_rampup)
@@ -133,7 +135,8 @@ def generator_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
     return {name: torch.stack([p[name].detach() for p in parts]).mean() for name in parts[0]}
 
 
-def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout, a: Augmentation) -> tuple[Tensor, dict[str, Tensor]]:
+def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
+          a: Augmentation) -> tuple[Tensor, dict[str, Tensor]]:
     """The alignment loss summed over levels, and the overlap of heatmap and attention by level."""
     loss, size = config.loss, config.model.resolution
     total, stats = torch.zeros((), device=output.logits.device), {}
