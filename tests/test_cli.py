@@ -164,10 +164,33 @@ def test_seeds(text, seeds):
     assert read_seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "a", "3-1", "1-", "-1", "1.5", "1,,2", "1-2-3"])
+@pytest.mark.parametrize("text", ["", "a", "3-1", "1-", "-1", "1.5", "1,,2", "1-2-3", "9" * 5000])
 def test_seeds_refused(text):
     with pytest.raises(SpatialGANError, match="as in --seeds 0-15,42"):
         read_seeds(text)
+
+
+@pytest.mark.parametrize("text", ["0-99999999999", "0-999999,1000000"])
+def test_more_seeds_than_memory_are_refused(text):
+    with pytest.raises(SpatialGANError, match="use at most 1,000,000 seeds at once"):
+        read_seeds(text)
+
+
+def test_a_grid_too_large_is_refused_before_it_is_drawn(run, single, tmp_path):
+    code, _, err = run("generate", "--model", single, "--seeds", "0-9999", "--grid", "--device", "cpu", "--out",
+                       tmp_path / "out")
+    assert code == 2 and "pixels is too large; use a smaller scale, or fewer pictures" in err and err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")])
+def test_missing_memory_is_told_without_a_traceback(run, photos, tmp_path, monkeypatch, failure):
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("spatialgan.training.loop.train", fail)
+    code, _, err = run("train", "--data", photos, "--preset", "tiny", "--out", tmp_path / "run")
+    assert code == 2 and err.startswith("error: the memory does not suffice") and err.count("\n") == 1
 
 
 # ---------------------------------------------------------------- edit
@@ -268,7 +291,7 @@ def test_a_misspelt_edit_shows_the_form(option, text, form):
     ([], "give either --seed or --scene"),
     (["--seed", 0, "--scene", "a.json"], "give either --seed or --scene"),
     (["--scene", "a.json", "--truncation", 0.5], "a scene brings its own"),
-    (["--scene", "a.json"], "the scene a.json is not readable"),
+    (["--scene", "a.json"], "a.json is not readable"),
     (["--seed", 0, "--scale", 0], "scale is 0"),
 ])
 def test_edit_refuses_and_writes_nothing(run, single, tmp_path, words, message):

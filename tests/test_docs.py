@@ -1,5 +1,6 @@
 """The documents: their links lead somewhere, and the equations are where docs/method.md says."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -29,3 +30,11 @@ def test_every_equation_is_at_the_line_that_the_method_page_gives():
         if int(e["line"]) not in at or e["anchor"] != e["line"] or not e["path"].endswith(e["name"]):
             wrong.append(f"{e['symbol']} is at {e['path']}:{at}, not {e['line']}")
     assert wrong == []
+
+
+def test_the_readmes_tables_are_those_of_the_result_files():
+    spec = importlib.util.spec_from_file_location("refresh", ROOT / "docs/refresh.py")
+    refresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(refresh)
+    text = (ROOT / "README.md").read_text()
+    assert refresh.with_tables(text) == text, "run: python docs/refresh.py"

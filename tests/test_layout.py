@@ -234,6 +234,13 @@ def test_resize():
     assert (layout.resized(0.0).stds == MIN_STD).all()
 
 
+def test_sizes_stay_finite_however_often_they_grow():
+    layout = layout_from_json({"levels": [GOOD], "hierarchical": True})
+    for _ in range(50):
+        layout = layout.resized(1e6)
+    assert layout.stds.isfinite().all() and layout_from_json(layout_to_json(layout)).stds.equal(layout.stds)
+
+
 def test_stretch_and_turn():
     layout = sample(MULTI)
     stretched = layout.resized((2.0, 1.0), point=0)
@@ -478,6 +485,9 @@ RASTER = tensor_to_json(torch.rand(2, 4, 4))
         {"levels": [3], "hierarchical": True},
         {"levels": [{**GOOD, "angles": [0.0, 1.0]}], "hierarchical": True},
         {"levels": [{**GOOD, "angles": 0.0}], "hierarchical": True},
+        {"levels": [{**GOOD, "angles": [[0.0]]}], "hierarchical": True},
+        {"levels": [{**GOOD, "stds": [[10**400, 0.1]]}], "hierarchical": True},
+        {"levels": [GOOD], "hierarchical": "false"},
         {"levels": [{**GOOD, "centers_xy": [[0.5, 0.5, 0.5]]}], "hierarchical": True},
         {"levels": [{**GOOD, "stds": [[0.1]]}], "hierarchical": True},
         {"levels": [{**GOOD, "centers_xy": [[math.nan, 0.5]]}], "hierarchical": True},

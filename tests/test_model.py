@@ -207,7 +207,7 @@ def test_missing_json_is_named(saved: Path):
 
 
 def test_broken_json_is_named(saved: Path):
-    for content in (b"{", b"\xff\xfe\x00", b"", b"[1, 2]", b"3"):
+    for content in (b"{", b"\xff\xfe\x00", b"", b"[1, 2]", b"3", b"[" * 100_000):
         saved.with_suffix(".json").write_bytes(content)
         assert "pets.json" in refused(saved)
 
@@ -228,6 +228,25 @@ def test_unknown_field_of_the_configuration_is_named(saved: Path):
     assert "pets.json: config.model" in message
     assert "depth" in message
     assert "resolution" in message
+
+
+def test_a_value_out_of_range_is_named_with_its_file(saved: Path):
+    config = json.loads(saved.with_suffix(".json").read_text())["config"]
+    config["model"]["resolution"] = 65
+    edit_card(saved, config=config)
+    assert refused(saved).startswith(f"{saved.with_suffix('.json')}: model.resolution is 65")
+
+
+def test_a_card_is_an_object(saved: Path):
+    edit_card(saved, card=["cats"])
+    assert "pets.json: card must be a JSON object, not list" in refused(saved)
+
+
+def test_weights_that_are_not_finite_are_named(saved: Path):
+    tensors = load_file(saved)
+    tensors["mapping.w_mean"].fill_(torch.nan)
+    save_file(tensors, saved)
+    assert "mapping.w_mean holds numbers that are not finite" in refused(saved)
 
 
 def test_missing_tensor_is_named(saved: Path):
@@ -288,10 +307,29 @@ def test_a_failing_writer_leaves_the_old_file(tmp_path: Path):
         p.write_text("half of the n")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(SpatialGANError, match=r"card\.json cannot be written: disk full"):
         write_atomically(path, fail)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_a_path_that_cannot_be_written_is_named_and_not_its_temporary_file(tmp_path: Path):
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(SpatialGANError, match=r"/folder\.png cannot be written: Is a directory"):
+        write_atomically(tmp_path / "folder.png", lambda p: p.write_text("x"))
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_weights_that_outgrow_the_disk_are_named(model: SpatialGAN, tmp_path: Path):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # safetensors reports it by an error of its own
+    try:
+        with pytest.raises(SpatialGANError, match=r"pets\.safetensors cannot be written"):
+            model.save(tmp_path / "pets")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_old_file_is_there_while_the_new_one_is_written(tmp_path: Path):
@@ -313,7 +351,7 @@ def test_a_failing_save_leaves_the_old_model(model: SpatialGAN, saved: Path, mon
     monkeypatch.setattr("spatialgan.model.save_file", fail)
     with torch.no_grad():
         model.generator.mapping.w_mean.add_(1)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(SpatialGANError, match="disk full"):
         model.save(saved)
     assert saved.read_bytes() == before
     SpatialGAN.from_pretrained(saved, device="cpu")
@@ -380,3 +418,10 @@ def test_auto_is_a_device_that_works(model: SpatialGAN):
     assert torch.zeros(1, device=device).device.type == device.type
     assert model.to(device).device.type == device.type
     assert choose_device(torch.device("cpu")) == torch.device("cpu")
+
+
+def test_weights_of_another_save_are_refused(saved: Path):
+    tensors = load_file(saved)
+    tensors["mapping.w_mean"].add_(1)
+    save_file(tensors, saved)
+    assert "is not the file that pets.json describes" in refused(saved)

@@ -1,5 +1,6 @@
 """The command line. Each command calls one function; torch and its friends are imported inside commands."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,12 @@ def main(argv: list[str] | None = None) -> None:
         if e.filename is None:
             raise
         print(f"error: {e.filename}: {e.strerror}", file=sys.stderr)
+        sys.exit(2)
+    except (MemoryError, RuntimeError) as e:  # PyTorch's own are RuntimeErrors
+        if not isinstance(e, MemoryError) and not re.search("out of memory|can't allocate memory|Storage size", str(e)):
+            raise
+        print("error: the memory does not suffice; make pictures smaller with --scale, or a run with "
+              "--set train.micro_batch, model.channel_max or model.resolution", file=sys.stderr)
         sys.exit(2)
 
 
@@ -106,11 +113,14 @@ def generate(
 ) -> None:
     """Draw random pictures, one for each seed."""
     numbers = read_seeds(seeds)
-    from spatialgan.editing.export import heatmap_overlay, image_grid, save_png
+    from spatialgan.editing.export import enlarged_size, grid_size, heatmap_overlay, image_grid, save_png
     from spatialgan.model import SpatialGAN
 
     gan = SpatialGAN.from_pretrained(model, device=device)
     images = []
+    if grid:  # one too large is refused before all its pictures are drawn
+        r = gan.config.model.resolution
+        grid_size(len(numbers), _columns(len(numbers)), *enlarged_size((r, r), scale))
     for seed in numbers:
         scene = gan.sample(seed, layout_seed=layout_seed, truncation=_or_one(truncation))
         stem = f"seed{seed:04d}"

@@ -22,6 +22,7 @@ FORMS = {
     "stretch": "I:SX,SY as in --stretch 0:1.5,0.8",
     "rotate": "I:DEGREES as in --rotate 0:30",
 }
+MAX_SEEDS = 1_000_000  # of one command: a slip such as 0-99999999999 would fill the memory
 ORDER_KEY = "spatialgan.options_in_order"
 
 
@@ -115,7 +116,15 @@ def read_seeds(text: str) -> list[int]:
     seeds: dict[int, None] = {}
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not (first.isdecimal() and (last.isdecimal() or not dash)) or (dash and int(last) < int(first)):
+        try:
+            if not (first.isdecimal() and (last.isdecimal() or not dash)):
+                raise ValueError
+            span = range(int(first), int(last if dash else first) + 1)
+        except ValueError:  # also for numbers of thousands of digits
+            span = range(0)
+        if not span:
             raise SpatialGANError(f"--seeds {text}: write whole numbers and ranges, as in --seeds 0-15,42")
-        seeds |= dict.fromkeys(range(int(first), int(last if dash else first) + 1))
+        if span.stop - span.start + len(seeds) > MAX_SEEDS:
+            raise SpatialGANError(f"--seeds {text}: use at most {MAX_SEEDS:,} seeds at once")
+        seeds |= dict.fromkeys(span)
     return list(seeds)

@@ -4,6 +4,7 @@ A field's comment gives its meaning and unit. ``[ours]`` marks a choice where th
 """
 
 import json
+import sys
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -205,12 +206,14 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _require_choices(self, "train")
         _require(self.batch_size >= 1, f"train.batch_size is {self.batch_size}; use 1 or more")
+        _require(self.seed >= 0, f"train.seed is {self.seed}; use 0 or more")
         m = self.micro_batch
         _require(m >= 0 and (m == 0 or self.batch_size % m == 0),
                  f"train.micro_batch is {m}; use 0 or a divisor of train.batch_size, {self.batch_size}")
         for name in ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg", "g_lr", "d_lr",
                      "ema_half_life_kimg", "sample_columns", "sample_rows"):
             _require(getattr(self, name) > 0, f"train.{name} is {getattr(self, name)}; use a number above 0")
+        _require(self.kimg >= 0.001, f"train.kimg is {self.kimg}; use at least 0.001, one image")
         for name in ("beta1", "beta2"):
             _require(0 <= getattr(self, name) < 1, f"train.{name} is {getattr(self, name)}; use 0 to below 1")
         _require(self.ema_rampup >= 0, f"train.ema_rampup is {self.ema_rampup}; use 0 or more")
@@ -239,7 +242,9 @@ class RunConfig:
                      f"train.batch_size (or micro_batch), {micro}, must be a multiple of "
                      f"model.minibatch_std_group, {group}")
         if m.discriminator == "projected":
-            _require(loss.r1_gamma == 0, "model.discriminator=projected trains without R1; set loss.r1_gamma=0")
+            _require(loss.r1_gamma == 0 and loss.adversarial == "hinge",
+                     "model.discriminator=projected trains on the hinge loss without R1; "
+                     "set loss.adversarial=hinge and loss.r1_gamma=0")
         if m.encoding == "multi":
             _require(loss.style_mixing == 0,
                      "loss.style_mixing is for one style a picture; set it to 0 with encoding=multi")
@@ -286,7 +291,7 @@ def _parse(hint: Any, text: str, where: str) -> Any:
         return _coerce(hint, text, where)
     try:
         value = json.loads(text.lower())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SpatialGANError(f"{where}: {text!r} is not {_describe(hint)}") from None
     return _coerce(hint, value, where)
 
@@ -302,7 +307,8 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
         same = any(type(a) is type(value) and a == value for a in get_args(hint))
         _require(same, f"{where} is {value!r}; use {_describe(hint)}")
         return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        _require(abs(value) <= sys.float_info.max, f"{where} is {value}; use a finite number")
         return float(value)
     right = isinstance(value, hint) if isinstance(hint, type) else False
     _require(right and (hint is bool or not isinstance(value, bool)), f"{where}: {value!r} is not {_describe(hint)}")

@@ -24,6 +24,7 @@ from spatialgan.errors import SpatialGANError
 CENTER_STD = 1 / 3  # of the level-0 centre and of objects' centres, around the middle of the image [paper]
 OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
 MIN_STD = 1e-3  # a removed object: a legal divisor, and drawn as nothing
+MAX_STD = 1e3  # wider ones are as flat, and their numbers would overflow in the end
 MIN_RENDER_SIZE = 32  # smaller heatmaps are averaged down from this, lest narrow Gaussians fall between pixels
 
 
@@ -101,11 +102,12 @@ class Layout:
     def resized(self, factor: float | tuple[float, float], *, level: int = 0, point: int | None = None) -> "Layout":
         """The layout with one standard deviation, or all of a level, multiplied by ``factor``.
 
-        Two factors stretch the ellipse along its own axes. Nothing becomes narrower than :data:`MIN_STD`.
+        Two factors stretch the ellipse along its own axes. Nothing becomes narrower than :data:`MIN_STD` or wider than
+        :data:`MAX_STD`.
         """
         g = self.gaussians(level)
         scale = torch.where(self._points(level, point)[:, None] > 0, g.stds.new_tensor(factor), 1.0)  # (K, 1 or 2)
-        return self._with(level, replace(g, stds=(g.stds * scale).clamp_min(MIN_STD)))
+        return self._with(level, replace(g, stds=(g.stds * scale).clamp(MIN_STD, MAX_STD)))
 
     def rotated(self, angle: float, *, level: int = 0, point: int | None = None) -> "Layout":
         """The layout with one ellipse, or all of a level, turned clockwise by ``angle`` radians about its centre."""
@@ -317,14 +319,19 @@ def layout_from_json(data: dict[str, Any]) -> Layout:
                 levels.append(Raster(values))
                 continue
             c, s, a = (torch.tensor(entry[n], dtype=torch.float32) for n in ("centers_xy", "stds", "angles"))
-            if c.shape != (len(a), 2) or s.shape != c.shape or not all(t.isfinite().all() for t in (c, s, a)):
+            if a.ndim != 1 or c.shape != (len(a), 2) or s.shape != c.shape or not all(t.isfinite().all() for t in (c, s, a)):
                 raise ValueError("centers_xy and stds must be lists of two numbers each, "
                                  "angles a list of as many numbers")
             levels.append(Gaussians(c, s, a))
         if not levels:
             raise ValueError("it has no levels")
-        return Layout(tuple(levels), bool(data["hierarchical"]))
-    except (KeyError, TypeError, ValueError) as e:
+        if not isinstance(data["hierarchical"], bool):
+            raise ValueError(f"hierarchical is {data['hierarchical']!r}; use true or false")
+        return Layout(tuple(levels), data["hierarchical"])
+    except (KeyError, TypeError, OverflowError):
+        raise SpatialGANError("layout is not readable: it needs hierarchical, and levels that each have centers_xy, "
+                              "stds and angles, or a raster") from None
+    except ValueError as e:
         raise SpatialGANError(f"layout is not readable: {e}") from None
 
 

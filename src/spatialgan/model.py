@@ -60,12 +60,16 @@ class SpatialGAN:
         config, card = read_card(path.with_suffix(CARD))
         generator = Generator(config.model)
         load_weights(generator, path)
+        weights_hash = file_hash(path)
+        if read_json(path.with_suffix(CARD)).get("weights_sha256", weights_hash) != weights_hash:
+            raise SpatialGANError(f"{path} is not the file that {path.with_suffix(CARD).name} describes (weights_sha256); "
+                                  "copy both anew from where they come from")
         discriminator = None
         second = path.with_suffix(DISCRIMINATOR)
         if second.exists():
             discriminator = make_discriminator(config.model, pretrained=False)
             load_weights(discriminator, second)
-        model = cls(config, generator, discriminator, name=path.stem, weights_hash=file_hash(path), card=card)
+        model = cls(config, generator, discriminator, name=path.stem, weights_hash=weights_hash, card=card)
         return model.to(device)
 
     def to(self, device: str | torch.device) -> "SpatialGAN":
@@ -139,13 +143,16 @@ def find_weights(source: str | Path) -> Path:
     path = Path(source)
     if path.is_dir():
         for folder in (path, path / "snapshots"):
-            found = sorted(p for p in folder.glob(f"*{WEIGHTS}") if not p.name.endswith(DISCRIMINATOR))
+            # Without its JSON it is a snapshot that a kill cut short: the one before is whole.
+            found = sorted(p for p in folder.glob(f"*{WEIGHTS}")
+                           if not p.name.endswith(DISCRIMINATOR) and p.with_suffix(CARD).exists())
             if len(found) == 1 or (found and folder.name == "snapshots"):
                 return found[-1]
             if found:
                 names = ", ".join(p.name for p in found[:8])
                 raise SpatialGANError(f"{path} holds {len(found)} models; name one: {names}")
-        raise SpatialGANError(f"{path} holds no model: there is no .safetensors file in it or in its folder snapshots")
+        raise SpatialGANError(f"{path} holds no model: there is no .safetensors file with its .json in it "
+                              "or in its folder snapshots")
     if path.is_file():
         if not path.name.endswith(WEIGHTS) or path.name.endswith(DISCRIMINATOR):
             raise SpatialGANError(f"{path} is not a generator's weights; "
@@ -158,16 +165,19 @@ def find_weights(source: str | Path) -> Path:
 
 def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
     """The configuration and the model card in a model's JSON file."""
-    try:
-        data = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise SpatialGANError(f"{path} is missing; it must lie beside the weights") from None
-    except ValueError as e:
-        raise SpatialGANError(f"{path} is not JSON: {e}") from None
+    if not path.exists():
+        raise SpatialGANError(f"{path} is missing; it must lie beside the weights")
+    data = read_json(path)
     version = data.get("format_version") if isinstance(data, dict) else None
     if version != FORMAT_VERSION:
         raise SpatialGANError(f"{path}: format_version is {version}; this version of spatialgan reads {FORMAT_VERSION}")
-    return from_dict(RunConfig, data.get("config", {}), where=f"{path.name}: config"), data.get("card", {})
+    card = data.get("card", {})
+    if not isinstance(card, dict):
+        raise SpatialGANError(f"{path}: card must be a JSON object, not {type(card).__name__}")
+    try:
+        return from_dict(RunConfig, data.get("config", {})), card
+    except SpatialGANError as e:
+        raise SpatialGANError(f"{path}: {e}") from None
 
 
 def save_model(path: str | Path, config: RunConfig, generator: Generator, discriminator: nn.Module | None, *,
@@ -197,6 +207,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     problems += [f"{n} is not part of the model" for n in stored if n not in wanted]
     problems += [f"{n} has shape {tuple(stored[n].shape)} instead of {tuple(t.shape)}"
                  for n, t in wanted.items() if n in stored and stored[n].shape != t.shape]
+    problems += [f"{n} holds numbers that are not finite" for n, t in stored.items() if not t.isfinite().all()]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise SpatialGANError(f"{path} does not fit its configuration: {'; '.join(problems[:3])}{more}")
@@ -210,8 +221,19 @@ def save_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, and put it in place only when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Let ``write`` fill a temporary file beside ``path``, and put it in place only when it is whole.
+
+    Raises:
+        SpatialGANError: there is no room, no right to write, or the like; the message names ``path``.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_and_replace(path, write)
+    except (OSError, SafetensorError) as e:
+        raise SpatialGANError(f"{path} cannot be written: {getattr(e, 'strerror', None) or e}") from e
+
+
+def _write_and_replace(path: Path, write: Callable[[Path], Any]) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
@@ -225,6 +247,16 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         raise
 
 
+def read_json(path: Path) -> Any:
+    """A JSON file's value; raises SpatialGANError naming the file where it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a mark before UTF-8
+    except OSError as e:
+        raise SpatialGANError(f"{path} is not readable: {e.strerror}") from None
+    except (ValueError, RecursionError) as e:
+        raise SpatialGANError(f"{path} is not JSON: {e}") from None
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with open(path, "rb") as f:
@@ -235,7 +267,9 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
     """A device by name; ``auto`` takes a CUDA GPU, else Apple's, else the CPU."""
     if device != "auto":
         try:
-            return torch.empty(0, device=device).device
+            probe = torch.zeros((), device=device)
+            probe.item()  # the device "meta" has no values
+            return probe.device
         except (RuntimeError, AssertionError, NotImplementedError):  # unknown, not built in, not plugged in
             raise SpatialGANError(f"there is no device {str(device)!r}; use auto, cpu, cuda, cuda:1 or mps") from None
     if torch.cuda.is_available():

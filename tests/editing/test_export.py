@@ -11,6 +11,7 @@ from spatialgan.editing.export import (
     animate,
     colorize,
     enlarge,
+    grid_size,
     heatmap_overlay,
     image_grid,
     interpolate,
@@ -36,7 +37,7 @@ def test_to_image_rounds_and_clips():
 
 
 def test_scales_for_viewing():
-    assert [viewing_scale(flat((0, 0, 0), s)) for s in (32, 64, 100, 256, 512)] == [8, 4, 3, 1, 1]
+    assert [viewing_scale((s, s)) for s in (32, 64, 100, 256, 512)] == [8, 4, 3, 1, 1]
     assert enlarge(flat((0, 0, 0), 64), None).size == (256, 256)
     assert enlarge(flat((0, 0, 0), 64), 1.5).size == (96, 96)
     with pytest.raises(SpatialGANError, match="scale is 0"):
@@ -64,6 +65,18 @@ def test_image_grid_refuses():
     for images, columns in (([], 2), ([flat((0, 0, 0))], 0), ([flat((0, 0, 0)), flat((0, 0, 0), 16)], 2)):
         with pytest.raises(SpatialGANError, match="grid"):
             image_grid(images, columns, scale=1)
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e6])
+def test_pictures_too_large_to_open_are_refused(scale):
+    with pytest.raises(SpatialGANError, match="pixels is too large; use a smaller scale"):
+        enlarge(flat((0, 0, 0)), scale)
+
+
+def test_the_size_of_a_grid_is_known_before_it_is_made():
+    assert grid_size(7, 3, 10, 20, gap_px=1) == image_grid([Image.new("L", (10, 20))] * 7, 3, scale=1, gap_px=1).size
+    with pytest.raises(SpatialGANError, match="fewer pictures in a grid"):
+        grid_size(100_001, 316, 256, 256)
 
 
 def test_colors_grow_lighter_evenly():

@@ -107,6 +107,7 @@ def damaged(data: dict, path: str, value: object) -> dict:
     ("layout.levels.1", {"centers_xy": [[0, 0]], "stds": [[1, 1]], "angles": [0]}, r"\[1, 1, 4\] centres"),
     ("noise_seed", "x", "noise_seed is 'x'"),
     ("truncation", None, "truncation is None"),
+    ("truncation", 1e300, "truncation is 1e\\+300"),
     ("seed", 1.5, "seed is 1.5"),
     ("edits", "none", "edits are not a list"),
 ])
@@ -126,6 +127,7 @@ def test_styles_must_fit_the_objects(multi):
 
 @pytest.mark.parametrize(("content", "message"), [
     (b"{", "is not JSON"), (b"\xff\xfe\x00", "is not JSON"), (b"[]", "format_version is None"), (None, "not readable"),
+    (b"[" * 100_000, "is not JSON"),
 ])
 def test_a_file_that_is_no_scene(single, tmp_path, content, message):
     path = tmp_path / "broken.scene.json"
@@ -134,6 +136,12 @@ def test_a_file_that_is_no_scene(single, tmp_path, content, message):
     with pytest.raises(SpatialGANError, match=message) as e:
         single.load_scene(path)
     assert "broken.scene.json" in str(e.value)
+
+
+def test_a_mark_before_the_text_does_no_harm(single, tmp_path):
+    path = single.sample(0).save(tmp_path / "a.scene.json")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert single.load_scene(path).seed == 0
 
 
 def test_saving_replaces_the_file_whole(single, tmp_path):

@@ -15,7 +15,7 @@ GAP_PX = 2
 
 def cells(grid: Image.Image, resolution: int, columns: int) -> list[np.ndarray]:
     """The pictures of a grid, row by row, uint8 (H, W, 3)."""
-    side = resolution * viewing_scale(Image.new("L", (resolution, resolution)))
+    side = resolution * viewing_scale((resolution, resolution))
     array = np.asarray(grid.convert("RGB"))
     rows = (grid.height + GAP_PX) // (side + GAP_PX)
     assert array.shape == (rows * (side + GAP_PX) - GAP_PX, columns * (side + GAP_PX) - GAP_PX, 3)

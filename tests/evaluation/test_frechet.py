@@ -182,6 +182,10 @@ def test_data_of_another_shape_is_refused(images_folder: Path) -> None:
         frechet_of_model(tiny_model(), dataset, MeanColour())
     with pytest.raises(SpatialGANError, match="num_samples=1"):
         frechet_of_model(tiny_model(), ImageDataset.open(images_folder, resolution=32), MeanColour(), num_samples=1)
+    for truncation in (math.nan, 1e40):  # NaN would draw black pictures, and those have a distance too
+        with pytest.raises(SpatialGANError, match="truncation is"):
+            frechet_of_model(tiny_model(), ImageDataset.open(images_folder, resolution=32), MeanColour(),
+                             num_samples=2, truncation=truncation, use_cache=False)
 
 
 def test_user_cache_dir_follows_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

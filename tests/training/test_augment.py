@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from spatialgan.training.augment import Augmentation, augment, cutout_mask, draw_augmentation, shift_images
+from spatialgan.training.augment import (
+    Augmentation,
+    augment,
+    cutout_mask,
+    draw_augmentation,
+    shift_images,
+    visible_pixels,
+)
 
 
 def draw(policy, batch=64, resolution=32, seed=0):
@@ -60,3 +67,10 @@ def test_gradients_reach_the_pictures(policy):
     x = torch.randn(2, 3, 16, 16, dtype=torch.float64, requires_grad=True)
     a = draw((policy,), batch=2, resolution=16, seed=3)
     assert torch.autograd.gradcheck(lambda v: augment(v, a), x, fast_mode=True)
+
+
+def test_visible_pixels_are_those_that_show_the_picture():
+    a = draw(("translation", "cutout"), batch=8, resolution=32, seed=4)
+    shown = augment(torch.ones(8, 1, 32, 32), a)
+    assert torch.equal(visible_pixels(a, 8, 32), shown) and 0 < shown.mean() < 1
+    assert visible_pixels(draw(("color",)), 8, 32) is None

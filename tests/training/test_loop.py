@@ -16,6 +16,7 @@ from tiny_run import tiny_config
 from spatialgan.config import RunConfig, to_dict
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import SpatialGAN
+from spatialgan.training import loop
 from spatialgan.training.checkpoint import list_checkpoints
 from spatialgan.training.loop import train
 from spatialgan.training.record import NonFiniteError
@@ -125,6 +126,9 @@ def test_other_settings_are_refused_and_more_kimg_is_not(tmp_path, pictures):
     train(replace(config, train=replace(config.train, kimg=0.02)), data=pictures, out=tmp_path / "run", device="cpu",
           report=quiet)
     assert list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem == "000000020"
+    said = []
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
+    assert said[1] == "the run is complete at 0.02 kimg; raise --kimg to train on"
 
 
 def test_a_foreign_folder_and_other_data_are_refused(tmp_path, pictures):
@@ -140,6 +144,22 @@ def test_a_foreign_folder_and_other_data_are_refused(tmp_path, pictures):
         (fewer / p.name).write_bytes(p.read_bytes())
     with pytest.raises(SpatialGANError, match="the data are not those"):
         train(config, data=fewer, out=tmp_path / "run", device="cpu", report=quiet)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"null", b'{"model": null}'])
+def test_a_damaged_configuration_is_named(tmp_path, pictures, content):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_bytes(content)
+    with pytest.raises(SpatialGANError, match=r"run/config\.json"):
+        train(tiny_config(), data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    assert (tmp_path / "run" / "config.json").read_bytes() == content
+
+
+def test_a_start_that_fails_claims_no_folder(tmp_path, pictures):
+    for wrong in ({"init_from": str(tmp_path / "nothing")}, {"device": "meta"}):
+        with pytest.raises(SpatialGANError, match="there is no"):
+            train(tiny_config(), data=pictures, out=tmp_path / "run", report=quiet, **({"device": "cpu"} | wrong))
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path, pictures):
@@ -168,3 +188,53 @@ def test_fine_tuning_starts_from_the_given_weights(tmp_path, pictures):
     close = [k for k in a if k != "mapping.w_mean"]
     for k in close:
         torch.testing.assert_close(a[k], b[k], rtol=2e-3, atol=1e-4)
+
+
+def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path, pictures, monkeypatch):
+    def spoil(t, reals):
+        with torch.no_grad():
+            next(t.generator.parameters())[0] = float("nan")
+        t.num_images_seen += 4
+        return {"loss/G": torch.tensor(0.5)}
+
+    config = tiny_config()
+    train(replace(config, train=replace(config.train, kimg=0.016)), data=pictures, out=tmp_path / "run", device="cpu",
+          report=quiet)
+    monkeypatch.setattr(loop, "training_step", spoil)
+    with pytest.raises(NonFiniteError, match="G's mapping"):
+        train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    assert [p.stem for p in list_checkpoints(tmp_path / "run" / "checkpoint")] == ["000000016"]
+
+
+def test_a_signal_while_files_are_written_is_followed_by_a_checkpoint(tmp_path, pictures, monkeypatch):
+    config = tiny_config(train={"kimg": 0.2, "checkpoint_kimg": 0.1, "snapshot_kimg": 0.02, "sample_kimg": 0.2})
+    original = loop._write_snapshot
+
+    def interrupted(*args):
+        original(*args)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop, "_write_snapshot", interrupted)
+    said = []
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
+    stopped = list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem
+    assert stopped == "000000024" and "stopped at 0.0 kimg" in said[-1]
+
+
+def test_what_a_kill_left_in_a_new_folder_is_no_obstacle(tmp_path, pictures):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".config.json.x1y2").write_text("{")
+    train(tiny_config(train={"kimg": 0.004}), data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    assert (tmp_path / "run" / "config.json").exists()
+
+
+def test_a_run_started_before_a_field_existed_goes_on(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 0.016})
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    path = tmp_path / "run" / "config.json"
+    stored = json.loads(path.read_text())
+    del stored["model"]["heatmap_dilation"]
+    path.write_text(json.dumps(stored))
+    train(replace(config, train=replace(config.train, kimg=0.02)), data=pictures, out=tmp_path / "run", device="cpu",
+          report=quiet)
+    assert list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem == "000000020"

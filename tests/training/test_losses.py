@@ -98,3 +98,13 @@ def test_iou():
     heatmap[:, :, :4], attention[:, :, 2:6] = 1.0, 1.0
     assert attention_iou(attention, heatmap).item() == pytest.approx(2 / 6)
     assert attention_iou(torch.zeros(1, 8, 8), torch.zeros(1, 8, 8)).item() == 0.0
+
+
+@pytest.mark.parametrize("mean", ["all", "above"])
+def test_hidden_pixels_do_not_count(mean):
+    g = torch.Generator().manual_seed(3)
+    attention, candidates = torch.rand(2, 8, 8, generator=g), torch.rand(2, 3, 8, 8, generator=g)
+    visible = torch.zeros(2, 1, 8, 8)
+    visible[..., 2:7] = 1
+    cropped = alignment_loss(attention[..., 2:7], candidates[..., 2:7], tau=0.25, mean=mean)
+    torch.testing.assert_close(alignment_loss(attention, candidates, tau=0.25, mean=mean, visible=visible), cropped)

@@ -5,7 +5,7 @@ import torch
 from tiny_run import tiny_config
 
 from spatialgan.attention import attention_maps
-from spatialgan.layout import LEVEL_RESOLUTIONS
+from spatialgan.layout import LEVEL_RESOLUTIONS, resize_maps
 from spatialgan.networks.generator import sample_z
 from spatialgan.streams import random_stream
 from spatialgan.training import step as step_module
@@ -106,10 +106,12 @@ def test_heatmaps_move_with_the_translated_picture():
     expected = 0.0
     for level in range(len(LEVEL_RESOLUTIONS)):
         heatmap = layout.level_map(level, 32)
-        moved = torch.zeros_like(heatmap)
-        moved[0, :, 4:], moved[1, :-4] = heatmap[0, :, :-4], heatmap[1, 4:]
-        moved[2, 3:, :-2], moved[3] = heatmap[2, :-3, 2:], heatmap[3]
-        expected += alignment_loss(attention[level], moved[:, None], tau=0.25)
+        moved, visible = torch.zeros_like(heatmap), torch.zeros_like(heatmap)
+        for to, origin in ((moved, heatmap), (visible, torch.ones_like(heatmap))):
+            to[0, :, 4:], to[1, :-4] = origin[0, :, :-4], origin[1, 4:]
+            to[2, 3:, :-2], to[3] = origin[2, :-3, 2:], origin[3]
+        seen = resize_maps(attention[level], 32)
+        expected += alignment_loss(seen, moved[:, None], tau=0.25, visible=visible[:, None])
     torch.testing.assert_close(loss, expected)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from spatialgan.errors import SpatialGANError
 
+LARGEST = 1e6  # of any number: far beyond what an edit can mean, and nothing that follows overflows
+
 
 def whole(value: Any, name: str) -> int:
     """``value`` as an int; raises SpatialGANError naming it where it is no whole number."""
@@ -16,13 +18,15 @@ def whole(value: Any, name: str) -> int:
 
 
 def finite(value: Any, name: str) -> float:
-    """``value`` as a float; raises SpatialGANError where it is no number, infinite or NaN."""
+    """``value`` as a float; raises SpatialGANError where it is no number, infinite, NaN or beyond LARGEST."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise SpatialGANError(f"{name} is {value!r}; use a finite number")
+    if abs(number) > LARGEST:
+        raise SpatialGANError(f"{name} is {number:g}; use a number from {-LARGEST:,.0f} to {LARGEST:,.0f}")
     return number
 
 

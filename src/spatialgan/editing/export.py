@@ -21,6 +21,7 @@ from spatialgan.model import write_atomically
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
+MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb: few programs would open more
 VIEWING_SIZE_PX = 256  # what small pictures are enlarged to in grids and animations, roughly
 
 # Inferno (Smith and van der Walt, CC0) at nine even steps: lightness grows evenly from black to pale yellow.
@@ -35,15 +36,29 @@ def to_image(tensor: Tensor) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
-def viewing_scale(image: Image.Image) -> int:
-    """The whole factor that brings a picture nearest to :data:`VIEWING_SIZE_PX`, at least 1."""
-    return max(1, round(VIEWING_SIZE_PX / max(image.size)))
+def viewing_scale(size: tuple[int, int]) -> int:
+    """The whole factor that brings a picture of this size nearest to :data:`VIEWING_SIZE_PX`, at least 1."""
+    return max(1, round(VIEWING_SIZE_PX / max(size)))
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise SpatialGANError where a picture of this size would be too large to write and to open."""
+    if width * height > MAX_PIXELS:
+        raise SpatialGANError(f"a picture of {width}x{height} pixels is too large; use a smaller scale, "
+                              f"or fewer pictures in a grid ({MAX_PIXELS // 10**6} megapixels are the most)")
+
+
+def enlarged_size(size: tuple[int, int], scale: float | None) -> tuple[int, int]:
+    """Width and height at ``scale``; None takes :func:`viewing_scale`. Raises SpatialGANError where that is too large."""
+    scale = viewing_scale(size) if scale is None else positive(scale, "scale")
+    width, height = (max(1, round(side * scale)) for side in size)
+    check_size(width, height)
+    return width, height
 
 
 def enlarge(image: Image.Image, scale: float | None) -> Image.Image:
     """The image at ``scale`` times its size (Lanczos); None takes :func:`viewing_scale`."""
-    scale = viewing_scale(image) if scale is None else positive(scale, "scale")
-    size = tuple(max(1, round(side * scale)) for side in image.size)
+    size = enlarged_size(image.size, scale)
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
@@ -70,13 +85,21 @@ def image_grid(images: Sequence[Image.Image], columns: int, *, scale: float | No
     width, height = tiles[0].size
     if any(tile.size != (width, height) for tile in tiles):
         raise SpatialGANError("the images of a grid must be of one size")
+    grid_width, grid_height = grid_size(len(tiles), columns, width, height, gap_px)
     columns = min(columns, len(tiles))
-    rows = math.ceil(len(tiles) / columns)
     mode = "L" if all(tile.mode == "L" for tile in tiles) else "RGB"
-    grid = Image.new(mode, (columns * (width + gap_px) - gap_px, rows * (height + gap_px) - gap_px), "white")
+    grid = Image.new(mode, (grid_width, grid_height), "white")
     for i, tile in enumerate(tiles):
         grid.paste(tile, ((i % columns) * (width + gap_px), (i // columns) * (height + gap_px)))
     return grid
+
+
+def grid_size(count: int, columns: int, width: int, height: int, gap_px: int = 2) -> tuple[int, int]:
+    """Width and height of a grid of tiles; raises SpatialGANError where it would be too large."""
+    columns = min(columns, count)
+    size = columns * (width + gap_px) - gap_px, math.ceil(count / columns) * (height + gap_px) - gap_px
+    check_size(*size)
+    return size
 
 
 def colorize(heatmap: Tensor | np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from spatialgan.editing.arguments import finite, whole
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Gaussians, Layout, layout_from_json, layout_to_json, tensor_from_json, tensor_to_json
-from spatialgan.model import write_atomically
+from spatialgan.model import read_json, write_atomically
 
 if TYPE_CHECKING:
     from spatialgan.model import SpatialGAN
@@ -73,12 +73,7 @@ def save_scene(scene: Scene, path: str | Path) -> Path:
 
 def load_scene(model: "SpatialGAN", path: str | Path) -> Scene:
     """Read a scene; raises SpatialGANError naming the file and what is wrong with it."""
-    try:
-        data = json.loads(Path(path).read_text())
-    except OSError as e:
-        raise SpatialGANError(f"the scene {path} is not readable: {e.strerror}") from None
-    except ValueError as e:
-        raise SpatialGANError(f"the scene {path} is not JSON: {e}") from None
+    data = read_json(Path(path))
     try:
         return scene_from_json(model, data)
     except SpatialGANError as e:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spatialgan.data.images import ImageDataset, to_uint8
+from spatialgan.editing.arguments import finite
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import FeatureExtractor
 from spatialgan.evaluation.samples import generate_seeds
@@ -128,6 +129,7 @@ def frechet_of_model(model: SpatialGAN, dataset: ImageDataset, extractor: Featur
     if num_samples < 2:
         raise SpatialGANError(f"num_samples={num_samples}: use at least 2; 5000 is usual here")
     folder = (cache_dir or user_cache_dir()) if use_cache else None
+    finite(truncation, "truncation")
     reference, cache = reference_statistics(dataset, extractor, folder, on_progress=on_progress, log=log)
     running = RunningGaussian()
     seeds = range(first_seed, first_seed + num_samples)

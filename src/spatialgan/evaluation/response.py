@@ -109,7 +109,7 @@ def measure_response(model: SpatialGAN, *, num_seeds: int = 500, distance: float
             along = (shift * pairs.moves.double()).sum(dim=1) / distance**2  # (m . v/|v|) / |v|
             control = (shift * pairs.unrelated).sum(dim=1) / distance
             pieces.setdefault(name, []).append(torch.stack([along, control]))  # (2, B)
-        changed.append((pairs.after - pairs.before).abs().mean(dim=(1, 2, 3)).double().cpu() / 2)  # of -1..1
+        changed.append((pairs.after - pairs.before).abs().mean(dim=(1, 2, 3)).cpu().double() / 2)  # of -1..1
         if on_progress is not None:
             on_progress(start + count, num_seeds)
     measures = {name: Measure(*(summarize(values) for values in torch.cat(parts, dim=1)))
@@ -147,7 +147,7 @@ def subject_shifts(model: SpatialGAN, pairs: Pairs, detector: Detector) -> Itera
     yield "detector", places[1] - places[0]
     if model.discriminator is None:
         return
-    maps = [model.attention(images, ATTENTION_SIZE).double().cpu() for images in (pairs.before, pairs.after)]
+    maps = [model.attention(images, ATTENTION_SIZE).cpu().double() for images in (pairs.before, pairs.after)]
     shift = centroid_xy(maps[1]) - centroid_xy(maps[0])  # (B, 3, 2)
     for level in range(shift.shape[1]):
         yield f"attention_{level}", shift[:, level]

@@ -83,8 +83,10 @@ class Mapping(nn.Module):
         x = normalize_second_moment(z.float())
         if flat_heatmaps is not None:
             x = torch.cat([x, normalize_second_moment(flat_heatmaps)[:, None].expand(-1, x.shape[1], -1)], dim=-1)
-        for layer in self.layers:
-            x = F.leaky_relu(layer(x), SLOPE) * SQRT2
+        # It is cheap, and eight layers of bfloat16 roundings would train another w than users get.
+        with torch.autocast(x.device.type, enabled=False):
+            for layer in self.layers:
+                x = F.leaky_relu(layer(x), SLOPE) * SQRT2
         return x
 
 

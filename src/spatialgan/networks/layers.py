@@ -87,6 +87,9 @@ def modulated_conv(x: Tensor, weight: Tensor, scale: Tensor, *, demodulate: bool
     else:
         y = F.conv2d(y, weight, padding=weight.shape[-1] // 2)
     if demodulate:
-        power = scale.float().square().mean(dim=(2, 3)) @ weight.float().square().sum(dim=(2, 3)).T  # (B, C_out)
+        power_in = scale.float().square().mean(dim=(2, 3))  # (B, C_in)
+        power_weight = weight.float().square().sum(dim=(2, 3))  # (C_out, C_in)
+        with torch.autocast(x.device.type, enabled=False):  # it would take the product to bfloat16
+            power = power_in @ power_weight.T  # (B, C_out)
         y = y * ((power + 1e-8).rsqrt() * gain).to(y.dtype)[:, :, None, None]
     return y

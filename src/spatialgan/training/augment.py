@@ -58,6 +58,17 @@ def augment(images: Tensor, a: Augmentation) -> Tensor:
     return images
 
 
+def visible_pixels(a: Augmentation, batch: int, resolution: int) -> Tensor | None:
+    """``(B, 1, R, R)``: 1 where an augmented picture shows what was drawn, 0 at what came in or was blanked; None: all 1."""
+    visible: Tensor | None = None
+    if a.shift_px is not None:
+        visible = shift_images(torch.ones(batch, 1, resolution, resolution, device=a.shift_px.device), a.shift_px)
+    if a.cutout_px is not None:
+        mask = cutout_mask(a.cutout_px, resolution)
+        visible = mask.float() if visible is None else visible * mask
+    return visible
+
+
 def shift_images(images: Tensor, shift_px: Tensor) -> Tensor:
     """Move pictures or maps ``(B, C, R, R)`` by whole pixels ``(B, 2)``, x then y; zeros come in at the edge.
 

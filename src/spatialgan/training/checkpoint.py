@@ -67,6 +67,8 @@ def load_checkpoint(path: Path, *, modules: dict[str, nn.Module], optimizers: di
                                         if k.startswith(f"optimizer.{name}.")})
         for name, tensor in tensors.items():
             tensor.copy_(stored[f"tensor.{name}"])
+    except torch.OutOfMemoryError:
+        raise  # the file is as good as before
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, TypeError) as e:
         raise SpatialGANError(f"the checkpoint {path} cannot be resumed from: {str(e).splitlines()[0]}; "
                               "delete it to go on from the one before") from None
@@ -79,6 +81,6 @@ def _load_optimizer(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
     for key, value in moments.items():
         index, _, name = key.partition(".")
         p = parameters[int(index)]
-        if value.shape == p.shape:
+        if name != "step":  # which Adam keeps on the CPU
             value = torch.empty_like(p, memory_format=torch.preserve_format).copy_(value)
         optimizer.state[p][name] = value

@@ -6,16 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from spatialgan.config import RunConfig, to_dict
+from spatialgan.config import RunConfig, from_dict, to_dict
 from spatialgan.data.images import ImageDataset, epoch_indices, to_float
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import choose_device, find_weights, load_weights, save_model, write_atomically
+from spatialgan.model import (
+    DISCRIMINATOR,
+    choose_device,
+    find_weights,
+    load_weights,
+    read_json,
+    save_model,
+    write_atomically,
+)
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
-from spatialgan.training.record import Averages, Record, check_finite
+from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
 from spatialgan.training.samples import write_samples
 from spatialgan.training.step import Trainee, make_trainee, training_step
 
+CONFIG = "config.json"
 CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measures its features on
 FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg")  # may change when a run goes on
 
@@ -46,14 +55,18 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     report(f"{dataset.num_images} pictures of {Path(data).name}"
            + (f", {len(dataset.skipped)} skipped: {dataset.skipped[0][0]}: {dataset.skipped[0][1]}"
               if dataset.skipped else ""))
-    _claim(out, config)
+    _check_folder(out, config)
     t = make_trainee(config, choose_device(device))
     checkpoints = list_checkpoints(out / "checkpoint")
     if checkpoints:
         _resume(t, checkpoints[-1], dataset)
-        report(f"going on at {t.num_images_seen / 1000:.1f} kimg")
+        done = t.num_images_seen >= int(config.train.kimg * 1000)
+        report(f"going on at {t.num_images_seen / 1000:g} kimg" if not done else
+               f"the run is complete at {t.num_images_seen / 1000:g} kimg; raise --kimg to train on")
     else:
         _start(t, dataset, init_from)
+    # Not before all has been seen to fit: a folder that was claimed in vain would refuse the corrected command.
+    write_atomically(out / CONFIG, lambda p: p.write_text(json.dumps(to_dict(config), indent=1) + "\n"))
     _loop(t, dataset, out, report)
 
 
@@ -73,7 +86,8 @@ def _loop(t: Trainee, dataset: ImageDataset, out: Path, report: Callable[[str], 
             stats = training_step(t, reals)
             check_finite(stats, t.num_images_seen)
             averages.add(stats)
-            last = t.num_images_seen >= total_nimg or stop.requested
+            stopping = stop.requested  # asked once: a signal that comes later takes one more step, and is saved
+            last = t.num_images_seen >= total_nimg or stopping
 
             def due(kimg: float, start: int = start, last: bool = last) -> bool:
                 every = max(1, round(kimg * 1000))
@@ -84,30 +98,29 @@ def _loop(t: Trainee, dataset: ImageDataset, out: Path, report: Callable[[str], 
             with record.pause_clock():
                 if due(c.sample_kimg):
                     write_samples(t, out / "samples" / f"{t.num_images_seen:09d}.png")
-                if due(c.snapshot_kimg):
-                    _write_snapshot(t, out, dataset)
                 if due(c.checkpoint_kimg):
                     _write_checkpoint(t, out, dataset)
-            if stop.requested:
+                if due(c.snapshot_kimg):
+                    _write_snapshot(t, out, dataset)
+            if stopping:
                 report(f"stopped at {t.num_images_seen / 1000:.1f} kimg; the same command goes on from here")
                 break
     record.close()
 
 
-def _claim(out: Path, config: RunConfig) -> None:
-    """Make the run folder, or see that it belongs to a run of this configuration."""
-    path = out / "config.json"
-    wanted = to_dict(config)
+def _check_folder(out: Path, config: RunConfig) -> None:
+    """Whether the run folder is new, or belongs to a run of this configuration."""
+    path = out / CONFIG
     if path.exists():
-        there = json.loads(path.read_text())
+        # Read as a configuration, so that fields which did not exist when the run was started take their defaults.
+        wanted, there = to_dict(config), to_dict(from_dict(RunConfig, read_json(path), where=str(path)))
         different = [f"{s}.{k}" for s in wanted for k in wanted[s]
-                     if there.get(s, {}).get(k) != wanted[s][k] and not (s == "train" and k in FREE_FIELDS)]
+                     if there[s][k] != wanted[s][k] and not (s == "train" and k in FREE_FIELDS)]
         if different:
             raise SpatialGANError(f"{out} holds a run with other settings ({', '.join(different)}); "
                                   "give the same settings to go on, or another --out to start anew")
-    elif out.exists() and any(out.iterdir()):
+    elif out.exists() and any(not p.name.startswith(".") for p in out.iterdir()):  # a kill may leave temporary files
         raise SpatialGANError(f"{out} is not empty and holds no run; give --out a new folder")
-    write_atomically(path, lambda p: p.write_text(json.dumps(wanted, indent=1) + "\n"))
 
 
 def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
@@ -120,7 +133,7 @@ def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
         weights = find_weights(init_from)
         for network in (t.generator, t.ema):
             load_weights(network, weights)
-        second = weights.with_suffix(".discriminator.safetensors")
+        second = weights.with_suffix(DISCRIMINATOR)
         if second.exists():
             load_weights(t.discriminator, second)
 
@@ -141,6 +154,7 @@ def _parts(t: Trainee) -> dict[str, dict]:
 
 
 def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset) -> None:
+    check_finite_weights({"G": t.generator, "D": t.discriminator}, t.num_images_seen)
     state = {"num_images_seen": t.num_images_seen, "data_fingerprint": dataset.fingerprint, "config": to_dict(t.config)}
     save_checkpoint(out / "checkpoint", **_parts(t), state=state)
 

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spatialgan.layout import resize_maps
-
 Adversarial = Literal["logistic", "hinge"]
 
 
@@ -52,35 +50,38 @@ def path_length_penalty(images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor,
     return (lengths - mean).square().mean(), mean
 
 
-def alignment_loss(attention: Tensor, candidates: Tensor, *, tau: float,
-                   mean: Literal["all", "above"] = "all") -> Tensor:
+def alignment_loss(attention: Tensor, candidates: Tensor, *, tau: float, mean: Literal["all", "above"] = "all",
+                   visible: Tensor | None = None) -> Tensor:
     """Heatmap-attention alignment on one level (Eq. 4 and 5).
 
     With ``d = |H - C|``, a candidate's distance is the mean of ``d [d >= tau]`` over pixels; each picture takes its
     nearest candidate. Eq. 4 has one candidate, the level's heatmap; Eq. 5 has {H, H_1, ..., H_n}.
 
     Args:
-        attention: C, (B, h, w) in 0..1; up-sampled to the candidates' size.
+        attention: C, (B, R, R) in 0..1, up-sampled.
         candidates: (B, M, R, R) in 0..1.
         tau: smaller differences do not count.
         mean: over all pixels; or (``above``, the conference release) over those above tau, all where there are none.
+        visible: (B, 1, R, R) of 0 and 1, the pixels that count; None: all.
 
     Returns:
         a scalar, the mean over pictures.
     """
-    d = (candidates - resize_maps(attention, candidates.shape[-1])[:, None]).abs()  # (B, M, R, R)
+    d = (candidates - attention[:, None]).abs()  # (B, M, R, R)
+    num_pixels: Tensor | int = d.shape[-1] * d.shape[-2]
+    if visible is not None:
+        d = d * visible
+        num_pixels = visible.sum(dim=(2, 3))  # (B, 1)
     counts = (d >= tau).to(d.dtype)
     total = (d * counts).sum(dim=(2, 3))  # (B, M)
-    if mean == "all":
-        distance = total / (d.shape[-1] * d.shape[-2])
-    else:
+    distance = total / num_pixels
+    if mean == "above":
         num = counts.sum(dim=(2, 3))
-        distance = torch.where(num > 0, total / num.clamp_min(1), d.mean(dim=(2, 3)))
+        distance = torch.where(num > 0, total / num.clamp_min(1), d.sum(dim=(2, 3)) / num_pixels)
     return distance.amin(dim=1).mean()
 
 
 def attention_iou(attention: Tensor, heatmap: Tensor, threshold: float = 0.5) -> Tensor:
-    """For the record: mean intersection over union of (B, h, w) attention and (B, R, R) heatmap above ``threshold``."""
-    a = resize_maps(attention, heatmap.shape[-1]) > threshold
-    h = heatmap > threshold
+    """For the record: mean intersection over union of (B, R, R) attention and heatmap above ``threshold``."""
+    a, h = attention > threshold, heatmap > threshold
     return ((a & h).sum(dim=(1, 2)) / (a | h).sum(dim=(1, 2)).clamp_min(1)).mean()

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from spatialgan.errors import SpatialGANError
+from spatialgan.model import write_atomically
 
 
 class NonFiniteError(SpatialGANError):
@@ -37,16 +38,33 @@ class Averages:
 
 
 def check_finite(values: dict[str, Tensor], num_images_seen: int) -> None:
-    """Stop a run that has gone wrong before it spoils a checkpoint.
+    """Stop a run that has gone wrong.
 
     Raises:
         NonFiniteError: naming the terms and when.
     """
     if values and not bool(torch.stack([v.detach().float() for v in values.values()]).isfinite().all()):
-        bad = ", ".join(f"{n} is {float(v)}" for n, v in values.items() if not math.isfinite(float(v)))
-        raise NonFiniteError(f"training stopped after {num_images_seen / 1000:.1f} kimg: {bad}. "
-                             "The last checkpoint is intact; "
-                             "try a lower learning rate, a larger loss.r1_gamma or train.precision=float32")
+        raise _stopped(num_images_seen, [f"{n} is {float(v)}" for n, v in values.items() if not math.isfinite(float(v))])
+
+
+def check_finite_weights(networks: dict[str, nn.Module], num_images_seen: int) -> None:
+    """Before a checkpoint is written: finite losses can have gradients that are not, which show in the weights first.
+
+    Raises:
+        NonFiniteError: naming the weights.
+    """
+    bad = [f"{name}'s {key}" for name, network in networks.items() for key, p in network.named_parameters()
+           if not bool(p.isfinite().all())]
+    if bad:
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise _stopped(num_images_seen, [f"{bad[0]}{more} holds numbers that are not finite"])
+
+
+def _stopped(num_images_seen: int, what: list[str]) -> NonFiniteError:
+    return NonFiniteError(
+        f"training stopped after {num_images_seen / 1000:.1f} kimg: {', '.join(what)}. The last checkpoint and snapshot are "
+        "intact; start from the snapshot with --init-from and another --out, with lower train.g_lr and train.d_lr, a "
+        "larger loss.r1_gamma or train.precision=float32")
 
 
 class Record:
@@ -63,20 +81,20 @@ class Record:
         except ImportError:
             report("TensorBoard is not installed (pip install 'spatialgan[train]'); statistics go to stats.jsonl alone")
         else:
-            self._board = SummaryWriter(str(out / "tensorboard"), purge_step=num_images_seen)
+            self._board = SummaryWriter(str(out / "tensorboard"), purge_step=num_images_seen + 1)
 
     def _keep_until(self, num_images_seen: int) -> None:
         """Drop lines of steps that will be run again, and a last line cut short by a kill."""
         if not self.path.exists():
             return
         lines = []
-        for line in self.path.read_text().splitlines():
+        for line in self.path.read_text(errors="replace").splitlines():
             try:
                 if json.loads(line)["num_images_seen"] <= num_images_seen:
                     lines.append(line + "\n")
-            except (ValueError, KeyError):
+            except (ValueError, KeyError, TypeError):
                 continue
-        self.path.write_text("".join(lines))
+        write_atomically(self.path, lambda p: p.write_text("".join(lines)))
 
     def write(self, means: dict[str, float], num_images_seen: int) -> None:
         """One line of statistics."""

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from spatialgan.attention import attention_maps
 from spatialgan.config import RunConfig
-from spatialgan.layout import Layout, sample_layout
+from spatialgan.layout import Layout, resize_maps, sample_layout
 from spatialgan.networks.discriminator import DiscriminatorOutput, make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.streams import random_stream, stream_seed
-from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images
+from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images, visible_pixels
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
     alignment_loss,
@@ -128,29 +128,36 @@ def generator_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
             total = total + loss.align_weight * aligned
             stats |= {"loss/align": aligned, **more}
         (total / num_parts).backward()
-        parts.append(stats)
+        parts.append({name: value.detach() for name, value in stats.items()})  # not the graph
     t.g_optimizer.step()
     for p in t.d_parameters:
         p.requires_grad_(True)
-    return {name: torch.stack([p[name].detach() for p in parts]).mean() for name in parts[0]}
+    return {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}
 
 
 def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
           a: Augmentation) -> tuple[Tensor, dict[str, Tensor]]:
-    """The alignment loss summed over levels, and the overlap of heatmap and attention by level."""
+    """The alignment loss summed over levels; by level, attention's overlap with the heatmap, and the share of empty maps.
+
+    D's attention is that of the augmented picture: heatmaps move with it, and what G did not draw does not count.
+    """
     loss, size = config.loss, config.model.resolution
     total, stats = torch.zeros((), device=output.logits.device), {}
     heatmaps: dict[int, Tensor] = {}
-    for level, attention in attention_maps(output, levels=loss.align_levels).items():
+    visible = visible_pixels(a, output.logits.shape[0], size)
+    for level, coarse in attention_maps(output, levels=loss.align_levels).items():
+        attention = resize_maps(coarse, size)
         source = min(level, len(layout.levels) - 1)  # multi-object layouts have one level for all
         if source not in heatmaps:
             complete = layout.level_map(source, size)[:, None]  # (B, 1, R, R)
             maps = [complete, layout.heatmaps(source, size)] if loss.align == "multi" else [complete]
             candidates = torch.cat(maps, dim=1)
             heatmaps[source] = candidates if a.shift_px is None else shift_images(candidates, a.shift_px)
-        total = total + alignment_loss(attention, heatmaps[source], tau=loss.align_tau, mean=loss.align_mean)
+        total = total + alignment_loss(attention, heatmaps[source], tau=loss.align_tau, mean=loss.align_mean,
+                                       visible=visible)
         with torch.no_grad():
             stats[f"iou/level{level}"] = attention_iou(attention, heatmaps[source][:, 0])
+            stats[f"empty/level{level}"] = (attention.amax(dim=(1, 2)) == 0).float().mean()
     return total, stats
 
 

@@ -1,0 +1,96 @@
+"""Makes the README's pictures and tables anew from the bundled model and the result files.
+
+    python docs/refresh.py            # tables, from docs/results and benchmarks/results
+    python docs/refresh.py --images   # pictures as well, a minute
+
+The tables stand between marks in README.md; a test sees that they are what the result files say.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = "cats-64"
+STEER_SEEDS = (3, 8)
+SAMPLE_SEEDS = range(24)
+
+
+def load(name: str) -> dict[str, Any]:
+    return json.loads((ROOT / name).read_text())
+
+
+def measure(result: dict[str, Any], name: str, which: str) -> str:
+    """``0.31 (0.25 to 0.37)``: a mean with its 95 % interval."""
+    summary = result["values"]["measures"][name][which]
+    if summary["mean"] is None:
+        return "none found"
+    low, high = summary["mean_interval"]
+    return f"{summary['mean']:.2f} ({low:.2f} to {high:.2f})"
+
+
+def response_table() -> str:
+    """The response of the bundled model, and of two models trained equally long with and without alignment."""
+    rows = [("bundled `cats-64`", load("docs/results/response.json")),
+            ("equally long, with alignment", load("docs/results/response-aligned.json")),
+            ("equally long, without", load("docs/results/response-unaligned.json"))]
+    lines = ["| model | kimg | head, by detector | control | both found | D's attention, 16x16 | control |",
+             "|---|---|---|---|---|---|---|"]
+    for label, r in rows:
+        found = r["values"]["measures"]["detector"]["response"]["share"]
+        cells = [measure(r, n, w) for n in ("detector", "attention_2") for w in ("response", "control")]
+        lines.append(f"| {label} | {r['training_kimg']:g} | {cells[0]} | {cells[1]} | {found:.1%} | {cells[2]} | {cells[3]} |")
+    return "\n".join(lines)
+
+
+def cost_table() -> str:
+    """Milliseconds of a training step, from benchmarks/results."""
+    r = load("benchmarks/results/step_time.json")
+    lines = ["| | G step ms | D step ms | whole step ms | images/s | over StyleGAN2 | over + SEL |",
+             "|---|---|---|---|---|---|---|"]
+    for name, row in r["table"].items():
+        over = [f"{row[k]:+.1f} %" if k in row else "" for k in ("over StyleGAN2 %", "over + SEL %")]
+        lines.append(f"| {name} | {row['G step ms']} | {row['D step ms']} | {row['whole step ms']} | {row['images/s']} | "
+                     f"{over[0]} | {over[1]} |")
+    return "\n".join(lines)
+
+
+TABLES = {"response": response_table, "cost": cost_table}
+
+
+def with_tables(text: str) -> str:
+    """The README's text with every table between its marks made anew."""
+    for name, make in TABLES.items():
+        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+        head, rest = text.split(begin)
+        text = head + begin + make() + end + rest.split(end)[1]
+    return text
+
+
+def make_images() -> None:
+    """``steer.png``: the level-0 centre moved; ``samples.png``: random pictures, not chosen."""
+    from spatialgan import SpatialGAN
+    from spatialgan.editing.export import image_grid, save_png
+    from spatialgan.editing.rendering import render_scenes
+    from spatialgan.evaluation.figures import attention_grid, move_grid
+
+    model = SpatialGAN.from_pretrained(MODEL)
+    images = ROOT / "docs/images"
+    save_png(move_grid(model, STEER_SEEDS, steps=7, mark_center=True), images / "steer.png", scale=0.5)
+    pictures = render_scenes([model.sample(seed) for seed in SAMPLE_SEEDS])
+    save_png(image_grid(pictures, columns=8, scale=2), images / "samples.png")
+    save_png(attention_grid(model, (0, 1, 2, 3)), images / "attention.png", scale=0.5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", action="store_true")
+    if parser.parse_args().images:
+        make_images()
+    readme = ROOT / "README.md"
+    readme.write_text(with_tables(readme.read_text()))
+
+
+if __name__ == "__main__":
+    main()
