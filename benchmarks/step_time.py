@@ -21,7 +21,7 @@ from spatialgan.config import RunConfig, with_settings
 from spatialgan.training import step as steps
 from spatialgan.training.presets import preset
 
-PHASES = ("G step", "D step", "R1", "whole step")
+PHASES = ("G forward", "G backward", "D step", "R1", "whole step")
 
 
 def variants(base: RunConfig) -> dict[str, RunConfig]:
@@ -49,16 +49,32 @@ def synchronize(device: torch.device) -> None:
 
 
 def time_step(t: steps.Trainee, reals: torch.Tensor) -> dict[str, float]:
-    """One G step, D step and R1 step; the whole step counts R1 once in ``r1_interval`` steps, as it is run."""
-    random = steps.step_generator(0, t.num_images_seen, t.device)
-    g = timed(lambda: steps.generator_step(t, random), t.device)
+    """Seconds of the parts of one step; the whole counts R1 once in ``r1_interval`` steps, as it is run.
+
+    GradCAM's own short backward pass, which comes before the loss, counts as G's forward pass.
+    """
+    config, random = t.config, steps.step_generator(0, t.num_images_seen, t.device)
+    losses = []
+    for p in t.d_parameters:
+        p.requires_grad_(False)
+    t.g_optimizer.zero_grad(set_to_none=True)
+    forward = timed(lambda: losses.append(steps.generator_losses(t, config.train.batch_size, random)[0]), t.device)
+    backward = timed(losses[0].backward, t.device)
+    update = timed(t.g_optimizer.step, t.device) + timed(lambda: steps.update_ema(t.ema, t.generator, 0.99), t.device)
+    for p in t.d_parameters:
+        p.requires_grad_(True)
     d = timed(lambda: steps.discriminator_step(t, reals, random, with_r1=False), t.device)
-    r1 = 0.0
-    if t.config.loss.r1_gamma > 0:
-        r1 = timed(lambda: steps.discriminator_step(t, reals, random, with_r1=True), t.device) - d
-    t.num_images_seen += t.config.train.batch_size
-    ema = timed(lambda: steps.update_ema(t.ema, t.generator, 0.99), t.device)
-    return {"G step": g, "D step": d, "R1": r1, "whole step": g + d + r1 / t.config.loss.r1_interval + ema}
+    r1 = timed(lambda: penalty(t, reals), t.device) if config.loss.r1_gamma > 0 else 0.0
+    t.num_images_seen += config.train.batch_size
+    whole = forward + backward + update + d + r1 / config.loss.r1_interval
+    return {"G forward": forward, "G backward": backward, "D step": d, "R1": r1, "whole step": whole}
+
+
+def penalty(t: steps.Trainee, reals: torch.Tensor) -> None:
+    """R1 alone, with its backward pass and its optimiser step."""
+    t.d_optimizer.zero_grad(set_to_none=True)
+    steps.r1_penalty(t.discriminator, reals).backward()
+    t.d_optimizer.step()
 
 
 def measure(base: RunConfig, device: torch.device, turns: int) -> dict[str, dict[str, float]]:
@@ -85,6 +101,14 @@ def measure(base: RunConfig, device: torch.device, turns: int) -> dict[str, dict
     return table
 
 
+def processor() -> str:
+    """The CPU's name, as far as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] \
+        if info.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="cats64")
@@ -98,11 +122,10 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     table = measure(with_settings(preset(args.preset), args.settings), torch.device(args.device), args.turns)
     columns = ("G step ms", "D step ms", "whole step ms", "images/s", "over StyleGAN2", "over + SEL")
-    print(f"{'':20}" + "".join(f"{c:>15}" for c in columns))
+    columns = [f"{phase} ms" for phase in PHASES] + ["images/s", "over StyleGAN2 %", "over + SEL %"]
+    print(f"{'':20}" + "".join(f"{c:>18}" for c in columns))
     for name, row in table.items():
-        cells = [row["G step ms"], row["D step ms"], row["whole step ms"], row["images/s"],
-                 row.get("over StyleGAN2 %", ""), row.get("over + SEL %", "")]
-        print(f"{name:20}" + "".join(f"{c:>15}" for c in cells))
+        print(f"{name:20}" + "".join(f"{row.get(c, ''):>18}" for c in columns))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         settings = "".join(f" --set {s}" for s in args.settings)
@@ -110,7 +133,7 @@ def main() -> None:
                    f"--threads {args.threads}")
         args.json.write_text(json.dumps({
             "command": command, "torch": torch.__version__, "python": platform.python_version(),
-            "processor": platform.processor() or platform.machine(), "threads": torch.get_num_threads(),
+            "processor": processor(), "threads": torch.get_num_threads(),
             "device": args.device, "table": table}, indent=1) + "\n")
 
 

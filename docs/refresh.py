@@ -40,19 +40,20 @@ def response_table() -> str:
     for label, r in rows:
         found = r["values"]["measures"]["detector"]["response"]["share"]
         cells = [measure(r, n, w) for n in ("detector", "attention_2") for w in ("response", "control")]
-        lines.append(f"| {label} | {r['training_kimg']:g} | {cells[0]} | {cells[1]} | {found:.1%} | {cells[2]} | {cells[3]} |")
+        lines.append(f"| {label} | {r['training_kimg']:g} | {cells[0]} | {cells[1]} | {found:.1%} | "
+                     f"{cells[2]} | {cells[3]} |")
     return "\n".join(lines)
 
 
 def cost_table() -> str:
     """Milliseconds of a training step, from benchmarks/results."""
     r = load("benchmarks/results/step_time.json")
-    lines = ["| | G step ms | D step ms | whole step ms | images/s | over StyleGAN2 | over + SEL |",
-             "|---|---|---|---|---|---|---|"]
+    lines = ["| | G forward ms | G backward ms | D step ms | whole step ms | images/s | over StyleGAN2 | over + SEL |",
+             "|---|---|---|---|---|---|---|---|"]
     for name, row in r["table"].items():
         over = [f"{row[k]:+.1f} %" if k in row else "" for k in ("over StyleGAN2 %", "over + SEL %")]
-        lines.append(f"| {name} | {row['G step ms']} | {row['D step ms']} | {row['whole step ms']} | {row['images/s']} | "
-                     f"{over[0]} | {over[1]} |")
+        cells = [row[k] for k in ("G forward ms", "G backward ms", "D step ms", "whole step ms", "images/s")]
+        lines.append(f"| {name} | " + " | ".join(str(c) for c in cells) + f" | {over[0]} | {over[1]} |")
     return "\n".join(lines)
 
 

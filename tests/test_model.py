@@ -405,7 +405,7 @@ def test_attention_needs_the_discriminator(model: SpatialGAN):
 # Devices
 
 
-@pytest.mark.parametrize("device", ["nonsense", "cpu:cpu", "cuda:x", "cuda:99"])
+@pytest.mark.parametrize("device", ["nonsense", "cpu:cpu", "cuda:x", "cuda:99", "meta"])
 def test_unknown_devices_are_named(device: str, saved: Path):
     with pytest.raises(SpatialGANError, match=f"there is no device '{device}'"):
         choose_device(device)

@@ -62,8 +62,8 @@ class SpatialGAN:
         load_weights(generator, path)
         weights_hash = file_hash(path)
         if read_json(path.with_suffix(CARD)).get("weights_sha256", weights_hash) != weights_hash:
-            raise SpatialGANError(f"{path} is not the file that {path.with_suffix(CARD).name} describes (weights_sha256); "
-                                  "copy both anew from where they come from")
+            raise SpatialGANError(f"{path} is not the file that {path.with_suffix(CARD).name} describes "
+                                  "(weights_sha256); copy both anew from where they come from")
         discriminator = None
         second = path.with_suffix(DISCRIMINATOR)
         if second.exists():

@@ -319,7 +319,7 @@ def test_edits_are_recorded_in_order(multi, single):
     (lambda s: s.resize(1, 2, point=2), "no centre 2 on level 1; it has centres 0 to 1"),
     (lambda s: s.move_to(2, 0.1, 0.1, point=-1), "no centre -1 on level 2; it has centres 0 to 3"),
     (lambda s: s.move(0, dx=math.nan), "dx is nan; use a finite number"),
-    (lambda s: s.move(0, dx=1e39), "dx is 1e+39; use a number from -1,000,000 to 1,000,000"),
+    (lambda s: s.move(0, dx=1e39), r"dx is 1e\+39; use a number from -1,000,000 to 1,000,000"),
     (lambda s: s.rotate(0, math.inf), "degrees is inf"),
     (lambda s: s.resize(0, 0), "factor is 0.0; use a number above 0"),
     (lambda s: s.resize(0, "big"), "factor is 'big'"),

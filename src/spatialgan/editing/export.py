@@ -49,7 +49,7 @@ def check_size(width: int, height: int) -> None:
 
 
 def enlarged_size(size: tuple[int, int], scale: float | None) -> tuple[int, int]:
-    """Width and height at ``scale``; None takes :func:`viewing_scale`. Raises SpatialGANError where that is too large."""
+    """Width and height at ``scale``; None takes :func:`viewing_scale`; raises where that is too large."""
     scale = viewing_scale(size) if scale is None else positive(scale, "scale")
     width, height = (max(1, round(side * scale)) for side in size)
     check_size(width, height)

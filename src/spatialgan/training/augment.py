@@ -59,7 +59,7 @@ def augment(images: Tensor, a: Augmentation) -> Tensor:
 
 
 def visible_pixels(a: Augmentation, batch: int, resolution: int) -> Tensor | None:
-    """``(B, 1, R, R)``: 1 where an augmented picture shows what was drawn, 0 at what came in or was blanked; None: all 1."""
+    """``(B, 1, R, R)``: 1 where an augmented picture shows what was drawn, 0 elsewhere; None where all is shown."""
     visible: Tensor | None = None
     if a.shift_px is not None:
         visible = shift_images(torch.ones(batch, 1, resolution, resolution, device=a.shift_px.device), a.shift_px)

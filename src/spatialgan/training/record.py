@@ -44,7 +44,8 @@ def check_finite(values: dict[str, Tensor], num_images_seen: int) -> None:
         NonFiniteError: naming the terms and when.
     """
     if values and not bool(torch.stack([v.detach().float() for v in values.values()]).isfinite().all()):
-        raise _stopped(num_images_seen, [f"{n} is {float(v)}" for n, v in values.items() if not math.isfinite(float(v))])
+        bad = [f"{name} is {float(v)}" for name, v in values.items() if not math.isfinite(float(v))]
+        raise _stopped(num_images_seen, bad)
 
 
 def check_finite_weights(networks: dict[str, nn.Module], num_images_seen: int) -> None:
@@ -62,9 +63,9 @@ def check_finite_weights(networks: dict[str, nn.Module], num_images_seen: int) -
 
 def _stopped(num_images_seen: int, what: list[str]) -> NonFiniteError:
     return NonFiniteError(
-        f"training stopped after {num_images_seen / 1000:.1f} kimg: {', '.join(what)}. The last checkpoint and snapshot are "
-        "intact; start from the snapshot with --init-from and another --out, with lower train.g_lr and train.d_lr, a "
-        "larger loss.r1_gamma or train.precision=float32")
+        f"training stopped after {num_images_seen / 1000:.1f} kimg: {', '.join(what)}. The last checkpoint and "
+        "snapshot are intact; start from the snapshot with --init-from and another --out, with lower train.g_lr and "
+        "train.d_lr, a larger loss.r1_gamma or train.precision=float32")
 
 
 class Record:

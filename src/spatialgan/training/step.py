@@ -109,35 +109,41 @@ def training_step(t: Trainee, reals: Tensor) -> dict[str, Tensor]:
 
 def generator_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
     """Make pictures, look at them through D once, and follow both its verdict and its attention."""
-    config, loss = t.config, t.config.loss
-    micro = config.train.micro_batch or config.train.batch_size
-    num_parts = config.train.batch_size // micro
+    micro = t.config.train.micro_batch or t.config.train.batch_size
+    num_parts = t.config.train.batch_size // micro
     parts = []
     for p in t.d_parameters:
         p.requires_grad_(False)  # D is not updated here [paper]: its weights' gradients would be work for nothing
     t.g_optimizer.zero_grad(set_to_none=True)
     for _ in range(num_parts):
-        layout, images = draw_pictures(t, micro, random, update_w_mean=True)
-        a = draw(config, micro, random)
-        with autocast(t):
-            output = t.discriminator(augment(images, a))
-        stats = {"loss/G": generator_loss(output.logits, loss.adversarial)}
-        total = stats["loss/G"]
-        if loss.align != "none":
-            aligned, more = align(config, output, layout, a)
-            total = total + loss.align_weight * aligned
-            stats |= {"loss/align": aligned, **more}
+        total, stats = generator_losses(t, micro, random)
         (total / num_parts).backward()
-        parts.append({name: value.detach() for name, value in stats.items()})  # not the graph
+        parts.append(stats)
     t.g_optimizer.step()
     for p in t.d_parameters:
         p.requires_grad_(True)
     return {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}
 
 
+def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+    """G's loss on ``batch`` new pictures, with its graph, and its terms for the record."""
+    loss = t.config.loss
+    layout, images = draw_pictures(t, batch, random, update_w_mean=True)
+    a = draw(t.config, batch, random)
+    with autocast(t):
+        output = t.discriminator(augment(images, a))
+    total = generator_loss(output.logits, loss.adversarial)
+    stats = {"loss/G": total}
+    if loss.align != "none":
+        aligned, more = align(t.config, output, layout, a)
+        total = total + loss.align_weight * aligned
+        stats |= {"loss/align": aligned, **more}
+    return total, {name: value.detach() for name, value in stats.items()}  # the graph stays with the total
+
+
 def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
           a: Augmentation) -> tuple[Tensor, dict[str, Tensor]]:
-    """The alignment loss summed over levels; by level, attention's overlap with the heatmap, and the share of empty maps.
+    """The alignment loss summed over levels; by level, attention's overlap with the heatmap and share of empty maps.
 
     D's attention is that of the augmented picture: heatmaps move with it, and what G did not draw does not count.
     """
