@@ -47,7 +47,7 @@ class ModelConfig:
     processing: Literal["coarse", "fine"] = "coarse"
     """coarse: resize the heatmap to the layer, then convolve; fine (the conference paper): the other way round."""
     encoded_max_resolution: int = 16
-    """Blocks up to this resolution read the heatmap: 16 for single-object, the image's own for multi-object scenes."""
+    """Blocks up to this resolution have a SEL of concat or norm: a power of two; with ``multi`` all blocks do."""
     heatmap_kernel: int = 3
     """Kernel width of the heatmap encoder's convolutions, odd."""
     heatmap_dilation: int = 1
@@ -75,8 +75,8 @@ class ModelConfig:
         _require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
         _require(0 < self.object_std_min <= self.object_std_max,
                  "model.object_std_min must be above 0 and at most model.object_std_max")
-        _require(self.encoded_max_resolution >= 4,
-                 f"model.encoded_max_resolution is {self.encoded_max_resolution}; use 4 or more")
+        _require(self.encoded_max_resolution >= 4 and self.encoded_max_resolution.bit_count() == 1,
+                 f"model.encoded_max_resolution is {self.encoded_max_resolution}; use 4, 8, 16, ...")
         if self.encoding == "multi":
             _require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
         if self.layout == "multi":

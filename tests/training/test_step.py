@@ -10,7 +10,7 @@ from spatialgan.networks.generator import sample_z
 from spatialgan.streams import random_stream
 from spatialgan.training import step as step_module
 from spatialgan.training.augment import Augmentation, augment
-from spatialgan.training.losses import alignment_loss
+from spatialgan.training.losses import alignment_loss, path_length_penalty
 from spatialgan.training.step import align, draw_pictures, make_trainee, mix_styles, step_generator, training_step
 
 REALS = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(9)) * 2 - 1
@@ -157,6 +157,20 @@ def test_stylegan2s_own_regularisers():
     t = make_trainee(tiny_config(loss={"path_length_weight": 2.0, "style_mixing": 0.9}), torch.device("cpu"))
     stats = training_step(t, REALS)
     assert stats["loss/path"] > 0 and t.path_mean > 0
+
+
+def test_path_length_keeps_to_the_micro_batch(monkeypatch):
+    t = make_trainee(tiny_config(loss={"path_length_weight": 2.0}, train={"batch_size": 8, "micro_batch": 2},
+                                 model={"minibatch_std_group": 2}), torch.device("cpu"))
+    sizes = []
+
+    def spied(images, *args, **kwargs):
+        sizes.append(len(images))
+        return path_length_penalty(images, *args, **kwargs)
+
+    monkeypatch.setattr(step_module, "path_length_penalty", spied)
+    step_module.path_length_step(t, step_generator(0, 0, t.device))
+    assert sizes == [2, 2]
 
 
 def test_style_mixing_takes_later_layers_from_the_other():

@@ -29,8 +29,8 @@ def r1_penalty(discriminator: nn.Module, images: Tensor) -> Tensor:
     return gradient.square().sum(dim=(1, 2, 3)).mean()
 
 
-def path_length_penalty(images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor,
-                        decay: float = 0.01) -> tuple[Tensor, Tensor]:
+def path_length_penalty(images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor, *,
+                        decay: float) -> tuple[Tensor, Tensor]:
     """StyleGAN2's path-length regularisation: ``E (|J_w^T y| - a)^2``.
 
     Args:

@@ -24,6 +24,7 @@ from spatialgan.training.losses import (
 )
 
 W_MEAN_SHARE = 0.002  # of each batch in the running mean of w, which truncation uses
+PATH_MEAN_SHARE = 0.01  # of each batch in the running mean of path lengths
 PATH_BATCH_SHARE = 2  # path-length regularisation runs on 1 / this of the batch, as in StyleGAN2
 
 
@@ -168,19 +169,24 @@ def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
 
 
 def path_length_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
-    """StyleGAN2's lazy path-length regularisation, in float32."""
+    """StyleGAN2's lazy path-length regularisation, in float32, on a part of the batch."""
     config = t.config
     batch = max(1, config.train.batch_size // PATH_BATCH_SHARE)
+    micro = min(batch, config.train.micro_batch or batch)
+    num_parts = batch // micro
+    weight = config.loss.path_length_weight * config.loss.path_length_interval / num_parts
+    penalties = []
     t.g_optimizer.zero_grad(set_to_none=True)
-    z, layout, noise = draw_inputs(t, batch, random)
-    ws = t.generator.ws(z, layout)
-    images = t.generator.synthesize(ws, layout, noise).image
-    y = torch.randn(images.shape, generator=random, device=t.device)
-    penalty, mean = path_length_penalty(images, ws, t.path_mean, y)
-    (penalty * config.loss.path_length_weight * config.loss.path_length_interval).backward()
+    for _ in range(num_parts):
+        ws, layout, noise = draw_ws(t, micro, random)
+        images = t.generator.synthesize(ws, layout, noise).image
+        y = torch.randn(images.shape, generator=random, device=t.device)
+        penalty, mean = path_length_penalty(images, ws, t.path_mean, y, decay=PATH_MEAN_SHARE / num_parts)
+        (penalty * weight).backward()
+        t.path_mean.copy_(mean)
+        penalties.append(penalty.detach())
     t.g_optimizer.step()
-    t.path_mean.copy_(mean)
-    return {"loss/path": penalty.detach()}
+    return {"loss/path": torch.stack(penalties).mean()}
 
 
 def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, with_r1: bool) -> dict[str, Tensor]:
@@ -212,26 +218,26 @@ def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, wi
     return stats
 
 
-def draw_inputs(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, Layout | None, tuple[Tensor, ...]]:
-    """z, layout and noise of ``batch`` pictures."""
-    model = t.config.model
+def draw_ws(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, Layout | None, tuple[Tensor, ...]]:
+    """w (B, num_ws, S, w_dim), layout and noise of ``batch`` new pictures."""
+    model, mixing = t.config.model, t.config.loss.style_mixing
     layout = None if model.encoding == "none" else sample_layout(model, batch, random)
-    return sample_z(model, batch, random), layout, sample_noise(model, batch, random)
+    z, noise = sample_z(model, batch, random), sample_noise(model, batch, random)
+    ws = t.generator.ws(z, layout)
+    if mixing > 0:
+        ws = mix_styles(ws, t.generator.ws(sample_z(model, batch, random), layout), mixing, random)
+    return ws, layout, noise
 
 
 def draw_pictures(t: Trainee, batch: int, random: torch.Generator, *,
                   update_w_mean: bool = False) -> tuple[Layout | None, Tensor]:
     """Generated pictures (B, C, R, R) in float32, and the layouts that went in."""
-    z, layout, noise = draw_inputs(t, batch, random)
     with autocast(t):
-        ws = t.generator.ws(z, layout)
-        if t.config.loss.style_mixing > 0:
-            ws = mix_styles(ws, t.generator.ws(sample_z(t.config.model, batch, random), layout),
-                            t.config.loss.style_mixing, random)
+        ws, layout, noise = draw_ws(t, batch, random)
         images = t.generator.synthesize(ws, layout, noise).image
     if update_w_mean:
         with torch.no_grad():
-            t.generator.mapping.w_mean.lerp_(ws[:, 0].float().mean(dim=(0, 1)), W_MEAN_SHARE)
+            t.generator.mapping.w_mean.lerp_(ws[:, 0].mean(dim=(0, 1)), W_MEAN_SHARE)
     return layout, images
 
 
