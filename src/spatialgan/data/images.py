@@ -125,7 +125,7 @@ class ImageDataset:
         if self.images is not None:
             batch = self.images[rows]
         else:
-            batch = torch.from_numpy(np.stack([self._decode(row) for row in rows.tolist()]))
+            batch = torch.from_numpy(np.stack(list(in_threads(self._decode, rows.tolist()))))
         if flips is not None:
             mirrored = torch.as_tensor(flips, dtype=torch.bool, device="cpu")  # (B,)
             batch[mirrored] = batch[mirrored].flip(3)

@@ -81,9 +81,8 @@ def _loop(t: Trainee, dataset: ImageDataset, out: Path, report: Callable[[str], 
     with StopRequest() as stop:
         while t.num_images_seen < total_nimg:
             start = t.num_images_seen
-            indices, flips = epoch_indices(start, c.batch_size, num_images=dataset.num_images, seed=c.seed)
-            reals = to_float(dataset.batch(indices, flips if t.config.data.mirror else None)).to(t.device)
-            stats = training_step(t, reals)
+            reals = dataset.shown(start, c.batch_size, seed=c.seed).to(t.device)  # uint8: a quarter of the traffic
+            stats = training_step(t, to_float(reals))
             check_finite(stats, t.num_images_seen)
             averages.add(stats)
             stopping = stop.requested  # asked once: a signal that comes later takes one more step, and is saved
