@@ -319,6 +319,10 @@ def test_data_check_and_prepare(run, photos, tmp_path):
     code, out, _ = run("data", "prepare", photos, tmp_path / "ready", "--size", 32, "--fit", "pad")
     assert code == 0 and "32x32 (pad)" in out
     assert len(list((tmp_path / "ready").rglob("*.png"))) == 6
+    code, out, _ = run("data", "prepare", photos, tmp_path / "grey.zip", "--size", 32, "--channels", 1)
+    assert code == 0 and "6 grey images of 32x32" in out
+    code, _, err = run("data", "prepare", photos, tmp_path / "four", "--size", 32, "--channels", 4)
+    assert code == 2 and "channels=4" in err
     (photos / "broken.png").write_bytes(b"no image")
     code, out, _ = run("data", "check", photos)
     assert code == 1 and "unusable: broken.png" in out

@@ -8,17 +8,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
+from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
+from spatialgan.files import file_hash
 from spatialgan.layout import sample_layout
 from spatialgan.model import (
     FORMAT_VERSION,
     SpatialGAN,
     bundled_models,
-    choose_device,
-    file_hash,
     find_weights,
     save_model,
-    write_atomically,
 )
 from spatialgan.networks.discriminator import make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
@@ -299,27 +298,6 @@ def test_corrupt_discriminator_is_named(saved: Path):
 # Writing
 
 
-def test_a_failing_writer_leaves_the_old_file(tmp_path: Path):
-    path = tmp_path / "card.json"
-    write_atomically(path, lambda p: p.write_text("old"))
-
-    def fail(p: Path) -> None:
-        p.write_text("half of the n")
-        raise OSError("disk full")
-
-    with pytest.raises(SpatialGANError, match=r"card\.json cannot be written: disk full"):
-        write_atomically(path, fail)
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["card.json"]
-
-
-def test_a_path_that_cannot_be_written_is_named_and_not_its_temporary_file(tmp_path: Path):
-    (tmp_path / "folder.png").mkdir()
-    with pytest.raises(SpatialGANError, match=r"/folder\.png cannot be written: Is a directory"):
-        write_atomically(tmp_path / "folder.png", lambda p: p.write_text("x"))
-    assert [p.name for p in tmp_path.iterdir()] == ["folder.png"]
-
-
 def test_weights_that_outgrow_the_disk_are_named(model: SpatialGAN, tmp_path: Path):
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -330,15 +308,6 @@ def test_weights_that_outgrow_the_disk_are_named(model: SpatialGAN, tmp_path: Pa
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_old_file_is_there_while_the_new_one_is_written(tmp_path: Path):
-    path = tmp_path / "deep" / "card.json"
-    write_atomically(path, lambda p: p.write_text("old"))
-    seen = []
-    write_atomically(path, lambda p: (p.write_text("new"), seen.append(path.read_text())))
-    assert seen == ["old"]
-    assert path.read_text() == "new"
 
 
 def test_a_failing_save_leaves_the_old_model(model: SpatialGAN, saved: Path, monkeypatch: pytest.MonkeyPatch):

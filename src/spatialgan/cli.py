@@ -2,8 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from spatialgan import __version__
 from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, read_edit, read_seeds
 from spatialgan.cli_eval import app as eval_app
+from spatialgan.cli_options import Device, Model, progress_bar
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(eval_app, name="eval")
 
-Model = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="A bundled model, a folder or a file.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Scale = Annotated[float | None, typer.Option(
     help="Enlarge pictures by this factor. Without it, PNGs stay as they are, and small pictures in grids and GIFs "
          "become about 256 pixels wide.")]
@@ -213,8 +211,8 @@ def data_check(
     """Decode every image and tell which cannot be used, and what will be converted. Exits with 1 where some cannot."""
     from spatialgan.data.prepare import check
 
-    with _progress("checking") as on_progress:
-        report = check(path, resolution=resolution, on_progress=on_progress)
+    with progress_bar() as show:
+        report = check(path, resolution=resolution, on_progress=partial(show, "checking"))
     typer.echo("\n".join(report.summary()))
     if report.num_usable < report.num_files:
         raise typer.Exit(1)
@@ -226,24 +224,14 @@ def data_prepare(
     dst: Annotated[Path, typer.Argument(help="A new folder, or a new file that ends in .zip.")],
     size: Annotated[int, typer.Option(help="Width and height in pixels.")],
     fit: Annotated[str, typer.Option(metavar="crop|pad|squash", help="How a picture becomes square.")] = "crop",
+    channels: Annotated[int, typer.Option(metavar="1|3", help="3 for colour, 1 for grey.")] = 3,
 ) -> None:
     """Write every usable image as a square PNG of one size."""
     from spatialgan.data.prepare import prepare
 
-    with _progress("preparing") as on_progress:
-        report = prepare(src, dst, size=size, fit=fit, on_progress=on_progress)
+    with progress_bar() as show:
+        report = prepare(src, dst, size=size, fit=fit, channels=channels, on_progress=partial(show, "preparing"))
     typer.echo("\n".join(report.summary()))
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Any]:
-    """A progress bar on stderr; yields ``on_progress(done, total)``."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @app.command()
@@ -286,7 +274,6 @@ def _describe_run(config: "RunConfig", data: Path) -> str:
 
     source = open_source(data)
     num_images = len(split_indices(len(source.names), config.data.holdout, "train"))
-    source.close()
     with torch.device("meta"):  # no memory for the weights
         networks = {"generator": Generator(config.model),
                     "discriminator": make_discriminator(config.model, pretrained=False)}

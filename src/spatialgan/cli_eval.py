@@ -1,23 +1,21 @@
 """``spatialgan eval``: measure a trained model. Thin: each command calls one function and writes one result file."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from spatialgan.cli_options import Device, Model, progress_bar
+
 if TYPE_CHECKING:
     from spatialgan.evaluation.summary import Summary
 
 app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
 
-ModelOption = Annotated[str, typer.Option("--model", help="A bundled model, a .safetensors file, or a run folder.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.")]
 SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Pictures, or pairs of pictures, to generate.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the first picture; the others follow it.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 
 
 @app.callback()
@@ -27,12 +25,12 @@ def _group() -> None:
 
 @app.command()
 def response(
-    model: ModelOption,
+    model: Model,
     samples: SamplesOption = 500,
     distance: Annotated[float, typer.Option(help="How far the level-0 centre moves, in image widths.")] = 0.15,
     seed: SeedOption = 0,
     json: JsonOption = None,
-    device: DeviceOption = "auto",
+    device: Device = "auto",
 ) -> None:
     """How far the subject of a single-object model follows when its layout is moved: 1 exactly, 0 not at all.
 
@@ -43,7 +41,7 @@ def response(
     from spatialgan.model import SpatialGAN
 
     loaded = SpatialGAN.from_pretrained(model, device=device)
-    with _progress() as show:
+    with progress_bar() as show:
         result = measure_response(loaded, num_seeds=samples, distance=distance, first_seed=seed,
                                   on_progress=lambda done, total: show("pairs", done, total))
     for name, measure in result.measures.items():
@@ -56,7 +54,7 @@ def response(
 
 @app.command()
 def fd(
-    model: ModelOption,
+    model: Model,
     data: Annotated[Path, typer.Option("--data", help="Folder, zip or LMDB of real pictures.")],
     samples: SamplesOption = 5000,
     split: Annotated[Literal["train", "test", "all"], typer.Option(help="Real pictures to compare with.")] = "train",
@@ -64,7 +62,7 @@ def fd(
     truncation: Annotated[float, typer.Option(help="1 for none.")] = 1.0,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute the real pictures' features anew.")] = False,
     json: JsonOption = None,
-    device: DeviceOption = "auto",
+    device: Device = "auto",
 ) -> None:
     """Fréchet distance to real pictures in features of EfficientNet-Lite2; lower is better.
 
@@ -81,7 +79,7 @@ def fd(
     dataset = ImageDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels,
                                 fit=config.data.fit, holdout=config.data.holdout, split=split)
     extractor = EfficientNetLite2Features(loaded.device)
-    with _progress() as show:
+    with progress_bar() as show:
         result = frechet_of_model(loaded, dataset, extractor, num_samples=samples, first_seed=seed,
                                   truncation=truncation, use_cache=not no_cache, on_progress=show, log=typer.echo)
     typer.echo(f"Fréchet distance {result.distance:.3f} ({result.num_generated} generated, "
@@ -90,24 +88,6 @@ def fd(
         values = {**asdict(result), "split": split}
         write_result(json, result_record("fd", values, loaded, num_samples=samples, seed=seed, truncation=truncation,
                                          data=data, dataset=dataset, extractor=extractor))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on the error stream, one row for each thing that is counted."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        rows: dict[str, int] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in rows:
-                rows[what] = bar.add_task(what, total=total)
-            bar.update(rows[what], completed=done)
-
-        yield show
 
 
 def _print_line(name: str, summary: "Summary", note: str) -> None:

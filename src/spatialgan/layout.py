@@ -24,11 +24,12 @@ from spatialgan.errors import SpatialGANError
 CENTER_STD = 1 / 3  # of the level-0 centre and of objects' centres, around the middle of the image [paper]
 OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
 MIN_STD = 1e-3  # a removed object: a legal divisor, and drawn as nothing
+GONE_STD = 1.01 * MIN_STD  # what is no wider counts as removed, whatever rounding did to it
 MAX_STD = 1e3  # wider ones are as flat, and their numbers would overflow in the end
 MIN_RENDER_SIZE = 32  # smaller heatmaps are averaged down from this, lest narrow Gaussians fall between pixels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gaussians:
     """The sub-heatmaps of one level, as ellipses."""
 
@@ -39,22 +40,32 @@ class Gaussians:
     angles: Tensor
     """(..., K) clockwise turn of those axes from x right, y down, in radians."""
 
+    @property
+    def num_maps(self) -> int:
+        """K."""
+        return self.angles.shape[-1]
+
     def map(self, f: Callable[[Tensor], Tensor]) -> "Gaussians":
         return Gaussians(f(self.centers_xy), f(self.stds), f(self.angles))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Raster:
     """Heatmaps given pixel by pixel: the noise sampler, impulse noise, and drags that optimise pixels."""
 
     values: Tensor
     """(..., K, H, W) in 0..1."""
 
+    @property
+    def num_maps(self) -> int:
+        """K."""
+        return self.values.shape[-3]
+
     def map(self, f: Callable[[Tensor], Tensor]) -> "Raster":
         return Raster(f(self.values))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     levels: tuple[Gaussians | Raster, ...]
     """Three levels for single-object scenes, one for multi-object scenes."""
@@ -116,13 +127,18 @@ class Layout:
 
     def _points(self, level: int, point: int | None) -> Tensor:
         """``(K,)``: 1 at the chosen point, or at all."""
-        centers = self.gaussians(level).centers_xy
-        k = centers.shape[-2]
+        self.require_point(level, point)
+        g = self.gaussians(level)
         if point is None:
-            return torch.ones(k, device=centers.device)
-        if not 0 <= point < k:
-            raise SpatialGANError(f"there is no centre {point} on level {level}; it has centres 0 to {k - 1}")
-        return F.one_hot(torch.tensor(point), k).to(centers)
+            return torch.ones(g.num_maps, device=g.angles.device)
+        return F.one_hot(torch.tensor(point), g.num_maps).to(g.angles)
+
+    def require_point(self, level: int, point: int | None) -> None:
+        """Raise SpatialGANError where a level has no centres, or none of this number; None means all of them."""
+        k = self.gaussians(level).num_maps
+        if point is not None and not 0 <= point < k:
+            valid = f"centres 0 to {k - 1}" if k > 1 else "centre 0 alone"
+            raise SpatialGANError(f"there is no centre {point} on level {level}; it has {valid}")
 
     def _with(self, level: int, new: Gaussians | Raster) -> "Layout":
         return replace(self, levels=(*self.levels[:level], new, *self.levels[level + 1 :]))
@@ -186,7 +202,7 @@ def render_gaussians(centers_xy: Tensor, stds: Tensor, angles: Tensor, size: int
     along = (cos * dx / sx)[..., None, :] + (sin * dy / sx)[..., :, None]  # (..., K, size, size)
     across = (cos * dy / sy)[..., :, None] - (sin * dx / sy)[..., None, :]
     # Without this a removed object whose centre hits a pixel's would leave that pixel behind.
-    visible = (stds > 1.01 * MIN_STD).any(dim=-1)[..., None, None]  # (..., K, 1, 1)
+    visible = (stds > GONE_STD).any(dim=-1)[..., None, None]  # (..., K, 1, 1)
     return torch.exp(-0.5 * (along.square() + across.square())) * visible
 
 
@@ -319,7 +335,8 @@ def layout_from_json(data: dict[str, Any]) -> Layout:
                 levels.append(Raster(values))
                 continue
             c, s, a = (torch.tensor(entry[n], dtype=torch.float32) for n in ("centers_xy", "stds", "angles"))
-            if a.ndim != 1 or c.shape != (len(a), 2) or s.shape != c.shape or not all(t.isfinite().all() for t in (c, s, a)):
+            fit = a.ndim == 1 and c.shape == s.shape == (len(a), 2)
+            if not fit or not all(t.isfinite().all() for t in (c, s, a)):
                 raise ValueError("centers_xy and stds must be lists of two numbers each, "
                                  "angles a list of as many numbers")
             levels.append(Gaussians(c, s, a))

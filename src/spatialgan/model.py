@@ -1,10 +1,6 @@
 """SpatialGAN: a trained generator with its configuration, its files, and the pictures it makes."""
 
-import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +12,9 @@ from torch import Tensor, nn
 
 from spatialgan.attention import attention_of
 from spatialgan.config import RunConfig, from_dict, to_dict
+from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
+from spatialgan.files import file_hash, read_json, write_atomically
 from spatialgan.layout import Layout
 from spatialgan.networks.discriminator import make_discriminator
 from spatialgan.networks.generator import Generator
@@ -218,60 +216,3 @@ def save_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:
     tensors = {n: t.detach().cpu().contiguous().to(dtype if t.is_floating_point() else t.dtype)
                for n, t in network.state_dict().items()}
     write_atomically(path, lambda p: save_file(tensors, p))
-
-
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, and put it in place only when it is whole.
-
-    Raises:
-        SpatialGANError: there is no room, no right to write, or the like; the message names ``path``.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_and_replace(path, write)
-    except (OSError, SafetensorError) as e:
-        raise SpatialGANError(f"{path} cannot be written: {getattr(e, 'strerror', None) or e}") from e
-
-
-def _write_and_replace(path: Path, write: Callable[[Path], Any]) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write(Path(name))
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # mkstemp made it readable for its owner alone
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file's value; raises SpatialGANError naming the file where it cannot be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a mark before UTF-8
-    except OSError as e:
-        raise SpatialGANError(f"{path} is not readable: {e.strerror}") from None
-    except (ValueError, RecursionError) as e:
-        raise SpatialGANError(f"{path} is not JSON: {e}") from None
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def choose_device(device: str | torch.device = "auto") -> torch.device:
-    """A device by name; ``auto`` takes a CUDA GPU, else Apple's, else the CPU."""
-    if device != "auto":
-        try:
-            probe = torch.zeros((), device=device)
-            probe.item()  # the device "meta" has no values
-            return probe.device
-        except (RuntimeError, AssertionError, NotImplementedError):  # unknown, not built in, not plugged in
-            raise SpatialGANError(f"there is no device {str(device)!r}; use auto, cpu, cuda, cuda:1 or mps") from None
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -5,6 +5,7 @@ import torch
 from fakes import tiny_model
 
 from spatialgan.evaluation.samples import draw_inputs, generate_seeds
+from spatialgan.layout import Raster
 
 
 @pytest.mark.parametrize("settings", [{}, {"encoding": "none"}, {"layout": "multi", "encoding": "multi"}])
@@ -14,6 +15,15 @@ def test_seed_gives_the_picture_of_model_sample(settings: dict[str, str]) -> Non
     for image, seed in zip(images, (3, 11), strict=True):
         assert torch.allclose(image, model.sample(seed).tensor, atol=1e-4)
     assert (images[0] - images[1]).abs().max() > 1e-2
+
+
+def test_impulse_noise_is_for_pictures_as_in_training() -> None:
+    clean, noisy = tiny_model(), tiny_model(impulse_noise=0.3)
+    inputs = [draw_inputs(model.config.model, [3]) for model in (clean, noisy)]
+    assert torch.equal(inputs[0].layout.centers, inputs[1].layout.centers)
+    assert isinstance(draw_inputs(noisy.config.model, [3], impulse_noise=True).layout.levels[0], Raster)
+    (image,) = generate_seeds(noisy, [3])
+    assert (image[0] - noisy.sample(3).tensor).abs().max() > 1e-3
 
 
 def test_batches_do_not_change_pictures() -> None:

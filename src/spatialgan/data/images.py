@@ -92,8 +92,6 @@ class ImageDataset:
         keep = [row for row, reason in enumerate(reasons) if reason is None]
         if not keep:
             raise SpatialGANError(f"{path}: none of {len(names)} images can be used; {names[0]} {reasons[0]}")
-        if pixels is not None:
-            source.close()
         return cls(
             names=[names[row] for row in keep],
             resolution=resolution,
@@ -135,9 +133,6 @@ class ImageDataset:
         """uint8 (count, C, R, R): the images that training shows at positions start..start+count-1."""
         indices, flips = epoch_indices(start, count, num_images=self.num_images, seed=seed)
         return self.batch(indices, flips if self.mirror else None)
-
-    def close(self) -> None:
-        self.source.close()
 
     def _decode(self, row: int) -> np.ndarray:
         name = self.names[row]

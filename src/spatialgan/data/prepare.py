@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +29,7 @@ from spatialgan.data.decoding import (
 )
 from spatialgan.data.sources import ImageSource, open_source
 from spatialgan.errors import SpatialGANError
+from spatialgan.files import written_whole
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 
@@ -98,7 +97,6 @@ def check(
     source = open_source(path)
     indices = range(len(source.names))
     seen = list(in_threads(lambda index: _look(source, index, resolution), indices, on_progress))
-    source.close()
     problems = [problem for one in seen for problem in one.problems]
     usable = [one for one in seen if one.size is not None]
     return CheckReport(
@@ -201,7 +199,7 @@ def prepare(
     source = open_source(src)
     _check_destination(src, dst)
     try:
-        with _written_whole(dst) as writer:
+        with _writer(dst) as writer:
             num_written, skipped = _write_images(source, writer, size, fit, channels, on_progress)
             if num_written == 0:
                 name, reason = skipped[0]
@@ -210,8 +208,6 @@ def prepare(
             writer.write("card.json", (json.dumps(card, indent=2) + "\n").encode())
     except OSError as error:
         raise SpatialGANError(f"{dst}: cannot be written ({error.strerror or error})") from error
-    finally:
-        source.close()
     return PrepareReport(str(dst), size, fit, channels, num_written, skipped)
 
 
@@ -293,19 +289,11 @@ class _ZipWriter:
 
 
 @contextmanager
-def _written_whole(dst: Path) -> Iterator[_Writer]:
+def _writer(dst: Path) -> Iterator[_Writer]:
     """A writer to a hidden name beside `dst`, renamed to `dst` at the end, removed where anything fails."""
-    partial = dst.with_name(f".{dst.name}.partial-{os.getpid()}")
-    dst.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with written_whole(dst) as partial:
         if dst.suffix.lower() == ".zip":
             with zipfile.ZipFile(partial, "w") as archive:
                 yield _ZipWriter(archive)
         else:
             yield _FolderWriter(partial)
-        os.rename(partial, dst)
-    finally:  # also on an interrupt; after the renaming there is nothing left to remove
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)

@@ -35,8 +35,6 @@ class ImageSource(Protocol):
         """A short text that changes when the file's content does (LMDB: when its length does)."""
         ...
 
-    def close(self) -> None: ...
-
 
 def open_source(path: str | Path) -> ImageSource:
     """Open a folder (recursive), a .zip, or an LSUN LMDB folder. Raises SpatialGANError naming the path."""
@@ -99,9 +97,6 @@ class _FolderSource:
         data = self.read(index)
         return f"{len(data)}:{zlib.crc32(data):08x}"
 
-    def close(self) -> None:
-        pass
-
 
 class _ZipSource:
     """Keeps the directory and no handle: each read opens anew, so threads and forks share no position."""
@@ -141,9 +136,6 @@ class _ZipSource:
     def stamp(self, index: int) -> str:
         return f"{self._infos[index].file_size}:{self._infos[index].CRC:08x}"
 
-    def close(self) -> None:
-        pass
-
 
 class _LmdbSource:
     """LSUN's layout: key => encoded image. Keys are digests of the content, so the length is stamp enough."""
@@ -178,6 +170,3 @@ class _LmdbSource:
 
     def stamp(self, index: int) -> str:
         return str(self._lengths[index])
-
-    def close(self) -> None:
-        pass

@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from spatialgan.data.images import to_uint8
 from spatialgan.editing.arguments import positive
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import MIN_STD, Gaussians, Layout, Raster
-from spatialgan.model import write_atomically
+from spatialgan.files import write_atomically
+from spatialgan.layout import GONE_STD, MIN_STD, Gaussians, Layout, Raster
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
@@ -31,8 +32,7 @@ INFERNO = np.array([[0, 0, 4], [33, 12, 74], [86, 16, 110], [137, 34, 106], [187
 
 def to_image(tensor: Tensor) -> Image.Image:
     """A picture ``(C, R, R)``, -1..1, as RGB (C = 3) or L (C = 1); values outside are clipped."""
-    array = ((tensor.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    array = array.permute(1, 2, 0).numpy()  # float32 CHW -1..1 => uint8 HWC
+    array = to_uint8(tensor.detach().cpu()).permute(1, 2, 0).numpy()  # CHW -1..1 => uint8 HWC
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
@@ -203,7 +203,7 @@ def _between_levels(a: Gaussians | Raster, b: Gaussians | Raster, t: float) -> G
         return Raster(a.values.lerp(b.values, t))
     if isinstance(a, Raster) or isinstance(b, Raster):
         raise SpatialGANError("there is no way between a raster and Gaussians")
-    vanishes = torch.minimum(a.stds, b.stds) <= 1.01 * MIN_STD  # in the logarithm, it would be gone in a few frames
+    vanishes = torch.minimum(a.stds, b.stds) <= GONE_STD  # in the logarithm, it would be gone in a few frames
     stds = torch.where(vanishes, a.stds.lerp(b.stds, t), a.stds.log().lerp(b.stds.log(), t).exp())
     return Gaussians(a.centers_xy.lerp(b.centers_xy, t), stds, a.angles.lerp(b.angles, t))
 

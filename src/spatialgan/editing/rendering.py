@@ -10,8 +10,7 @@ from torch import Tensor
 from spatialgan.editing.export import to_image
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Gaussians, Layout
-from spatialgan.networks.generator import sample_noise
-from spatialgan.streams import random_stream
+from spatialgan.seeds import noise_of
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
@@ -41,15 +40,14 @@ def render_scenes(scenes: Sequence["Scene"], *, batch: int = RENDER_BATCH) -> li
 def _shape_key(scene: "Scene") -> Any:
     """Scenes with the same key can share a batch."""
     levels = () if scene.layout is None else scene.layout.levels
-    shapes = tuple(e.angles.shape if isinstance(e, Gaussians) else e.values.shape for e in levels)
+    shapes = tuple(e.num_maps if isinstance(e, Gaussians) else e.values.shape for e in levels)
     return scene.z.shape, shapes, scene.truncation
 
 
 def render_batch(scenes: Sequence["Scene"]) -> Tensor:
     """``(B, C, R, R)`` on the CPU, of scenes with one :func:`_shape_key`."""
     model, device = scenes[0].model, scenes[0].model.device
-    noises = [sample_noise(model.config.model, 1, random_stream(s.noise_seed, "noise")) for s in scenes]
-    noise = tuple(torch.cat(layer).to(device) for layer in zip(*noises, strict=True))
+    noise = tuple(layer.to(device) for layer in noise_of(model.config.model, [s.noise_seed for s in scenes]))
     layout = None if scenes[0].layout is None else Layout.stack([s.layout for s in scenes]).to(device)
     z = torch.stack([s.z for s in scenes]).to(device)  # (B, S, z_dim)
     return model.generate(z, layout, noise, truncation=scenes[0].truncation).float().cpu()

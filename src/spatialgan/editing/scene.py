@@ -16,8 +16,8 @@ from spatialgan.editing.arguments import finite, positive, whole
 from spatialgan.editing.export import to_image
 from spatialgan.editing.rendering import render_batch
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Gaussians, Layout, sample_layout
-from spatialgan.networks.generator import sample_z
+from spatialgan.layout import Gaussians, Layout
+from spatialgan.seeds import layout_of, style_of
 from spatialgan.streams import random_stream
 
 if TYPE_CHECKING:
@@ -63,11 +63,7 @@ class Scene:
         """
         seed = whole(seed, "seed")
         layout_seed = seed if layout_seed is None else whole(layout_seed, "layout_seed")
-        config = _clean(model.config.model)
-        layout = None
-        if config.encoding != "none":
-            layout = sample_layout(config, 1, random_stream(layout_seed, "layout"))[0]
-        z = sample_z(config, 1, random_stream(seed, "style"))[0]
+        z, layout = style_of(model.config.model, seed), layout_of(model.config.model, layout_seed)
         return cls(model, z, layout, seed, finite(truncation, "truncation"), seed, layout_seed)
 
     @cached_property
@@ -83,7 +79,7 @@ class Scene:
     @property
     def num_objects(self) -> int:
         """Objects of a multi-object layout, removed ones included."""
-        return self._gaussians(0).stds.shape[-2]
+        return self._gaussians(0).num_maps
 
     def heatmaps(self, size: int | None = None) -> list[Tensor]:
         """The complete heatmap of each level, ``(size, size)`` in 0..1, for display; ``size`` None: the picture's."""
@@ -157,16 +153,14 @@ class Scene:
         """The same styles in a new layout of as many objects; layouts match ``sample(..., layout_seed=seed)``."""
         seed = whole(seed, "seed")
         self._require_layout()
-        layout = sample_layout(self._config(), 1, random_stream(seed, "layout"))[0]
-        return self._edited("with_new_layout", {}, seed=seed, layout=layout)
+        return self._edited("with_new_layout", {}, seed=seed, layout=layout_of(self._config(), seed))
 
     # ------------------------------------------------------------- edits of the styles
 
     def with_new_styles(self, seed: int) -> "Scene":
         """The same layout and noise, with all styles of ``sample(seed)``."""
         seed = whole(seed, "seed")
-        z = sample_z(self._config(), 1, random_stream(seed, "style"))[0]
-        return self._edited("with_new_styles", {}, seed=seed, z=z)
+        return self._edited("with_new_styles", {}, seed=seed, z=style_of(self._config(), seed))
 
     def restyle(self, i: int | str, seed: int) -> "Scene":
         """A new style for object ``i``, or for ``"background"``; needs a model with ``encoding=multi``."""
@@ -245,11 +239,7 @@ class Scene:
         """The caller's (level, point) as the layout's: multi-object layouts have one level, with a point an object."""
         if not self._is_multi:
             where = {"level": whole(level, "level"), "point": None if point is None else whole(point, "point")}
-            g = self._gaussians(where["level"])
-            k = g.angles.shape[-1]
-            if point is not None and not 0 <= point < k:
-                valid = f"centres 0 to {k - 1}" if k > 1 else "centre 0 alone"
-                raise SpatialGANError(f"there is no centre {point} on level {level}; it has {valid}")
+            self._require_layout().require_point(**where)
             return where
         if point is not None:
             raise SpatialGANError("a point is a centre of a level in single-object models; here, name the object alone")
@@ -275,7 +265,7 @@ class Scene:
 
     def _config(self) -> ModelConfig:
         """The model's configuration, for as many objects as there are now."""
-        config = _clean(self.model.config.model)
+        config = self.model.config.model
         return replace(config, num_objects=self.num_objects) if config.encoding == "multi" else config
 
     def _new_style(self, seed: int) -> Tensor:
@@ -286,8 +276,3 @@ class Scene:
         # The leading dimension of one picture's layout is its objects.
         layout = Layout.cat([self._require_layout(), new])
         return {"layout": layout, "z": torch.cat([self.z[:-1], style[None], self.z[-1:]])}
-
-
-def _clean(config: ModelConfig) -> ModelConfig:
-    """Without impulse noise: it is for training, and its rasters have no centres to edit."""
-    return replace(config, impulse_noise=0.0)

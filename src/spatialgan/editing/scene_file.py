@@ -12,8 +12,8 @@ from spatialgan.config import LEVEL_NUM_CENTERS, ModelConfig
 from spatialgan.editing.arguments import finite, whole
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
+from spatialgan.files import read_json, write_atomically
 from spatialgan.layout import Gaussians, Layout, layout_from_json, layout_to_json, tensor_from_json, tensor_to_json
-from spatialgan.model import read_json, write_atomically
 
 if TYPE_CHECKING:
     from spatialgan.model import SpatialGAN
@@ -114,7 +114,7 @@ def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
                               f"which does not fit a model with encoding={config.encoding}")
     if layout is None:
         return
-    counts = tuple(e.angles.shape[0] if isinstance(e, Gaussians) else e.values.shape[0] for e in layout.levels)
+    counts = tuple(entry.num_maps for entry in layout.levels)
     wanted = LEVEL_NUM_CENTERS if config.layout == "single" else (config.num_objects,)
     if config.encoding == "multi" and len(counts) == 1 and counts[0] >= 1:
         wanted = counts  # any number of objects
@@ -124,16 +124,12 @@ def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
     for entry in layout.levels:
         if isinstance(entry, Gaussians) and not bool((entry.stds > 0).all()):
             raise SpatialGANError("the scene's layout has a standard deviation that is not above 0")
-        if not isinstance(entry, Gaussians) and entry.values.dim() != 3:
-            raise SpatialGANError(f"a raster of the scene's layout has {entry.values.dim()} dimensions; it needs 3")
 
 
 def _styles(config: ModelConfig, data: Any, layout: Layout | None) -> Tensor:
     """z from its JSON value, ``(S, z_dim)``."""
     if config.encoding == "multi":
-        entry = layout.levels[0]
-        n = entry.angles.shape[0] if isinstance(entry, Gaussians) else entry.values.shape[0]
-        config = replace(config, num_objects=n)
+        config = replace(config, num_objects=layout.levels[0].num_maps)
     wanted = (config.num_styles, config.z_dim)
     try:
         z = tensor_from_json(data)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from spatialgan.data.images import to_float
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import file_hash
+from spatialgan.files import file_hash
 from spatialgan.networks.efficientnet_lite import load_imagenet
 
 

@@ -17,7 +17,8 @@ from spatialgan.editing.arguments import finite
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import FeatureExtractor
 from spatialgan.evaluation.samples import generate_seeds
-from spatialgan.model import SpatialGAN, write_atomically
+from spatialgan.files import write_atomically
+from spatialgan.model import SpatialGAN
 
 CACHE_FORMAT = 1  # raise it when the same pictures, network and weights come to give other features
 BATCH_SIZE = 32

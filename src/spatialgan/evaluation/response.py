@@ -7,7 +7,7 @@ movements m on a direction that has nothing to do with v; it comes out near 0, o
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -119,8 +119,7 @@ def measure_response(model: SpatialGAN, *, num_seeds: int = 500, distance: float
 
 def draw_pairs(model: SpatialGAN, seeds: range, distance: float) -> Pairs:
     """Pictures of the seeds, and the same with their layout moved by ``distance`` in a random direction."""
-    # Impulse noise is for training: its rasters have no centres to move.
-    inputs = draw_inputs(replace(model.config.model, impulse_noise=0.0), seeds, model.device)
+    inputs = draw_inputs(model.config.model, seeds, model.device)
     centers = inputs.layout.level_centers(0)[:, 0].cpu()  # (B, 2)
     streams = [random_stream(seed, "response move") for seed in seeds]
     moves = torch.stack([_move_inside(c, distance, stream) for c, stream in zip(centers, streams, strict=True)])

@@ -16,7 +16,8 @@ from spatialgan import __version__
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import FeatureExtractor
-from spatialgan.model import SpatialGAN, write_atomically
+from spatialgan.files import write_atomically
+from spatialgan.model import SpatialGAN
 
 RESULT_VERSION = 1
 

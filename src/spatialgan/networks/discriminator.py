@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from spatialgan.config import LEVEL_RESOLUTIONS, ModelConfig
-from spatialgan.networks.layers import SQRT2, Conv, Linear
+from spatialgan.networks.layers import SLOPE, SQRT2, Conv, Linear
 from spatialgan.networks.resample import downsample2
 
 
@@ -69,7 +69,7 @@ class ResidualDiscriminator(nn.Module):
             if x.shape[-1] in LEVEL_RESOLUTIONS:
                 features[x.shape[-1]] = x
         y = self.conv(minibatch_std(x, self.group)).flatten(1)  # (B, 16 C)
-        y = nn.functional.leaky_relu(self.fc(y), 0.2) * SQRT2
+        y = nn.functional.leaky_relu(self.fc(y), SLOPE) * SQRT2
         return DiscriminatorOutput(self.out(y).float(), features)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import write_atomically
+from spatialgan.files import write_atomically
 
 NUM_KEPT = 2
 

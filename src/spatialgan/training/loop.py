@@ -8,16 +8,10 @@ from types import FrameType
 
 from spatialgan.config import RunConfig, from_dict, to_dict
 from spatialgan.data.images import ImageDataset, epoch_indices, to_float
+from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import (
-    DISCRIMINATOR,
-    choose_device,
-    find_weights,
-    load_weights,
-    read_json,
-    save_model,
-    write_atomically,
-)
+from spatialgan.files import read_json, write_atomically
+from spatialgan.model import DISCRIMINATOR, find_weights, load_weights, save_model
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights

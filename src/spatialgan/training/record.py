@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import write_atomically
+from spatialgan.files import write_atomically
 
 
 class NonFiniteError(SpatialGANError):

@@ -7,8 +7,9 @@ from PIL import Image
 from torch import Tensor
 
 from spatialgan.attention import attention_of
-from spatialgan.layout import Layout, resize_maps, sample_layout
-from spatialgan.model import write_atomically
+from spatialgan.data.images import to_uint8
+from spatialgan.files import write_atomically
+from spatialgan.layout import Layout, sample_layout
 from spatialgan.networks.generator import sample_noise, sample_z
 from spatialgan.streams import random_stream
 from spatialgan.training.step import Trainee
@@ -35,29 +36,28 @@ def write_samples(t: Trainee, path: Path) -> None:
     t.discriminator.train()
     grid = torch.stack(rows)  # (rows, columns, 3, R, width)
     n, m, c, h, w = grid.shape
-    pixels = grid.permute(0, 3, 1, 4, 2).reshape(n * h, m * w, c)
-    array = pixels.mul(255).round().clamp(0, 255).to(torch.uint8).numpy()
+    array = to_uint8(grid).permute(0, 3, 1, 4, 2).reshape(n * h, m * w, c).numpy()
     write_atomically(path, lambda p: Image.fromarray(array).save(p, format="PNG"))
 
 
 def _tiles(t: Trainee, batch: int, random: torch.Generator) -> Tensor:
-    """``(batch, 3, R, tiles R)`` in 0..1."""
+    """``(batch, 3, R, tiles R)``, -1..1."""
     model, size = t.config.model, t.config.model.resolution
     z = sample_z(model, batch, random).to(t.device)
     layout = None if model.encoding == "none" else sample_layout(model, batch, random).to(t.device)
     noise = tuple(n.to(t.device) for n in sample_noise(model, batch, random))
     with torch.no_grad():
         images = t.ema(z, layout, noise).image
-    tiles = [(images.clamp(-1, 1) + 1) / 2]
+    tiles = [images]
     if layout is not None:
-        tiles.append(heatmap_colors(layout, size))
-    tiles.append(attention_of(t.discriminator, images, size))
+        tiles.append(heatmap_colors(layout, size) * 2 - 1)
+    tiles.append(attention_of(t.discriminator, images, size) * 2 - 1)
     return torch.cat([tile.expand(-1, 3, -1, -1) for tile in tiles], dim=-1).cpu()
 
 
 def heatmap_colors(layout: Layout, size: int) -> Tensor:
-    """Heatmaps as colours, ``(B, 3, size, size)``: three levels, or the first three objects."""
+    """Heatmaps as colours, ``(B, 3, size, size)`` in 0..1: three levels, or the first three objects."""
     if len(layout.levels) > 1:
         return torch.stack([layout.level_map(i, size) for i in range(3)], dim=1)
-    maps = resize_maps(layout.heatmaps(0, size), size)[:, :3]
+    maps = layout.heatmaps(0, size)[:, :3]
     return torch.nn.functional.pad(maps, (0, 0, 0, 0, 0, 3 - maps.shape[1]))
