@@ -31,17 +31,16 @@ def measure(result: dict[str, Any], name: str, which: str) -> str:
 
 
 def response_table() -> str:
-    """The response of the bundled model, and of two models trained equally long with and without alignment."""
+    """The response of the bundled model, and of one trained equally long without alignment."""
     rows = [("bundled `cats-64`", load("docs/results/response.json")),
-            ("equally long, with alignment", load("docs/results/response-aligned.json")),
-            ("equally long, without", load("docs/results/response-unaligned.json"))]
-    lines = ["| model | kimg | head, by detector | control | both found | D's attention, 16x16 | control |",
-             "|---|---|---|---|---|---|---|"]
+            ("as long, the last 21 kimg without alignment", load("docs/results/response-unaligned.json"))]
+    lines = ["| model | kimg | D's attention, 4x4 | control | D's attention, 16x16 | control | "
+             "face, by detector | control | both found |",
+             "|---|---|---|---|---|---|---|---|---|"]
     for label, r in rows:
         found = r["values"]["measures"]["detector"]["response"]["share"]
-        cells = [measure(r, n, w) for n in ("detector", "attention_2") for w in ("response", "control")]
-        lines.append(f"| {label} | {r['training_kimg']:g} | {cells[0]} | {cells[1]} | {found:.1%} | "
-                     f"{cells[2]} | {cells[3]} |")
+        cells = [measure(r, n, w) for n in ("attention_0", "attention_2", "detector") for w in ("response", "control")]
+        lines.append(f"| {label} | {r['training_kimg']:g} | " + " | ".join(cells) + f" | {found:.1%} |")
     return "\n".join(lines)
 
 
