@@ -199,3 +199,9 @@ def test_interpolation_refuses(single, multi):
         interpolate(single.sample(0), multi.sample(1), 3)
     with pytest.raises(SpatialGANError, match="at least one scene"):
         animate([])
+
+
+def test_a_png_is_called_png(tmp_path):
+    with pytest.raises(SpatialGANError, match=r"cat\.jpg: pictures are written as PNG"):
+        save_png(Image.new("RGB", (4, 4)), tmp_path / "cat.jpg")
+    assert not (tmp_path / "cat.jpg").exists()

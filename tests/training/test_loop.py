@@ -238,3 +238,17 @@ def test_a_run_started_before_a_field_existed_goes_on(tmp_path, pictures):
     train(replace(config, train=replace(config.train, kimg=0.02)), data=pictures, out=tmp_path / "run", device="cpu",
           report=quiet)
     assert list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem == "000000020"
+
+
+def test_unusable_pictures_are_named_in_the_run_folder(tmp_path, pictures):
+    data = tmp_path / "data"
+    data.mkdir()
+    for p in sorted(pictures.iterdir())[:8]:
+        (data / p.name).write_bytes(p.read_bytes())
+    (data / "empty.png").write_bytes(b"")
+    (data / "cut.png").write_bytes((data / "00.png").read_bytes()[:60])
+    said = []
+    train(tiny_config(train={"kimg": 0.004}), data=data, out=tmp_path / "run", device="cpu", report=said.append)
+    assert "8 pictures" in said[0] and "2 unusable" in said[0]
+    named = (tmp_path / "run" / "skipped.txt").read_text().splitlines()
+    assert [line.split(":")[0] for line in named] == ["cut.png", "empty.png"]

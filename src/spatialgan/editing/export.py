@@ -63,8 +63,14 @@ def enlarge(image: Image.Image, scale: float | None) -> Image.Image:
 
 
 def save_png(image: Image.Image, path: str | Path, *, scale: float = 1.0) -> Path:
-    """Write a PNG, at the picture's own size unless ``scale`` says otherwise."""
+    """Write a PNG, at the picture's own size unless ``scale`` says otherwise.
+
+    Raises:
+        SpatialGANError: ``path`` ends otherwise than in .png, or cannot be written.
+    """
     path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise SpatialGANError(f"{path}: pictures are written as PNG; give a name that ends in .png")
     write_atomically(path, lambda p: enlarge(image, scale).save(p, format="PNG"))
     return path
 

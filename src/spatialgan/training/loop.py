@@ -18,7 +18,7 @@ from spatialgan.training.record import Averages, Record, check_finite, check_fin
 from spatialgan.training.samples import write_samples
 from spatialgan.training.step import Trainee, make_trainee, training_step
 
-CONFIG = "config.json"
+CONFIG, SKIPPED = "config.json", "skipped.txt"
 CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measures its features on
 FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg")  # may change when a run goes on
 
@@ -47,8 +47,7 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     dataset = ImageDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels,
                                 fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
     report(f"{dataset.num_images} pictures of {Path(data).name}"
-           + (f", {len(dataset.skipped)} skipped: {dataset.skipped[0][0]}: {dataset.skipped[0][1]}"
-              if dataset.skipped else ""))
+           + (f", {len(dataset.skipped)} unusable ones skipped: {out / SKIPPED} names them" if dataset.skipped else ""))
     _check_folder(out, config)
     t = make_trainee(config, choose_device(device))
     checkpoints = list_checkpoints(out / "checkpoint")
@@ -61,6 +60,9 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         _start(t, dataset, init_from)
     # Not before all has been seen to fit: a folder that was claimed in vain would refuse the corrected command.
     write_atomically(out / CONFIG, lambda p: p.write_text(json.dumps(to_dict(config), indent=1) + "\n"))
+    if dataset.skipped:
+        lines = [f"{name}: {reason}\n" for name, reason in dataset.skipped]
+        write_atomically(out / SKIPPED, lambda p: p.write_text("".join(lines), encoding="utf-8"))
     _loop(t, dataset, out, report)
 
 
