@@ -1,13 +1,14 @@
-"""Makes the README's pictures and tables anew from the bundled model and the result files.
+"""Makes anew what the documents take from elsewhere: the README's tables and pictures, docs/method.md's line numbers.
 
-    python docs/refresh.py            # tables, from docs/results and benchmarks/results
-    python docs/refresh.py --images   # pictures as well, a minute
+    python docs/refresh.py            # tables, from docs/results and benchmarks/results, and line numbers
+    python docs/refresh.py --images   # pictures of the bundled model as well, a minute
 
-The tables stand between marks in README.md; a test sees that they are what the result files say.
+Tests see that tables and line numbers are right.
 """
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,31 @@ def with_tables(text: str) -> str:
     return text
 
 
+REFERENCE = re.compile(r"`(?P<symbol>[\w.]+)`, \[(?P<name>[\w/]+\.py):\d+\]\(\.\./(?P<path>[\w/]+\.py)#L\d+\)")
+
+
+def line_of(symbol: str, path: Path) -> int:
+    """Where a function, class or ``Class.method`` is defined; raises ValueError where it is not."""
+    lines = path.read_text().splitlines()
+    found = 0
+    for part in symbol.split("."):
+        found = next((i for i, text in enumerate(lines, 1)
+                      if i > found and re.match(rf"\s*(def|class) {part}\b", text)), 0)
+        if not found:
+            raise ValueError(f"{path} defines no {symbol}")
+    return found
+
+
+def with_lines(text: str) -> str:
+    """docs/method.md's text with the line of every reference to code made anew."""
+
+    def renew(match: re.Match[str]) -> str:
+        line = line_of(match["symbol"], ROOT / match["path"])
+        return f"`{match['symbol']}`, [{match['name']}:{line}](../{match['path']}#L{line})"
+
+    return REFERENCE.sub(renew, text)
+
+
 def make_images() -> None:
     """``steer.png``: the level-0 centre moved; ``samples.png``: random pictures, not chosen."""
     from spatialgan import SpatialGAN
@@ -88,8 +114,8 @@ def main() -> None:
     parser.add_argument("--images", action="store_true")
     if parser.parse_args().images:
         make_images()
-    readme = ROOT / "README.md"
-    readme.write_text(with_tables(readme.read_text()))
+    for path, renew in ((ROOT / "README.md", with_tables), (ROOT / "docs/method.md", with_lines)):
+        path.write_text(renew(path.read_text()))
 
 
 if __name__ == "__main__":

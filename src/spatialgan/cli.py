@@ -160,9 +160,11 @@ def edit(
     move: Annotated[list[str] | None, _edit_option("move", "Move by shares of the image's width.")] = None,
     resize: Annotated[list[str] | None, _edit_option("resize", "Multiply the size.")] = None,
     remove: Annotated[list[str] | None, _edit_option("remove", "Remove, or with I:AMOUNT (0..1) partly.")] = None,
-    restyle: Annotated[list[str] | None, _edit_option("restyle", "A new style; I may be 'background'.")] = None,
-    duplicate: Annotated[list[str] | None, _edit_option("duplicate", "A copy, this far away.")] = None,
-    add: Annotated[list[str] | None, _edit_option("add", "A new object.")] = None,
+    restyle: Annotated[list[str] | None, _edit_option(
+        "restyle", "Multi-object models: a new style; I may be 'background'.")] = None,
+    duplicate: Annotated[list[str] | None, _edit_option(
+        "duplicate", "Multi-object models: a copy, this far away.")] = None,
+    add: Annotated[list[str] | None, _edit_option("add", "Multi-object models: a new object.")] = None,
     stretch: Annotated[list[str] | None, _edit_option("stretch", "Multiply width and height.")] = None,
     rotate: Annotated[list[str] | None, _edit_option("rotate", "Turn clockwise.")] = None,
     save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the edited scene.")] = None,
@@ -192,7 +194,8 @@ def edit(
         steps[-1].save(save_scene)
     if gif is not None:
         save_gif(render_scenes(animate(steps)), gif, scale=scale)
-    typer.echo(f"{len(edits)} edits; the picture is {out}")
+    written = ", ".join(str(p) for p in (out, gif, save_scene) if p is not None)
+    typer.echo(f"{len(edits)} {'edit' if len(edits) == 1 else 'edits'}: {written}")
 
 
 def _check_start(seed: int | None, scene: Path | None, layout_seed: int | None, truncation: float | None) -> None:

@@ -404,3 +404,7 @@ def test_render_scenes_keeps_the_order_and_mixes_kinds(multi):
 def test_render_scenes_takes_one_model(multi, single):
     with pytest.raises(SpatialGANError, match="one model"):
         render_scenes([multi.sample(0), single.sample(0)])
+
+
+def test_a_scene_shows_itself_in_one_line(single):
+    assert repr(single.sample(3).move(0, dx=0.1)) == f"Scene({single.name}, seed=3, layout_seed=3, 1 edits)"

@@ -50,6 +50,9 @@ class Scene:
     edits: tuple[dict[str, Any], ...] = ()
     """The edits so far, as JSON values: for people to read, since z and layout hold what they did."""
 
+    def __repr__(self) -> str:
+        return f"Scene({self.model.name}, seed={self.seed}, layout_seed={self.layout_seed}, {len(self.edits)} edits)"
+
     @classmethod
     def sample(cls, model: "SpatialGAN", seed: int, *, layout_seed: int | None = None,
                truncation: float = 1.0) -> "Scene":

@@ -57,6 +57,8 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         report(f"going on at {t.num_images_seen / 1000:g} kimg" if not done else
                f"the run is complete at {t.num_images_seen / 1000:g} kimg; raise --kimg to train on")
     else:
+        if (out / CONFIG).exists():
+            report("there is no checkpoint yet: starting from the beginning")
         _start(t, dataset, init_from)
     # Not before all has been seen to fit: a folder that was claimed in vain would refuse the corrected command.
     write_atomically(out / CONFIG, lambda p: p.write_text(json.dumps(to_dict(config), indent=1) + "\n"))
@@ -100,6 +102,9 @@ def _loop(t: Trainee, dataset: ImageDataset, out: Path, report: Callable[[str], 
             if stopping:
                 report(f"stopped at {t.num_images_seen / 1000:.1f} kimg; the same command goes on from here")
                 break
+        else:
+            report(f"done; to see what it draws: "
+                   f"spatialgan generate --model {out} --seeds 0-15 --grid --out {out / 'grid'}")
     record.close()
 
 
@@ -157,7 +162,7 @@ def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset) -> None:
 def _write_snapshot(t: Trainee, out: Path, dataset: ImageDataset) -> None:
     card = {"kimg": t.num_images_seen / 1000, "data_fingerprint": dataset.fingerprint,
             "num_training_images": dataset.num_images}
-    save_model(out / "snapshots" / f"{t.num_images_seen // 1000:06d}", t.config, t.ema, t.discriminator, card=card)
+    save_model(out / "snapshots" / f"{t.num_images_seen:09d}", t.config, t.ema, t.discriminator, card=card)
 
 
 class StopRequest:
