@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from spatialgan.coords import centroid_xy, from_pixels, pixel_centers_xy, to_grid_sample, to_pixels
+from spatialgan.coords import centroid_xy, from_pixels, pixel_centers_xy, to_pixels
 
 
 def test_pixel_centers_are_x_then_y_on_a_map_that_is_not_square():
@@ -30,13 +30,6 @@ def test_pixel_conversions_are_inverse():
     torch.testing.assert_close(from_pixels(to_pixels(xy, 48, 20), 48, 20), xy)
     px = torch.rand(2, 7, 2) * 20
     torch.testing.assert_close(to_pixels(from_pixels(px, 48, 20), 48, 20), px)
-
-
-def test_grid_sample_reads_the_pixel_that_a_point_names():
-    image = torch.arange(15.0).reshape(1, 1, 3, 5)
-    points = pixel_centers_xy(3, 5)
-    read = torch.nn.functional.grid_sample(image, to_grid_sample(points)[None], align_corners=False)
-    torch.testing.assert_close(read, image)
 
 
 @pytest.mark.parametrize(("x", "y"), [(0.5, 0.5), (0.4, 0.6), (0.55, 0.35)])

@@ -33,11 +33,6 @@ def from_pixels(xy_px: Tensor, height: int, width: int) -> Tensor:
     return (xy_px + 0.5) / xy_px.new_tensor([width, height])
 
 
-def to_grid_sample(xy: Tensor) -> Tensor:
-    """Points in 0..1 to the -1..1 that ``torch.nn.functional.grid_sample(..., align_corners=False)`` expects."""
-    return xy * 2.0 - 1.0
-
-
 def centroid_xy(maps: Tensor) -> Tensor:
     """Centre of mass of non-negative maps ``(..., H, W)``, as ``(..., 2)`` in 0..1; NaN where a map is all zero."""
     grid = pixel_centers_xy(*maps.shape[-2:], device=maps.device).to(maps.dtype)

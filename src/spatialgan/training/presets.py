@@ -1,6 +1,7 @@
 """Ready configurations: a preset is a function that returns a full one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from spatialgan.config import DataConfig, LossConfig, ModelConfig, RunConfig, TrainConfig
 from spatialgan.errors import SpatialGANError
@@ -13,11 +14,7 @@ def paper256_single() -> RunConfig:
 
 def paper256_indoor() -> RunConfig:
     """The paper's setting for bedrooms: SEL_multi at every layer, the multi-object alignment."""
-    return RunConfig(
-        model=ModelConfig(layout="multi", encoding="multi", encoded_max_resolution=256),
-        loss=LossConfig(align="multi"),
-        train=TrainConfig(precision="bfloat16"),
-    )
+    return _indoor(paper256_single())
 
 
 def cats64() -> RunConfig:
@@ -36,15 +33,8 @@ def cats64() -> RunConfig:
 
 
 def rooms64() -> RunConfig:
-    """Multi-object rooms at 64x64 on a CPU."""
-    cats = cats64()
-    return RunConfig(
-        model=ModelConfig(resolution=64, z_dim=128, w_dim=128, mapping_layers=2, channel_base=2048, channel_max=256,
-                          layout="multi", encoding="multi", encoded_max_resolution=64),
-        data=cats.data,
-        loss=LossConfig(r1_gamma=0.1, align="multi", align_weight=10.0),
-        train=cats.train,
-    )
+    """Multi-object rooms at 64x64 on a CPU: :func:`cats64` for indoor scenes."""
+    return _indoor(cats64())
 
 
 def cats128() -> RunConfig:
@@ -59,15 +49,8 @@ def cats128() -> RunConfig:
 
 
 def rooms128() -> RunConfig:
-    """Multi-object rooms at 128x128, for one GPU."""
-    cats = cats128()
-    return RunConfig(
-        model=ModelConfig(resolution=128, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256,
-                          layout="multi", encoding="multi", encoded_max_resolution=128),
-        data=cats.data,
-        loss=LossConfig(r1_gamma=0.1, align="multi"),
-        train=cats.train,
-    )
+    """Multi-object rooms at 128x128, for one GPU: :func:`cats128` for indoor scenes."""
+    return _indoor(cats128())
 
 
 def tiny() -> RunConfig:
@@ -79,6 +62,12 @@ def tiny() -> RunConfig:
         train=TrainConfig(kimg=20, batch_size=16, ema_half_life_kimg=1, log_kimg=0.2, sample_kimg=1,
                           checkpoint_kimg=0.5, snapshot_kimg=10),
     )
+
+
+def _indoor(single: RunConfig) -> RunConfig:
+    """A single-object configuration for multi-object scenes."""
+    model = replace(single.model, layout="multi", encoding="multi", encoded_max_resolution=single.model.resolution)
+    return replace(single, model=model, loss=replace(single.loss, align="multi"))
 
 
 PRESETS: dict[str, Callable[[], RunConfig]] = {
