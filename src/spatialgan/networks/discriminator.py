@@ -13,7 +13,7 @@ from spatialgan.networks.resample import downsample2
 @dataclass(frozen=True)
 class DiscriminatorOutput:
     logits: Tensor
-    """(B, N) in float32: N = 1 for the residual, 5 heads x 16 patches for the projected discriminator."""
+    """(B, N) in float32: N = 1 for the residual discriminator, 5 heads x 16 patches for the projected, 160 for both."""
     features: dict[int, Tensor]
     """Features (B, C, s, s) by size s = 4, 8, 16; of a residual D they leave the blocks b8, b16, b32."""
 
@@ -72,16 +72,25 @@ class ResidualDiscriminator(nn.Module):
         y = nn.functional.leaky_relu(self.fc(y), SLOPE) * SQRT2
         return DiscriminatorOutput(self.out(y).float(), features)
 
+    @property
+    def regularized(self) -> nn.Module:
+        """The network that R1 is for."""
+        return self
+
 
 def make_discriminator(config: ModelConfig, *, pretrained: bool = True) -> nn.Module:
     """The discriminator that ``config`` names.
 
     Args:
         config: the model's.
-        pretrained: load the projected discriminator's ImageNet weights; False where a file brings them.
+        pretrained: load the ImageNet weights that it may need; False where a file brings them.
     """
     if config.discriminator == "projected":
         from spatialgan.networks.projected import ProjectedDiscriminator
 
         return ProjectedDiscriminator(pretrained=pretrained)
+    if config.discriminator == "combined":
+        from spatialgan.networks.combined import CombinedDiscriminator
+
+        return CombinedDiscriminator(config, pretrained=pretrained)
     return ResidualDiscriminator(config)

@@ -12,6 +12,7 @@ from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import read_json, write_atomically
 from spatialgan.model import DISCRIMINATOR, find_weights, load_weights, save_model
+from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
@@ -125,7 +126,7 @@ def _check_folder(out: Path, config: RunConfig) -> None:
 
 def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
     """First weights: random, or another model's; and the projected discriminator's look at the data."""
-    if isinstance(t.discriminator, ProjectedDiscriminator):
+    if isinstance(t.discriminator, CombinedDiscriminator | ProjectedDiscriminator):
         count = min(CALIBRATION_IMAGES, dataset.num_images)
         indices, _ = epoch_indices(0, count, num_images=dataset.num_images, seed=t.config.train.seed)
         t.discriminator.calibrate(to_float(dataset.batch(indices, None)).to(t.device))

@@ -211,7 +211,7 @@ def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, wi
         t.d_optimizer.zero_grad(set_to_none=True)
         penalties = []
         for chunk in chunks:
-            penalties.append(r1_penalty(t.discriminator, chunk))
+            penalties.append(r1_penalty(t.discriminator.regularized, chunk))
             (penalties[-1] * (loss.r1_gamma / 2 * loss.r1_interval / len(chunks))).backward()
         t.d_optimizer.step()
         stats["loss/R1"] = torch.stack([p.detach() for p in penalties]).mean() * (loss.r1_gamma / 2)
