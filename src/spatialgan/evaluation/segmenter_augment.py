@@ -97,7 +97,7 @@ def _degrade_one(x: Tensor, stream: torch.Generator) -> Tensor:
         low = 64 if coin[1] < 0.5 else int(_uniform(28, 64, (1,), stream))
         x = _resized(_resized(x, min(low, r)), min(64, r))
     if coin[2] < 0.3:
-        x = _blurred(x, float(_uniform(0.3, 1.2, (1,), stream)))
+        x = blurred(x, float(_uniform(0.3, 1.2, (1,), stream)))
     if coin[3] < 0.4:
         side = x.shape[-1]
         fine = torch.randn(1, 3, side, side, generator=stream) * float(_uniform(0, 0.08, (1,), stream))
@@ -113,7 +113,8 @@ def _resized(x: Tensor, size: int) -> Tensor:
     return resize_antialiased((x + 1) * 127.5, size) / 127.5 - 1
 
 
-def _blurred(x: Tensor, std_px: float) -> Tensor:
+def blurred(x: Tensor, std_px: float) -> Tensor:
+    """Gaussian blur of ``(B, 3, R, R)``, of up to about 1.5 pixels."""
     offsets = torch.arange(-3, 4, dtype=torch.float32)
     kernel = (-offsets.square() / (2 * std_px**2)).exp()
     kernel = (kernel / kernel.sum()).expand(3, 1, 1, 7)

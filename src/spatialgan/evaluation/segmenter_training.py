@@ -6,6 +6,7 @@ Shapes: N images, B in a batch, h = w = INPUT_SIZE / STRIDE.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +21,13 @@ from spatialgan.evaluation.segmenter_augment import PASTED, degrade, paste_objec
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.segmenter import INPUT_SIZE, STRIDE, Classes, Heads, SegmenterNetwork
 from spatialgan.streams import random_stream
+from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 
 NONE = "none"  # class of pixels with no object at all
 ALIASES = {"curtain": "window"}  # a curtain is a root object only where its window is out of sight
 BACKBONE_LEARNING_RATE, LEARNING_RATE = 3e-4, 2e-3
 WARMUP_SHARE = 0.03
+STEPS_PER_CHECKPOINT = 250
 CENTER_WEIGHT, OFFSET_WEIGHT = 0.5, 10.0
 
 
@@ -128,7 +131,8 @@ def learning_rate_factor(progress: float) -> float:
 
 def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed: int = 0,
                     backbone: EfficientNetLite | None = None, device: torch.device | str = "cpu",
-                    on_step: Callable[[int, Losses, SegmenterNetwork], None] | None = None) -> SegmenterNetwork:
+                    checkpoints: Path | None = None,
+                    on_step: Callable[[int, Losses], None] | None = None) -> SegmenterNetwork:
     """Train from ImageNet weights; the same seed gives the same network on the same machine.
 
     Args:
@@ -138,10 +142,12 @@ def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed
         seed: of the weights, the order and the augmentation.
         backbone: to start from; that of ImageNet by default.
         device: where to train.
-        on_step: called after each step with (images shown, losses, network).
+        checkpoints: folder to keep the state of the training in; where it holds one, the training goes on from it.
+        on_step: called after each step with (images shown, losses).
 
     Raises:
-        SpatialGANError: the backbone's weights are not installed, or the loss is not finite.
+        SpatialGANError: the backbone's weights are not installed, the loss is not finite, or the checkpoint is of
+            another training.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -152,17 +158,37 @@ def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed
               {"params": own, "highest": LEARNING_RATE}]
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-2)
     weights = class_weights(data).to(device)
-    for start in range(0, num_images, batch):
+    settings = {"num_images": num_images, "batch": batch, "seed": seed, "set_size": len(data.images)}
+    first = 0 if checkpoints is None else _resume(checkpoints, network, optimizer, settings)
+    for start in range(first, num_images, batch):
         for group in optimizer.param_groups:
             group["lr"] = group["highest"] * learning_rate_factor(start / num_images)
         images, targets = draw_batch(data, start, min(batch, num_images - start), seed)
         targets = Targets(*(t.to(device) for t in (targets.semantic, targets.centers, targets.offsets)))
         losses = _step(network, images.to(device), targets, weights, optimizer)
-        if not math.isfinite(float(losses.total.detach())):
+        shown = start + len(images)
+        if not math.isfinite(float(losses.total)):
             raise SpatialGANError(f"the loss is not finite after {start} images; train again with another --seed")
         if on_step is not None:
-            on_step(start + len(images), losses, network)
+            on_step(shown, losses)
+        if checkpoints is not None and (start // batch) % STEPS_PER_CHECKPOINT == STEPS_PER_CHECKPOINT - 1:
+            save_checkpoint(checkpoints, modules={"network": network}, optimizers={"adam": optimizer}, tensors={},
+                            state={**settings, "num_images_seen": shown})
     return network.eval().requires_grad_(False)
+
+
+def _resume(checkpoints: Path, network: SegmenterNetwork, optimizer: torch.optim.Optimizer,
+            settings: dict[str, int]) -> int:
+    """Images that the newest checkpoint has seen, after loading it; 0 where there is none."""
+    found = list_checkpoints(checkpoints)
+    if not found:
+        return 0
+    state = load_checkpoint(found[-1], modules={"network": network}, optimizers={"adam": optimizer}, tensors={})
+    different = [f"{k}={state.get(k)}" for k, v in settings.items() if state.get(k) != v]
+    if different:
+        raise SpatialGANError(f"{found[-1]} is of a training with {', '.join(different)}; use the same settings to go "
+                              "on, or remove that folder to start anew")
+    return state["num_images_seen"]
 
 
 def _step(network: SegmenterNetwork, images: Tensor, targets: Targets, weights: Tensor,
@@ -176,4 +202,4 @@ def _step(network: SegmenterNetwork, images: Tensor, targets: Targets, weights: 
     losses.total.backward()
     nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimizer.step()
-    return losses
+    return Losses(*(loss.detach() for loss in (losses.semantic, losses.centers, losses.offsets)))
