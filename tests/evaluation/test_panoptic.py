@@ -68,7 +68,9 @@ def test_smallest_area() -> None:
 
 def test_a_class_without_a_peak_is_one_instance_of_little_score() -> None:
     semantic, centers, offsets = perfect_heads(make_targets(scene(), LABELS, N))
-    regions = find_regions(semantic, torch.full_like(centers, -4.0), offsets, (64, 64))
+    unsure = torch.full_like(centers, -4.0)
+    assert find_regions(semantic, unsure, offsets, (64, 64)) == []
+    regions = find_regions(semantic, unsure, offsets, (64, 64), min_score=0)
     assert sorted(r.label for r in regions) == [0, 1] and all(r.score < 0.05 for r in regions)
     assert any(torch.equal(r.mask, (scene() == 1) | (scene() == 2)) for r in regions)
 

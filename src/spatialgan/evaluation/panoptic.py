@@ -15,6 +15,7 @@ CENTER_STD_PX = 1.5  # of a centre's bump in the heatmap
 PEAK_WINDOW_PX = 5  # one centre in a square of this side
 MIN_PEAK = 0.2
 MIN_AREA = 0.003  # share of the picture; smaller instances can hardly be told from noise at 64 pixels
+MIN_SCORE = 0.05  # what is less sure is mostly the torn edge of something else
 UNKNOWN = -1  # semantic class of pixels that do not count
 
 
@@ -69,7 +70,7 @@ def make_targets(instances: Tensor, labels: Tensor, num_objects: int) -> Targets
 
 
 def find_regions(semantic: Tensor, centers: Tensor, offsets: Tensor, size: tuple[int, int], *,
-                 min_area: float = MIN_AREA) -> list[Region]:
+                 min_area: float = MIN_AREA, min_score: float = MIN_SCORE) -> list[Region]:
     """The instances of one picture, the surest first.
 
     Each pixel of an object's class goes to the centre of that class that its offset comes nearest to. A class without
@@ -81,6 +82,7 @@ def find_regions(semantic: Tensor, centers: Tensor, offsets: Tensor, size: tuple
         offsets: ``(2, h, w)``, in widths of the picture.
         size: (H, W) of the picture, which the masks have.
         min_area: share of the picture below which an instance is left out.
+        min_score: likewise of the score.
     """
     heat = centers.sigmoid()
     probability = _enlarged(semantic, size).softmax(dim=0)
@@ -98,8 +100,9 @@ def find_regions(semantic: Tensor, centers: Tensor, offsets: Tensor, size: tuple
         for k in nearest.unique().tolist():
             mask = torch.zeros_like(inside)
             mask[inside] = nearest == k
-            if float(mask.float().mean()) >= min_area:
-                regions.append(Region(mask, label, float(probability[label][mask].mean() * heights[k])))
+            score = float(probability[label][mask].mean() * heights[k])
+            if float(mask.float().mean()) >= min_area and score >= min_score:
+                regions.append(Region(mask, label, score))
     return sorted(regions, key=lambda r: -r.score)
 
 

@@ -29,6 +29,9 @@ BACKBONE_LEARNING_RATE, LEARNING_RATE = 3e-4, 2e-3
 WARMUP_SHARE = 0.03
 STEPS_PER_CHECKPOINT = 250
 CENTER_WEIGHT, OFFSET_WEIGHT = 0.5, 10.0
+PRIOR_CORRECTION = 0.5
+"""How much of the class weights is taken back at the end: they make rare classes learn, and spill over their edges.
+Of 0, 0.5 and 1, 0.5 gave the best mIoU and AP on 120 training pictures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +177,8 @@ def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed
         if checkpoints is not None and (start // batch) % STEPS_PER_CHECKPOINT == STEPS_PER_CHECKPOINT - 1:
             save_checkpoint(checkpoints, modules={"network": network}, optimizers={"adam": optimizer}, tensors={},
                             state={**settings, "num_images_seen": shown})
+    with torch.no_grad():
+        network.semantic.bias -= PRIOR_CORRECTION * weights.log()
     return network.eval().requires_grad_(False)
 
 
