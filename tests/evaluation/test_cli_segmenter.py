@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from spatialgan.cli import app
 from spatialgan.cli_eval import app as eval_app
+from spatialgan.data.objects import ObjectDataset
 from spatialgan.errors import SpatialGANError
+from spatialgan.evaluation.segmentation import RoomSegmenter, bundled_segmenter, save_segmenter
+from spatialgan.networks.segmenter import Classes, SegmenterNetwork
 
 ROOMS = Path(__file__).parents[1] / "rooms"
 
@@ -30,6 +34,23 @@ def test_train_and_measure(tmp_path: Path) -> None:
     assert (record["metric"], record["num_samples"], record["model"]) == ("segmenter", 2, None)
     assert record["segmenter"]["name"].startswith("net ") and record["data"]["num_images"] == 2
     assert (record["values"]["size"], record["values"]["blur_px"], record["values"]["split"]) == (32, 0.5, "test")
+
+
+def test_going_on_from_a_segmenter(tmp_path: Path) -> None:
+    out, other = tmp_path / "net.safetensors", tmp_path / "other.safetensors"
+    command = ["train-segmenter", "--data", str(ROOMS), "--out", str(out), "--images", "2", "--batch", "2",
+               "--device", "cpu", "--init-from", str(bundled_segmenter())]
+    CliRunner().invoke(eval_app, command, catch_exceptions=False)
+    card = json.loads((tmp_path / "net.json").read_text())["card"]
+    assert card["starts_from"]["images_shown"] == RoomSegmenter(device="cpu").card["images_shown"]
+    # One small step from a good network leaves a good one; only the priors, taken back and added again, could spoil it.
+    images = torch.stack([item.image for item in map(ObjectDataset.open(ROOMS, resolution=64).__getitem__, range(4))])
+    before, after = (RoomSegmenter(path, device="cpu").semantic(images) for path in (None, out))
+    assert float((before == after).float().mean()) > 0.97
+    classes = Classes(("bed",), ("wall", "none"))
+    save_segmenter(other, SegmenterNetwork(classes), classes, {})
+    with pytest.raises(SpatialGANError, match=r"--init-from .*other.safetensors knows other classes \(bed\)"):
+        CliRunner().invoke(eval_app, [*command[:-1], str(other)], catch_exceptions=False)
 
 
 def test_a_wrong_name_is_refused_before_the_training() -> None:

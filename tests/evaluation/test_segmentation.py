@@ -56,11 +56,11 @@ def written(tmp_path: Path) -> Path:
 def test_quality_of_the_bundled_segmenter(bundled: RoomSegmenter) -> None:
     quality = measure_segmenter(bundled, ObjectDataset.open(ROOMS, resolution=64))
     assert quality.num_images == 26 and quality.num_objects == 155
-    assert quality.mean_iou > 0.6
-    assert quality.mean_ap > 0.5
-    assert quality.iou["bed"] > 0.9 and quality.ap["bed"] > 0.9
-    assert quality.recall > 0.8 and quality.precision > 0.8
-    assert quality.found_again > 0.9 > 3 * quality.found_again_by_chance
+    assert quality.mean_iou > 0.45
+    assert quality.mean_ap > 0.4
+    assert quality.iou["bed"] > 0.85 and quality.ap["bed"] > 0.9 and quality.ap["window"] > 0.8
+    assert quality.recall > 0.65 and quality.precision > 0.6
+    assert quality.found_again > 0.95 > 3 * quality.found_again_by_chance
 
 
 def test_instances(bundled: RoomSegmenter, images: Tensor) -> None:

@@ -18,7 +18,7 @@ from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.panoptic import UNKNOWN, Targets, make_targets
 from spatialgan.evaluation.segmenter_augment import PASTED, degrade, paste_objects, warp
-from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
+from spatialgan.networks.efficientnet_lite import load_imagenet
 from spatialgan.networks.segmenter import INPUT_SIZE, STRIDE, Classes, Heads, SegmenterNetwork
 from spatialgan.streams import random_stream
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
@@ -26,6 +26,7 @@ from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, sa
 NONE = "none"  # class of pixels with no object at all
 ALIASES = {"curtain": "window"}  # a curtain is a root object only where its window is out of sight
 BACKBONE_LEARNING_RATE, LEARNING_RATE = 3e-4, 2e-3
+RESTART_FACTOR = 0.5  # of both, where the training starts from a trained segmenter
 WARMUP_SHARE = 0.03
 STEPS_PER_CHECKPOINT = 250
 CENTER_WEIGHT, OFFSET_WEIGHT = 0.5, 10.0
@@ -133,17 +134,17 @@ def learning_rate_factor(progress: float) -> float:
 
 
 def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed: int = 0,
-                    backbone: EfficientNetLite | None = None, device: torch.device | str = "cpu",
+                    start_from: SegmenterNetwork | None = None, device: torch.device | str = "cpu",
                     checkpoints: Path | None = None,
                     on_step: Callable[[int, Losses], None] | None = None) -> SegmenterNetwork:
-    """Train from ImageNet weights; the same seed gives the same network on the same machine.
+    """Train a network; the same seed gives the same weights on the same machine.
 
     Args:
         data: what to learn from.
         num_images: shown in all.
         batch: shown in a step.
         seed: of the weights, the order and the augmentation.
-        backbone: to start from; that of ImageNet by default.
+        start_from: a trained network of the same classes, which is changed; one with a backbone of ImageNet by default.
         device: where to train.
         checkpoints: folder to keep the state of the training in; where it holds one, the training goes on from it.
         on_step: called after each step with (images shown, losses).
@@ -152,15 +153,16 @@ def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed
         SpatialGANError: the backbone's weights are not installed, the loss is not finite, or the checkpoint is of
             another training.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = SegmenterNetwork(data.classes, backbone or load_imagenet("lite0"))
+    weights = class_weights(data).to(device)
+    network = start_from or _fresh_network(data, seed)
+    highest = RESTART_FACTOR if start_from else 1.0
+    if start_from:
+        _shift_priors(network, weights, PRIOR_CORRECTION)
     network.to(device=device, memory_format=torch.channels_last).train().requires_grad_(True)
     own = [p for n, p in network.named_parameters() if not n.startswith("backbone.")]
-    groups = [{"params": list(network.backbone.parameters()), "highest": BACKBONE_LEARNING_RATE},
-              {"params": own, "highest": LEARNING_RATE}]
+    groups = [{"params": list(network.backbone.parameters()), "highest": highest * BACKBONE_LEARNING_RATE},
+              {"params": own, "highest": highest * LEARNING_RATE}]
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-2)
-    weights = class_weights(data).to(device)
     settings = {"num_images": num_images, "batch": batch, "seed": seed, "set_size": len(data.images)}
     first = 0 if checkpoints is None else _resume(checkpoints, network, optimizer, settings)
     for start in range(first, num_images, batch):
@@ -177,9 +179,19 @@ def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed
         if checkpoints is not None and (start // batch) % STEPS_PER_CHECKPOINT == STEPS_PER_CHECKPOINT - 1:
             save_checkpoint(checkpoints, modules={"network": network}, optimizers={"adam": optimizer}, tensors={},
                             state={**settings, "num_images_seen": shown})
-    with torch.no_grad():
-        network.semantic.bias -= PRIOR_CORRECTION * weights.log()
+    _shift_priors(network, weights, -PRIOR_CORRECTION)
     return network.eval().requires_grad_(False)
+
+
+def _fresh_network(data: TrainingSet, seed: int) -> SegmenterNetwork:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SegmenterNetwork(data.classes, load_imagenet("lite0"))
+
+
+@torch.no_grad()
+def _shift_priors(network: SegmenterNetwork, weights: Tensor, share: float) -> None:
+    network.semantic.bias += share * weights.log().to(network.semantic.bias.device)
 
 
 def _resume(checkpoints: Path, network: SegmenterNetwork, optimizer: torch.optim.Optimizer,
