@@ -12,6 +12,7 @@ from spatialgan import __version__
 from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, read_edit, read_seeds
 from spatialgan.cli_eval import app as eval_app
 from spatialgan.cli_options import Device, Model, progress_bar
+from spatialgan.cli_segmenter import segmenter, train_segmenter
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ data_app = typer.Typer(no_args_is_help=True, help="Look at a set of images, and 
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(eval_app, name="eval")
+eval_app.command()(segmenter)
+eval_app.command("train-segmenter")(train_segmenter)
 
 Scale = Annotated[float | None, typer.Option(
     help="Enlarge pictures by this factor. Without it, PNGs stay as they are, and small pictures in grids and GIFs "

@@ -9,7 +9,7 @@ import struct
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -20,6 +20,8 @@ from spatialgan.errors import SpatialGANError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 ACCEPTED = "give a folder of images, a .zip or an LSUN LMDB folder"
 MAX_PACKED_BYTES = 1 << 30  # one file inside a zip, unpacked
+Choose = Callable[[Iterable[str]], list[str]]
+"""Of all of a set's files (relative, with /), those to read, sorted."""
 
 
 class ImageSource(Protocol):
@@ -36,15 +38,19 @@ class ImageSource(Protocol):
         ...
 
 
-def open_source(path: str | Path) -> ImageSource:
-    """Open a folder (recursive), a .zip, or an LSUN LMDB folder. Raises SpatialGANError naming the path."""
+def open_source(path: str | Path, choose: Choose | None = None) -> ImageSource:
+    """Open a folder (recursive), a .zip, or an LSUN LMDB folder. Raises SpatialGANError naming the path.
+
+    `choose` picks and sorts the files to read; the images by default. All entries of an LMDB are images.
+    """
+    choose = choose or image_names
     path = Path(path).expanduser()
     if not path.exists():
         raise SpatialGANError(f"{path}: does not exist; {ACCEPTED}")
     if path.is_dir():
-        source: ImageSource = _LmdbSource(path) if (path / "data.mdb").is_file() else _FolderSource(path)
+        source: ImageSource = _LmdbSource(path) if (path / "data.mdb").is_file() else _FolderSource(path, choose)
     elif zipfile.is_zipfile(path):
-        source = _ZipSource(path)
+        source = _ZipSource(path, choose)
     else:
         raise SpatialGANError(f"{path}: is neither a folder nor a readable .zip; {ACCEPTED}")
     if not source.names:
@@ -82,9 +88,9 @@ def _walk(root: Path) -> Iterator[str]:
 
 
 class _FolderSource:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, choose: Choose) -> None:
         self._root = root
-        self.names = image_names(_walk(root))
+        self.names = choose(_walk(root))
 
     def read(self, index: int) -> bytes:
         try:
@@ -101,14 +107,14 @@ class _FolderSource:
 class _ZipSource:
     """Keeps the directory and no handle: each read opens anew, so threads and forks share no position."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, choose: Choose) -> None:
         self._path = path
         try:
             with zipfile.ZipFile(path) as archive:
                 infos = {info.filename: info for info in archive.infolist() if not info.is_dir()}
         except (zipfile.BadZipFile, OSError) as error:
             raise SpatialGANError(f"{path}: is not a readable .zip ({error}); make it again") from error
-        self.names = image_names(infos)
+        self.names = choose(infos)
         self._infos = [infos[name] for name in self.names]
 
     def read(self, index: int) -> bytes:

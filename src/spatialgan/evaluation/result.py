@@ -14,47 +14,53 @@ import torch
 
 from spatialgan import __version__
 from spatialgan.data.images import ImageDataset
+from spatialgan.data.objects import ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import FeatureExtractor
+from spatialgan.evaluation.segmentation import Segmenter
 from spatialgan.files import write_atomically
 from spatialgan.model import SpatialGAN
 
 RESULT_VERSION = 1
 
 
-def result_record(metric: str, values: dict[str, Any], model: SpatialGAN, *, num_samples: int, seed: int,
-                  truncation: float = 1.0, data: Path | str | None = None, dataset: ImageDataset | None = None,
-                  extractor: FeatureExtractor | None = None, argv: Sequence[str] | None = None) -> dict[str, Any]:
+def result_record(metric: str, values: dict[str, Any], model: SpatialGAN | None, *, num_samples: int, seed: int,
+                  truncation: float = 1.0, data: Path | str | None = None,
+                  dataset: ImageDataset | ObjectDataset | None = None, extractor: FeatureExtractor | None = None,
+                  segmenter: Segmenter | None = None, argv: Sequence[str] | None = None) -> dict[str, Any]:
     """A result as JSON values.
 
     Args:
         metric: its name, such as ``response``.
         values: what was measured, as JSON values.
-        model: the one that was judged.
-        num_samples: pictures, or pairs of pictures, that were generated.
+        model: the one that was judged; None where it was something else.
+        num_samples: pictures, or pairs of pictures, that were generated or judged.
         seed: the first of theirs.
         truncation: 1 for none.
         data: where the data set lies; its last name is kept.
         dataset: the data set, where the metric has one.
         extractor: the feature network, where the metric has one.
+        segmenter: the instance segmenter, where the metric has one.
         argv: the command line, ``sys.argv`` by default.
     """
     features = None if extractor is None else {"network": extractor.name, "weights_sha256": extractor.weights_hash}
+    segments = None if segmenter is None else {"name": segmenter.name, "weights_sha256": segmenter.weights_hash}
     reference = None if dataset is None else {"name": None if data is None else Path(data).resolve().name,
                                               "fingerprint": dataset.fingerprint, "num_images": dataset.num_images}
     return {
         "result_version": RESULT_VERSION,
         "metric": metric,
         "values": values,
-        "model": {"name": model.name, "weights_sha256": model.weights_hash},
+        "model": None if model is None else {"name": model.name, "weights_sha256": model.weights_hash},
         "data": reference,
         "features": features,
+        "segmenter": segments,
         "resize": None if extractor is None else extractor.resize,
         "num_samples": num_samples,
         "seed": seed,
         "truncation": truncation,
         "versions": {"spatialgan": __version__, "torch": torch.__version__, "python": platform.python_version()},
-        "device": device_name(model.device),
+        "device": device_name(torch.device("cpu") if model is None else model.device),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command_line(sys.argv if argv is None else argv),
     }
