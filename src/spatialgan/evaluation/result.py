@@ -8,47 +8,65 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from spatialgan import __version__
+from spatialgan.config import to_dict
 from spatialgan.data.images import ImageDataset
+from spatialgan.data.objects import ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import FeatureExtractor
+from spatialgan.evaluation.segmentation import Segmenter
 from spatialgan.files import write_atomically
 from spatialgan.model import SpatialGAN
 
 RESULT_VERSION = 1
 
 
-def result_record(metric: str, values: dict[str, Any], model: SpatialGAN, *, num_samples: int, seed: int,
-                  truncation: float = 1.0, data: Path | str | None = None, dataset: ImageDataset | None = None,
-                  extractor: FeatureExtractor | None = None, argv: Sequence[str] | None = None) -> dict[str, Any]:
+class Judged(Protocol):
+    """What a result is about: a :class:`SpatialGAN`, a segmenter."""
+
+    name: str
+    weights_hash: str
+
+    @property
+    def device(self) -> torch.device: ...
+
+
+def result_record(metric: str, values: dict[str, Any], model: Judged, *, num_samples: int, seed: int,
+                  truncation: float = 1.0, data: Path | str | None = None,
+                  dataset: ImageDataset | ObjectDataset | None = None, extractor: FeatureExtractor | None = None,
+                  segmenter: Segmenter | None = None, argv: Sequence[str] | None = None) -> dict[str, Any]:
     """A result as JSON values.
 
     Args:
         metric: its name, such as ``response``.
         values: what was measured, as JSON values.
-        model: the one that was judged.
-        num_samples: pictures, or pairs of pictures, that were generated.
+        model: the one that was judged; of a :class:`SpatialGAN`, the configuration and the images shown are kept too.
+        num_samples: pictures, or pairs of pictures, that were generated or judged.
         seed: the first of theirs.
         truncation: 1 for none.
         data: where the data set lies; its last name is kept.
         dataset: the data set, where the metric has one.
         extractor: the feature network, where the metric has one.
+        segmenter: the instance segmenter, where the metric has one.
         argv: the command line, ``sys.argv`` by default.
     """
     features = None if extractor is None else {"network": extractor.name, "weights_sha256": extractor.weights_hash}
+    segments = None if segmenter is None else {"name": segmenter.name, "weights_sha256": segmenter.weights_hash}
     reference = None if dataset is None else {"name": None if data is None else Path(data).resolve().name,
                                               "fingerprint": dataset.fingerprint, "num_images": dataset.num_images}
+    trained = {"kimg": model.card.get("kimg"), "config": to_dict(model.config)} if isinstance(model, SpatialGAN) else {}
     return {
         "result_version": RESULT_VERSION,
         "metric": metric,
         "values": values,
-        "model": {"name": model.name, "weights_sha256": model.weights_hash},
+        "model": {"name": model.name, "weights_sha256": model.weights_hash, **trained},
         "data": reference,
         "features": features,
+        "segmenter": segments,
         "resize": None if extractor is None else extractor.resize,
         "num_samples": num_samples,
         "seed": seed,
