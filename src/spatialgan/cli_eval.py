@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -106,6 +106,8 @@ def comove(
                             "Exits with 1 where the ratio does not come out as 1.")] = False,
     data: Annotated[Path | None, typer.Option(
         "--data", metavar="PATH", help="With --self-test: a folder or zip of pictures with instance masks.")] = None,
+    resolution: Annotated[int | None, typer.Option(
+        help="With --self-test: bring the pictures to this size, as a model draws them; their own by default.")] = None,
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
@@ -117,9 +119,9 @@ def comove(
     if self_test:
         if model is not None or data is None:
             raise SpatialGANError("--self-test needs --data, pictures with instance masks, and no --model")
-        _comove_self_test(data, _segmenter(segmenter, device), samples, shortest, longest, seed, json)
+        _comove_self_test(data, resolution, _segmenter(segmenter, device), samples, shortest, longest, seed, json)
         return
-    if model is None or data is not None:
+    if model is None or data is not None or resolution is not None:
         raise SpatialGANError("give --model, or --self-test with --data")
     from spatialgan.evaluation.comove import measure_comove
     from spatialgan.evaluation.result import result_record, write_result
@@ -135,14 +137,15 @@ def comove(
         write_result(json, result_record("comove", values, loaded, num_samples=samples, seed=seed, segmenter=finder))
 
 
-def _comove_self_test(data: Path, segmenter: "Segmenter", samples: int, shortest: float, longest: float, seed: int,
-                      json: Path | None) -> None:
+def _comove_self_test(data: Path, resolution: int | None, segmenter: "Segmenter", samples: int, shortest: float,
+                      longest: float, seed: int, json: Path | None) -> None:
     from spatialgan.data.objects import ObjectDataset
     from spatialgan.evaluation.result import result_record, write_result
     from spatialgan.evaluation.self_test import EXACT_TOLERANCE, TOLERANCE, passes, self_test
 
-    dataset = ObjectDataset.open(data)
-    values, passed = {"shortest": shortest, "longest": longest}, True
+    dataset = ObjectDataset.open(data, resolution=resolution)
+    values: dict[str, Any] = {"shortest": shortest, "longest": longest, "resolution": resolution}
+    passed = True
     for name, finder, tolerance in (("exact masks", None, EXACT_TOLERANCE), ("segmenter", segmenter, TOLERANCE)):
         with progress_bar() as show:
             result = self_test(dataset, finder, num_samples=samples, shortest=shortest, longest=longest,

@@ -87,11 +87,13 @@ def test_comove(model_file: Path, tmp_path: Path) -> None:
 def test_comove_self_test(tmp_path: Path) -> None:
     """Passed with the exact masks, failed by a segmenter that sees nothing move."""
     out = tmp_path / "self-test.json"
-    command = ["comove", "--self-test", "--data", str(ROOMS), "--samples", "4", "--json", str(out)]
+    command = ["comove", "--self-test", "--data", str(ROOMS), "--samples", "4", "--resolution", "64",
+               "--json", str(out)]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 1
     assert "exact masks: passed" in result.stdout and "segmenter: FAILED" in result.stdout
     record = json.loads(out.read_text())
+    assert record["values"]["resolution"] == 64
     exact, segmenter = record["values"]["exact_masks"], record["values"]["segmenter"]
     assert exact["ratio"]["mean"] == pytest.approx(1) and exact["passed"]
     assert segmenter["ratio"]["mean"] == 0 and not segmenter["passed"]
