@@ -98,12 +98,15 @@ def test_displacements_are_what_they_say(rooms: ObjectDataset) -> None:
     assert again == moves
 
 
-def test_only_whole_large_objects_move() -> None:
-    picture = made_of({1: (slice(10, 20), slice(10, 20)), 2: (slice(0, 8), slice(10, 20)),
+def test_only_whole_large_objects_clear_of_all_others_move() -> None:
+    picture = made_of({1: (slice(12, 20), slice(12, 20)), 2: (slice(0, 8), slice(10, 20)),
                        3: (slice(25, 26), slice(3, 5)), 4: (slice(22, 30), slice(22, 32)),
-                       5: (slice(21, 31), slice(8, 20))}, {5: "floor"})
+                       5: (slice(20, 31), slice(8, 20))}, {5: "floor"})
     assert [o.id for o in movable_objects(picture)] == [1]
     assert MIN_AREA > 2 / 32**2
+    beside = made_of({1: (slice(10, 20), slice(10, 14)), 2: (slice(10, 20), slice(15, 19))})
+    apart = made_of({1: (slice(10, 20), slice(10, 14)), 2: (slice(10, 20), slice(16, 20))})
+    assert movable_objects(beside) == [] and len(movable_objects(apart)) == 2
 
 
 def test_room_to_move_is_all_that_stays_clear_of_the_edge() -> None:
@@ -113,6 +116,9 @@ def test_room_to_move_is_all_that_stays_clear_of_the_edge() -> None:
     assert moves[:, 1].min() == -3 and moves[:, 1].max() == 9  # rows; 0.3 * 32 = 9.6
     lengths = moves.double().norm(dim=1) / 32
     assert lengths.min() >= 0.1 and lengths.max() <= 0.3
+    neighbour = made_of({1: (slice(4, 8), slice(2, 28)), 2: (slice(20, 22), slice(5, 9))})
+    below = room_to_move(neighbour, neighbour.objects[0], 0.1, 0.5)[:, 1]
+    assert below.max() == 10  # rows 14 to 17, and two free ones before row 20; further down there is no room
 
 
 def test_an_object_is_moved_in_front_of_the_others_and_its_hole_is_filled() -> None:

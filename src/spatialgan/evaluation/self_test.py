@@ -2,6 +2,9 @@
 
 An object is cut out of a picture by its exact mask, the hole is filled from its surroundings, and the object is pasted
 over the picture some pixels away. Its ratio is 1, and measured it has to come out as 1.
+
+Objects stay wholly in the frame and clear of all other objects, before and after: what is cut off by an edge, or hidden
+behind something, has no middle that anybody could know.
 """
 
 import hashlib
@@ -34,7 +37,7 @@ TOLERANCE = 0.05  # how far from 1 the mean ratio may lie
 EXACT_TOLERANCE = 0.01  # the same with exact masks
 MIN_SHARE = 0.5  # of the samples has to be measured
 MIN_AREA = 0.01  # of objects, as a share of the picture
-HALO_PX = 2  # edges are blurred and JPEGs ring: this much around an object goes with it when it is cut out
+HALO_PX = 2  # edges are blurred and JPEGs ring: so much around an object is filled in too, and is free of others
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,15 +125,18 @@ def draw_displacement(picture: AnnotatedImage, shortest: float, longest: float, 
 
 
 def movable_objects(picture: AnnotatedImage) -> list[RootObject]:
-    """The objects that are large enough and do not touch the picture's edge, behind which more of them may lie."""
-    objects = [o for o in picture.objects if o.label not in STRUCTURE]
-    masks = picture.masks(objects)
-    return [o for o, m in zip(objects, masks, strict=True)
-            if m.float().mean() >= MIN_AREA and not (m[0].any() or m[-1].any() or m[:, 0].any() or m[:, -1].any())]
+    """The objects that are large enough, do not touch the picture's edge, and are clear of all others."""
+    return [o for o in _things(picture) if picture.masks([o]).float().mean() >= MIN_AREA and _is_clear(picture, o)]
+
+
+def _is_clear(picture: AnnotatedImage, chosen: RootObject) -> bool:
+    (mask,) = picture.masks([chosen])
+    at_edge = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
+    return not (at_edge or (dilated(mask, HALO_PX) & _others(picture, chosen)).any())
 
 
 def room_to_move(picture: AnnotatedImage, chosen: RootObject, shortest: float, longest: float) -> Tensor:
-    """All displacements ``(n, 2)`` in whole pixels, x then y, that keep an object clear of the picture's edge."""
+    """All displacements ``(n, 2)`` in whole pixels, x then y, that keep an object clear of the edge and all others."""
     (mask,) = picture.masks([chosen])
     height, width = mask.shape
     columns, rows = mask.any(dim=0).nonzero().flatten().tolist(), mask.any(dim=1).nonzero().flatten().tolist()
@@ -139,11 +145,25 @@ def room_to_move(picture: AnnotatedImage, chosen: RootObject, shortest: float, l
     moves = torch.cartesian_prod(dx, dy)  # (n, 2)
     zero = moves.new_zeros(2).double()
     lengths = (from_pixels(moves.double(), height, width) - from_pixels(zero, height, width)).norm(dim=1)
-    return moves[(lengths >= shortest) & (lengths <= longest)]
+    # How many pixels of others lie under the object, for all displacements at once: a correlation, by Fourier. It is
+    # circular, so that a negative displacement is a negative index.
+    taken = dilated(_others(picture, chosen), HALO_PX).double()
+    overlap = torch.fft.irfft2(torch.fft.rfft2(taken) * torch.fft.rfft2(mask.double()).conj(), s=(height, width))
+    free = overlap[moves[:, 1], moves[:, 0]] < 0.5
+    return moves[(lengths >= shortest) & (lengths <= longest) & free]
+
+
+def _things(picture: AnnotatedImage) -> list[RootObject]:
+    return [o for o in picture.objects if o.label not in STRUCTURE]
+
+
+def _others(picture: AnnotatedImage, chosen: RootObject) -> Tensor:
+    """Where all other objects are, ``(H, W)`` bool."""
+    return picture.masks([o for o in _things(picture) if o.id != chosen.id]).any(dim=0)
 
 
 def displaced(picture: AnnotatedImage, chosen: RootObject, dx: int, dy: int) -> AnnotatedImage:
-    """The picture with an object ``dx`` pixels further right and ``dy`` further down, in front of all others."""
+    """The picture with an object ``dx`` pixels further right and ``dy`` further down, in front of what is there."""
     (mask,) = picture.masks([chosen])
     behind = fill_hole(picture.image, dilated(mask, HALO_PX))
     instances = picture.instances.masked_fill(mask, 0)
@@ -188,7 +208,7 @@ class ExactMasks:
 
     def __call__(self, images: Tensor) -> list[list[Instance]]:
         pictures = [self._known[_key(image)] for image in images]
-        objects = [[o for o in p.objects if o.label not in STRUCTURE] for p in pictures]
+        objects = [_things(p) for p in pictures]
         masks = [p.masks(o) for p, o in zip(pictures, objects, strict=True)]
         return [[Instance(m, o.label, 1.0, f) for o, m, f in zip(*found, strict=True)]
                 for found in zip(objects, masks, self.features(images, masks), strict=True)]
