@@ -13,6 +13,7 @@ from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_orde
 from spatialgan.cli_eval import app as eval_app
 from spatialgan.cli_options import Device, Model, progress_bar
 from spatialgan.cli_segmenter import segmenter, train_segmenter
+from spatialgan.cli_tables import tables
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -286,6 +287,8 @@ def _describe_run(config: "RunConfig", data: Path) -> str:
     sizes = {name: sum(p.numel() for p in n.parameters() if p.requires_grad) for name, n in networks.items()}
     return json.dumps({"config": to_dict(config), "num_images": num_images, "trained_parameters": sizes}, indent=1)
 
+
+app.command()(tables)
 
 if __name__ == "__main__":
     main()

@@ -2,13 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from spatialgan.cli_options import Device, Model, progress_bar
+from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
+    from spatialgan.evaluation.comove import CoMove
+    from spatialgan.evaluation.segmentation import Segmenter
     from spatialgan.evaluation.summary import Summary
 
 app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
@@ -88,6 +91,92 @@ def fd(
         values = {**asdict(result), "split": split}
         write_result(json, result_record("fd", values, loaded, num_samples=samples, seed=seed, truncation=truncation,
                                          data=data, dataset=dataset, extractor=extractor))
+
+
+@app.command()
+def comove(
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME|PATH", help="As in the other commands.")] = None,
+    samples: SamplesOption = 500,
+    shortest: Annotated[float, typer.Option(help="Least length of a move, in image widths.")] = 0.1,
+    longest: Annotated[float, typer.Option(help="Greatest length of a move, in image widths.")] = 0.3,
+    segmenter: Annotated[Literal["rooms", "maskrcnn"], typer.Option(
+        help="rooms: the bundled one; maskrcnn: torchvision's, for photographs.")] = "rooms",
+    self_test: Annotated[bool, typer.Option(
+        "--self-test", help="Measure objects that were moved by hand in the pictures of --data, in place of a model. "
+                            "Exits with 1 where the ratio does not come out as 1.")] = False,
+    data: Annotated[Path | None, typer.Option(
+        "--data", metavar="PATH", help="With --self-test: a folder or zip of pictures with instance masks.")] = None,
+    resolution: Annotated[int | None, typer.Option(
+        help="With --self-test: bring the pictures to this size, as a model draws them; their own by default.")] = None,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    device: Device = "auto",
+) -> None:
+    """Co-move ratio: how far an object goes along when its sub-heatmap is moved; 1 exactly, 0 not at all.
+
+    The object is the segmented instance that contains the centre; after the move, the one that looks most like it.
+    """
+    if self_test:
+        if model is not None or data is None:
+            raise SpatialGANError("--self-test needs --data, pictures with instance masks, and no --model")
+        _comove_self_test(data, resolution, _segmenter(segmenter, device), samples, shortest, longest, seed, json)
+        return
+    if model is None or data is not None or resolution is not None:
+        raise SpatialGANError("give --model, or --self-test with --data")
+    from spatialgan.evaluation.comove import measure_comove
+    from spatialgan.evaluation.result import result_record, write_result
+    from spatialgan.model import SpatialGAN
+
+    loaded, finder = SpatialGAN.from_pretrained(model, device=device), _segmenter(segmenter, device)
+    with progress_bar() as show:
+        result = measure_comove(loaded, finder, num_samples=samples, shortest=shortest, longest=longest,
+                                first_seed=seed, on_progress=lambda done, total: show("pairs", done, total))
+    _print_comove("Co-move ratio", result)
+    if json is not None:
+        values = {**result.to_json(), "shortest": shortest, "longest": longest}
+        write_result(json, result_record("comove", values, loaded, num_samples=samples, seed=seed, segmenter=finder))
+
+
+def _comove_self_test(data: Path, resolution: int | None, segmenter: "Segmenter", samples: int, shortest: float,
+                      longest: float, seed: int, json: Path | None) -> None:
+    from spatialgan.data.objects import ObjectDataset
+    from spatialgan.evaluation.result import result_record, write_result
+    from spatialgan.evaluation.self_test import EXACT_TOLERANCE, TOLERANCE, passes, self_test
+
+    dataset = ObjectDataset.open(data, resolution=resolution)
+    values: dict[str, Any] = {"shortest": shortest, "longest": longest, "resolution": resolution}
+    passed = True
+    for name, finder, tolerance in (("exact masks", None, EXACT_TOLERANCE), ("segmenter", segmenter, TOLERANCE)):
+        with progress_bar() as show:
+            result = self_test(dataset, finder, num_samples=samples, shortest=shortest, longest=longest,
+                               first_seed=seed, on_progress=lambda done, total, show=show: show("pairs", done, total))
+        good = passes(result, tolerance)
+        _print_comove(name, result)
+        typer.echo(f"{name}: {'passed' if good else 'FAILED'}; the mean has to be 1 within {tolerance:.0%}")
+        values[name.replace(" ", "_")] = {**result.to_json(), "tolerance": tolerance, "passed": good}
+        passed = passed and good
+    if json is not None:
+        write_result(json, result_record("comove-self-test", values, segmenter, num_samples=samples, seed=seed,
+                                         data=data, dataset=dataset))
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _segmenter(name: str, device: str) -> "Segmenter":
+    from spatialgan.evaluation import segmentation
+
+    made = segmentation.MaskRCNNSegmenter if name == "maskrcnn" else segmentation.RoomSegmenter
+    return made(device=device)
+
+
+def _print_comove(name: str, result: "CoMove") -> None:
+    _print_line(name, result.ratio, f"measured in {result.ratio.share:.0%}")
+    _print_line("control", result.control, "along unrelated directions: about 0")
+    _print_line("chance", result.chance, "matched in another sample's picture")
+    _print_line("locality", result.locality, "change outside over change inside")
+    _print_line("identity", result.identity, f"by chance {_number(result.chance_identity.mean)}")
+    typer.echo(f"no object at the centre in {result.no_object:.1%}, none to match in {result.no_match:.1%}, "
+               f"matched with another class in {result.label_changed:.1%} of {result.num_samples}")
 
 
 def _print_line(name: str, summary: "Summary", note: str) -> None:

@@ -59,6 +59,8 @@ class ModelConfig:
     discriminator: Literal["residual", "projected", "combined"] = "residual"
     """residual: StyleGAN2's, as in the paper; projected: heads on frozen ImageNet features, for little compute;
     combined: both, with the residual one's attention."""
+    projected_input: Literal[64, 128] = 128
+    """Size at which ImageNet features are taken, in pixels: 64 costs a quarter (projected and combined)."""
     minibatch_std_group: int = 8
     """Pictures that share one minibatch-standard-deviation statistic (residual and combined discriminator)."""
 

@@ -5,6 +5,7 @@ import torch
 
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.coords import pixel_centers_xy
+from spatialgan.evaluation.segmentation import Instance
 from spatialgan.layout import Layout, render_gaussians
 from spatialgan.model import SpatialGAN
 from spatialgan.networks.discriminator import make_discriminator
@@ -83,6 +84,75 @@ class BlobDetector:
         y = (mass.sum(axis=1) @ ((np.arange(image.shape[0]) + 0.5) / image.shape[0])) / total
         inside = min(x, y, 1 - x, 1 - y) > self.margin
         return (float(x), float(y)) if inside else None
+
+
+class SquaresModel:
+    """Draws a small square of a colour of its own at each centre of a layout, on grey.
+
+    Called again, it takes the centres for moved ones, and squares follow by a known share; None: they lie anywhere.
+    """
+
+    name, weights_hash = "squares", "4" * 64
+    device = torch.device("cpu")
+
+    def __init__(self, follows: float | None = 1.0, **settings: object) -> None:
+        multi = {"layout": "multi", "encoding": "multi"}
+        model = ModelConfig(**{"resolution": 64, "z_dim": 4, "w_dim": 4, "channel_base": 64, **multi, **settings})
+        self.config = RunConfig(model=model)
+        self.follows = follows
+        self.calls: list[tuple[torch.Tensor, Layout, object]] = []
+        self._anywhere = torch.Generator().manual_seed(0)
+
+    def generate(self, z: torch.Tensor, layout: Layout, noise: object, *, truncation: float = 1.0) -> torch.Tensor:
+        self.calls.append((z, layout, noise))
+        places = layout.level_centers(0)  # (B, K, 2)
+        if len(self.calls) % 2 == 0:
+            start = self.calls[-2][1].level_centers(0)
+            if self.follows is None:
+                places = torch.rand(places.shape, generator=self._anywhere)
+            else:
+                places = start + self.follows * (places - start)
+        size = self.config.model.resolution
+        distance = (pixel_centers_xy(size, size) - places[:, :, None, None]).abs().amax(dim=-1)  # (B, K, R, R)
+        images = torch.zeros(len(z), 3, size, size)
+        for i, colour in enumerate(COLOURS[: places.shape[1]]):
+            images = torch.where(distance[:, i, None] <= 1.6 / size, torch.tensor(colour)[:, None, None], images)
+        return images[:, : self.config.model.image_channels]
+
+
+COLOURS = ((1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), (-1.0, -1.0, 1.0))
+
+
+class ColourSegmenter:
+    """Takes what is red, green or blue for an object, and the colour for its looks and its class."""
+
+    name, weights_hash = "colours", "3" * 64
+    device = torch.device("cpu")
+
+    def __call__(self, images: torch.Tensor) -> list[list[Instance]]:
+        assert images.dtype == torch.uint8 and images.shape[1] == 3
+        found: list[list[Instance]] = []
+        for image in images:
+            masks = [(image > 200)[i] & ((image > 200).sum(dim=0) == 1) for i in range(3)]
+            found.append([Instance(m, label, 1.0, torch.eye(3)[i])
+                          for i, (m, label) in enumerate(zip(masks, ("red", "green", "blue"), strict=True)) if m.any()])
+        return found
+
+    def features(self, images: torch.Tensor, masks: list[torch.Tensor]) -> list[torch.Tensor]:
+        raise NotImplementedError
+
+
+class Halves:
+    """Sees a left and a right half in every picture."""
+
+    name, weights_hash = "halves", "5" * 64
+    device = torch.device("cpu")
+
+    def __call__(self, images: torch.Tensor) -> list[list[Instance]]:
+        left = torch.zeros(images.shape[-2:], dtype=torch.bool)
+        left[:, : images.shape[-1] // 2] = True
+        return [[Instance(left, "left", 1.0, torch.eye(2)[0]), Instance(~left, "right", 0.5, torch.eye(2)[1])]
+                for _ in images]
 
 
 class MeanColour:

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakes import MeanColour, tiny_model
+from fakes import Halves, MeanColour, tiny_model
 from typer.testing import CliRunner
 
 from spatialgan.cli_eval import app
 from spatialgan.errors import SpatialGANError
+
+ROOMS = Path(__file__).parents[1] / "rooms"
 
 
 @pytest.fixture
@@ -56,6 +58,53 @@ def test_fd(model_file: Path, images_folder: Path, tmp_path: Path, monkeypatch: 
     assert json.loads(out.read_text())["values"]["distance"] == record["values"]["distance"]
     third = CliRunner().invoke(app, [*command, "--no-cache"], catch_exceptions=False)
     assert "cache off" in third.stdout
+
+
+@pytest.fixture
+def see_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of the bundled segmenter, one that sees a left and a right half in every picture."""
+    monkeypatch.setattr("spatialgan.evaluation.segmentation.RoomSegmenter", lambda device: Halves(), raising=False)
+
+
+@pytest.mark.usefixtures("see_halves")
+def test_comove(model_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "comove.json"
+    command = ["comove", "--model", str(model_file), "--samples", "4", "--seed", "7", "--longest", "0.2",
+               "--device", "cpu", "--json", str(out)]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "Co-move ratio   mean 0.000 (0.000 to 0.000), median 0.000; measured in 100%" in result.stdout
+    for name in ("control", "chance", "locality", "identity", "no object at the centre in 0.0%"):
+        assert name in result.stdout
+    record = json.loads(out.read_text())
+    assert (record["metric"], record["num_samples"], record["seed"]) == ("comove", 4, 7)
+    assert record["values"]["ratio"]["mean"] == 0 and record["values"]["longest"] == 0.2
+    assert record["segmenter"] == {"name": "halves", "weights_sha256": "5" * 64}
+    assert record["model"]["config"]["loss"]["align"] == "none" and record["model"]["kimg"] is None
+
+
+@pytest.mark.usefixtures("see_halves")
+def test_comove_self_test(tmp_path: Path) -> None:
+    """Passed with the exact masks, failed by a segmenter that sees nothing move."""
+    out = tmp_path / "self-test.json"
+    command = ["comove", "--self-test", "--data", str(ROOMS), "--samples", "4", "--resolution", "64",
+               "--json", str(out)]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "exact masks: passed" in result.stdout and "segmenter: FAILED" in result.stdout
+    record = json.loads(out.read_text())
+    assert record["values"]["resolution"] == 64
+    exact, segmenter = record["values"]["exact_masks"], record["values"]["segmenter"]
+    assert exact["ratio"]["mean"] == pytest.approx(1) and exact["passed"]
+    assert segmenter["ratio"]["mean"] == 0 and not segmenter["passed"]
+    assert record["model"]["name"] == "halves" and record["data"]["name"] == "rooms"
+
+
+@pytest.mark.parametrize("options", [[], ["--self-test"], ["--model", "m", "--data", "d"],
+                                     ["--self-test", "--data", "d", "--model", "m"]])
+def test_comove_asks_for_a_model_or_for_data(options: list[str]) -> None:
+    result = CliRunner().invoke(app, ["comove", *options])
+    assert isinstance(result.exception, SpatialGANError) and "--model" in str(result.exception)
 
 
 def test_mistakes_reach_the_command_line_as_sentences(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from fakes import MeanColour, tiny_model
+from fakes import ColourSegmenter, MeanColour, tiny_model
 
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
@@ -23,7 +23,9 @@ def test_a_record_holds_all_that_a_number_depends_on(images_folder: Path, tmp_pa
     read = json.loads(path.read_text())
     assert read == record
     assert read["values"] == {"distance": 1.5} and read["metric"] == "fd"
-    assert read["model"] == {"name": "tiny", "weights_sha256": "0" * 64}
+    config = read["model"].pop("config")
+    assert read["model"] == {"name": "tiny", "weights_sha256": "0" * 64, "kimg": None}
+    assert config["model"]["resolution"] == 32 and read["segmenter"] is None
     assert read["data"] == {"name": "pictures", "fingerprint": dataset.fingerprint, "num_images": 12}
     assert read["features"] == {"network": "mean colour", "weights_sha256": "2" * 64} and read["resize"] == "none"
     assert (read["num_samples"], read["seed"], read["truncation"]) == (5000, 3, 0.7)
@@ -37,6 +39,19 @@ def test_a_record_holds_all_that_a_number_depends_on(images_folder: Path, tmp_pa
 def test_a_metric_without_data() -> None:
     record = result_record("response", {}, tiny_model(), num_samples=4, seed=0, argv=["spatialgan"])
     assert record["data"] is record["features"] is record["resize"] is None and record["truncation"] == 1.0
+
+
+def test_a_segmenter_is_named_and_the_images_shown_are_kept() -> None:
+    model = tiny_model()
+    model.card = {"kimg": 90.0}
+    record = result_record("comove", {}, model, num_samples=4, seed=0, segmenter=ColourSegmenter(), argv=["spatialgan"])
+    assert record["segmenter"] == {"name": "colours", "weights_sha256": "3" * 64}
+    assert record["model"]["kimg"] == 90.0
+
+
+def test_a_segmenter_is_judged_too() -> None:
+    record = result_record("comove-self-test", {}, ColourSegmenter(), num_samples=4, seed=0, argv=["spatialgan"])
+    assert record["model"] == {"name": "colours", "weights_sha256": "3" * 64} and record["device"].startswith("cpu: ")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -122,8 +122,8 @@ def draw_pairs(model: SpatialGAN, seeds: range, distance: float) -> Pairs:
     inputs = draw_inputs(model.config.model, seeds, model.device)
     centers = inputs.layout.level_centers(0)[:, 0].cpu()  # (B, 2)
     streams = [random_stream(seed, "response move") for seed in seeds]
-    moves = torch.stack([_move_inside(c, distance, stream) for c, stream in zip(centers, streams, strict=True)])
-    unrelated = torch.stack([_direction(random_stream(seed, "response control")) for seed in seeds])
+    moves = torch.stack([move_inside(c, distance, stream) for c, stream in zip(centers, streams, strict=True)])
+    unrelated = torch.stack([direction(random_stream(seed, "response control")) for seed in seeds])
     before = model.generate(inputs.z, inputs.layout, inputs.noise)
     after = model.generate(inputs.z, moved_whole(inputs.layout, moves.to(model.device)), inputs.noise)
     shown = [image.clamp(-1, 1) for image in (before, after)]
@@ -162,16 +162,16 @@ def _detect(detector: Detector, image: np.ndarray) -> tuple[float, float]:
     return (float("nan"), float("nan")) if place is None else place
 
 
-def _direction(generator: torch.Generator) -> Tensor:
+def direction(generator: torch.Generator) -> Tensor:
     """A unit vector ``(2,)`` float64, all directions alike."""
     angle = 2 * torch.pi * torch.rand((), generator=generator, dtype=torch.float64)
     return torch.stack([angle.cos(), angle.sin()])
 
 
-def _move_inside(center: Tensor, distance: float, generator: torch.Generator) -> Tensor:
+def move_inside(center: Tensor, distance: float, generator: torch.Generator) -> Tensor:
     """A vector ``(2,)`` of the given length in a random direction that keeps ``center`` (2,) inside the image."""
     while True:  # ends: at least a quarter of all directions have room, see MAX_DISTANCE
-        move = (distance * _direction(generator)).to(center.dtype)
+        move = (distance * direction(generator)).to(center.dtype)
         moved = center + move
         if bool(((moved >= 0) & (moved <= 1)).all()):
             return move

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from spatialgan import __version__
+from spatialgan.config import to_dict
 from spatialgan.data.images import ImageDataset
 from spatialgan.data.objects import ObjectDataset
 from spatialgan.errors import SpatialGANError
@@ -24,7 +25,17 @@ from spatialgan.model import SpatialGAN
 RESULT_VERSION = 1
 
 
-def result_record(metric: str, values: dict[str, Any], model: SpatialGAN | None, *, num_samples: int, seed: int,
+class Judged(Protocol):
+    """What a result is about: a :class:`SpatialGAN`, a segmenter."""
+
+    name: str
+    weights_hash: str
+
+    @property
+    def device(self) -> torch.device: ...
+
+
+def result_record(metric: str, values: dict[str, Any], model: Judged | None, *, num_samples: int, seed: int,
                   truncation: float = 1.0, data: Path | str | None = None,
                   dataset: ImageDataset | ObjectDataset | None = None, extractor: FeatureExtractor | None = None,
                   segmenter: Segmenter | None = None, argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -33,7 +44,8 @@ def result_record(metric: str, values: dict[str, Any], model: SpatialGAN | None,
     Args:
         metric: its name, such as ``response``.
         values: what was measured, as JSON values.
-        model: the one that was judged; None where it was something else.
+        model: the one that was judged; of a :class:`SpatialGAN`, the configuration and the images shown are kept too;
+            None where it is the segmenter.
         num_samples: pictures, or pairs of pictures, that were generated or judged.
         seed: the first of theirs.
         truncation: 1 for none.
@@ -47,11 +59,12 @@ def result_record(metric: str, values: dict[str, Any], model: SpatialGAN | None,
     segments = None if segmenter is None else {"name": segmenter.name, "weights_sha256": segmenter.weights_hash}
     reference = None if dataset is None else {"name": None if data is None else Path(data).resolve().name,
                                               "fingerprint": dataset.fingerprint, "num_images": dataset.num_images}
+    trained = {"kimg": model.card.get("kimg"), "config": to_dict(model.config)} if isinstance(model, SpatialGAN) else {}
     return {
         "result_version": RESULT_VERSION,
         "metric": metric,
         "values": values,
-        "model": None if model is None else {"name": model.name, "weights_sha256": model.weights_hash},
+        "model": None if model is None else {"name": model.name, "weights_sha256": model.weights_hash, **trained},
         "data": reference,
         "features": features,
         "segmenter": segments,
@@ -60,7 +73,7 @@ def result_record(metric: str, values: dict[str, Any], model: SpatialGAN | None,
         "seed": seed,
         "truncation": truncation,
         "versions": {"spatialgan": __version__, "torch": torch.__version__, "python": platform.python_version()},
-        "device": device_name(torch.device("cpu") if model is None else model.device),
+        "device": device_name((segmenter if model is None else model).device),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command_line(sys.argv if argv is None else argv),
     }

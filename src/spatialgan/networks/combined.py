@@ -19,7 +19,7 @@ class CombinedDiscriminator(nn.Module):
     def __init__(self, config: ModelConfig, *, pretrained: bool = True):
         super().__init__()
         self.residual = ResidualDiscriminator(config)
-        self.projected = ProjectedDiscriminator(pretrained=pretrained)
+        self.projected = ProjectedDiscriminator(config.projected_input, pretrained=pretrained)
 
     def forward(self, images: Tensor) -> DiscriminatorOutput:
         """``images`` (B, 3, R, R), -1..1."""

@@ -88,7 +88,7 @@ def make_discriminator(config: ModelConfig, *, pretrained: bool = True) -> nn.Mo
     if config.discriminator == "projected":
         from spatialgan.networks.projected import ProjectedDiscriminator
 
-        return ProjectedDiscriminator(pretrained=pretrained)
+        return ProjectedDiscriminator(config.projected_input, pretrained=pretrained)
     if config.discriminator == "combined":
         from spatialgan.networks.combined import CombinedDiscriminator
 

@@ -32,7 +32,8 @@ class Stage:
 
 STAGES = (Stage(1, 3, 1, 16, 1), Stage(6, 3, 2, 24, 2), Stage(6, 5, 2, 40, 2), Stage(6, 3, 2, 80, 3),
           Stage(6, 5, 1, 112, 3), Stage(6, 5, 2, 192, 4), Stage(6, 3, 1, 320, 1))
-FEATURE_STAGES = (1, 2, 4, 6)  # whose outputs are 1/4, 1/8, 1/16, 1/32 of the input
+STAGE_OF_STRIDE = {2: 0, 4: 1, 8: 2, 16: 4, 32: 6}  # the last stage whose output is 1/stride of the input
+STRIDES = (4, 8, 16, 32)
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
 
 
@@ -83,12 +84,14 @@ class InvertedBottleneck(nn.Module):
 class EfficientNetLite(nn.Module):
     """Frozen features of pictures ``(B, 3, H, W)`` in -1..1, H and W multiples of 32."""
 
-    def __init__(self, variant: Variant = "lite0", *, head: bool = False):
+    def __init__(self, variant: Variant = "lite0", *, head: bool = False, strides: tuple[int, ...] = STRIDES):
+        """Stages behind the last of ``strides`` are left out; the head needs them all."""
         super().__init__()
         width, depth = SCALES[variant]
+        self.feature_stages = tuple(STAGE_OF_STRIDE[s] for s in strides)
         self.stem = SameConv(3, STEM_CHANNELS, 3, 2)
-        stages, c = [], STEM_CHANNELS
-        for i, s in enumerate(STAGES):
+        stages, channels, c = [], [], STEM_CHANNELS
+        for i, s in enumerate(STAGES[: self.feature_stages[-1] + 1]):
             ends = i in (0, len(STAGES) - 1)  # Lite keeps the depth of the first and last stage
             out = round_channels(s.channels, width)
             blocks = []
@@ -96,18 +99,19 @@ class EfficientNetLite(nn.Module):
                 blocks.append(InvertedBottleneck(c, out, s.expansion, s.kernel, s.stride if j == 0 else 1))
                 c = out
             stages.append(nn.Sequential(*blocks))
+            channels.append(c)
         self.stages = nn.ModuleList(stages)
-        self.feature_channels = tuple(round_channels(STAGES[i].channels, width) for i in FEATURE_STAGES)
+        self.feature_channels = tuple(channels[i] for i in self.feature_stages)
         self.head = SameConv(c, HEAD_CHANNELS, 1) if head else None
         self.requires_grad_(False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Four maps, at 1/4, 1/8, 1/16 and 1/32 of the input."""
+        """One map a stride, fine to coarse: by default at 1/4, 1/8, 1/16 and 1/32 of the input."""
         x = F.relu6(self.stem(images))
         maps = []
         for i, stage in enumerate(self.stages):
             x = stage(x)
-            if i in FEATURE_STAGES:
+            if i in self.feature_stages:
                 maps.append(x)
         return tuple(maps)
 
@@ -116,13 +120,13 @@ class EfficientNetLite(nn.Module):
         return F.relu6(self.head(self(images)[-1])).float().mean(dim=(2, 3))
 
 
-def load_imagenet(variant: Variant, *, head: bool = False) -> EfficientNetLite:
-    """The network with ImageNet weights.
+def load_imagenet(variant: Variant, *, head: bool = False, strides: tuple[int, ...] = STRIDES) -> EfficientNetLite:
+    """:class:`EfficientNetLite` with ImageNet weights.
 
     Raises:
         SpatialGANError: the weights' package is not installed; the message names the extra that brings it.
     """
-    network = EfficientNetLite(variant, head=head)
+    network = EfficientNetLite(variant, head=head, strides=strides)
     network.load_state_dict(_folded(_published_weights(variant), network))
     return network.eval()
 

@@ -25,7 +25,7 @@ from spatialgan.networks.discriminator import DiscriminatorOutput
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.layers import SLOPE
 
-INPUT_SIZE = 128  # features of 32, 16, 8 and 4 pixels
+FEATURE_SIZES = (32, 16, 8, 4)  # of the four feature maps, in pixels
 MIXED_CHANNELS = (32, 64, 96, 128)  # fine to coarse
 HEAD_CHANNELS = 64
 PIXEL_HEAD_SIZE = 32  # the picture's size for the head that sees colours
@@ -87,10 +87,13 @@ class Head(nn.Module):
 class ProjectedDiscriminator(nn.Module):
     """Four heads on mixed, frozen features and one on the picture; :meth:`calibrate` once before training."""
 
-    def __init__(self, *, pretrained: bool = True):
+    def __init__(self, input_size: int = 128, *, pretrained: bool = True):
+        """``input_size``: what pictures are resized to, 64 or 128 pixels."""
         super().__init__()
-        self.backbone = load_imagenet("lite0") if pretrained else EfficientNetLite("lite0")
-        sizes = tuple(INPUT_SIZE // s for s in (4, 8, 16, 32))
+        self.input_size = input_size
+        sizes, strides = FEATURE_SIZES, tuple(input_size // s for s in FEATURE_SIZES)
+        make = load_imagenet if pretrained else EfficientNetLite
+        self.backbone = make("lite0", strides=strides)
         self.feature_norms = nn.ModuleList(
             FixedNorm(c, s) for c, s in zip(self.backbone.feature_channels, sizes, strict=True))
         self.channel_mixers = nn.ModuleList(
@@ -116,7 +119,7 @@ class ProjectedDiscriminator(nn.Module):
 
     def _mixed(self, images: Tensor, *, measure: bool = False) -> list[Tensor]:
         """Mixed features, fine to coarse; with ``measure`` the norms take their statistics on the way."""
-        x = resize_images(images, INPUT_SIZE).contiguous(memory_format=torch.channels_last)
+        x = resize_images(images, self.input_size).contiguous(memory_format=torch.channels_last)
         maps = list(self.backbone(x))
         mixed: list[Tensor] = []
         coarser: Tensor | None = None

@@ -1,0 +1,112 @@
+"""Table I from result files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import ColourSegmenter, MeanColour, tiny_model
+
+from spatialgan.config import LossConfig, RunConfig
+from spatialgan.errors import SpatialGANError
+from spatialgan.evaluation.comove import Sample, summarize_samples
+from spatialgan.evaluation.result import result_record, write_result
+from spatialgan.evaluation.tables import RUNGS, read_results, table_1
+
+CONFERENCE = {"encoding": "norm", "processing": "fine"}
+SAMPLING = {"encoding": "norm", "layout": "multi"}
+MULTI = {"encoding": "multi", "layout": "multi"}
+
+
+def record(metric: str, weights: str, *, align: str = "single", name: str = "m", value: float = 0.5, samples: int = 3,
+           kimg: float | None = 60.0, **settings: str) -> dict[str, Any]:
+    model = tiny_model(with_discriminator=False, **settings)
+    model.config = RunConfig(model=model.config.model, loss=LossConfig(align=align))
+    model.name, model.weights_hash, model.card = name, weights, {"kimg": kimg}
+    if metric == "fd":
+        return result_record("fd", {"distance": value}, model, num_samples=samples, seed=0, extractor=MeanColour())
+    found = Sample(ratio=value, control=0.01, chance=0.2, locality=0.3, identity=0.9, has_object=True, has_match=True,
+                   same_label=True)
+    values = {**summarize_samples([found, found, Sample()]).to_json(), "shortest": 0.1, "longest": 0.3}
+    return result_record("comove", values, model, num_samples=samples, seed=0, segmenter=ColourSegmenter())
+
+
+def rows(text: str) -> list[list[str]]:
+    return [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")][2:]
+
+
+def test_each_result_lands_on_the_rung_of_its_configuration() -> None:
+    results = [record("comove", "d", align="multi", value=0.81, name="full", **MULTI),
+               record("comove", "a", value=0.11, **CONFERENCE), record("comove", "b", value=0.21, **SAMPLING),
+               record("comove", "c", value=0.31, **MULTI)]
+    table = rows(table_1(results))
+    assert [r[0] for r in table] == [r.name for r in RUNGS]
+    assert [r[1] for r in table] == ["N/A", "0.32", "0.41", "0.62", "0.69"]
+    assert [r[2] for r in table] == ["N/A", "0.11 (0.11 to 0.11)", "0.21 (0.21 to 0.21)", "0.31 (0.31 to 0.31)",
+                                     "0.81 (0.81 to 0.81)"]
+    assert table[4][3:] == ["0.20", "0.01", "0.30", "0.90", "33.3%", "0.0%", "", "60", "`full`"]
+
+
+def test_missing_rungs_say_so() -> None:
+    table = rows(table_1([record("comove", "c", **MULTI)]))
+    assert [r[2] for r in table] == ["N/A", "not measured", "not measured", "0.50 (0.50 to 0.50)", "not measured"]
+
+
+def test_other_configurations_are_on_no_rung() -> None:
+    table = rows(table_1([record("comove", "x", align="none", **MULTI), record("comove", "y", encoding="concat")]))
+    assert [r[2] for r in table] == ["N/A"] + ["not measured"] * 4
+
+
+def test_a_frechet_distance_joins_by_the_weights() -> None:
+    old = record("fd", "c", value=150.0, samples=5000)
+    del old["model"]["config"]  # as result files were before
+    results = [record("fd", "c", value=99.0, samples=10), old, record("fd", "z", value=70.0, kimg=None, **MULTI),
+               record("comove", "c", **MULTI),
+               record("fd", "s", align="none", value=80.0, name="plain", encoding="none")]
+    table = rows(table_1(results))
+    plain, unmeasured, measured = table[0], table[3], table[4]
+    assert plain[-3:] == ["80.0", "60", "`plain`"] and plain[2] == "N/A"
+    assert measured[-3:] == ["150.0", "60", "`m`"] and measured[2].startswith("0.50")
+    assert unmeasured[-3:] == ["70.0", "", "`m`"] and unmeasured[2] == "not measured"
+    assert "mean colour, 5000 pictures" in table_1(results)
+
+
+def test_the_newest_of_the_same_weights_counts_and_others_stand_side_by_side() -> None:
+    early, late = record("comove", "c", value=0.1, **MULTI), record("comove", "c", value=0.2, **MULTI)
+    longer = record("comove", "e", value=0.3, kimg=120.0, **MULTI)
+    table = rows(table_1([longer, early, late]))
+    assert [r[2][:4] for r in table if r[0] == "+ SEL_multi"] == ["0.20", "0.30"]
+
+
+def test_the_notes_say_what_the_numbers_depend_on() -> None:
+    text = table_1([record("comove", "c", **MULTI)])
+    assert "3 samples, moves of 0.1 to 0.3 image widths, objects by colours" in text and "LSUN Bedroom" in text
+
+
+def test_nothing_measured_is_told_as_none() -> None:
+    empty = record("comove", "c", **MULTI)
+    empty["values"] |= summarize_samples([Sample()]).to_json()
+    (row,) = [r for r in rows(table_1([empty])) if r[0] == "+ SEL_multi"]
+    assert row[2] == "none (none to none)" and row[7] == "100.0%"
+
+
+def test_result_files_are_found_at_any_depth_among_others(tmp_path: Path) -> None:
+    write_result(tmp_path / "a" / "b" / "c.json", record("comove", "c", **MULTI))
+    write_result(tmp_path / "fd.json", record("fd", "c", **MULTI))
+    write_result(tmp_path / "response.json", {**record("fd", "c", **MULTI), "metric": "response"})
+    (tmp_path / "config.json").write_text(json.dumps({"model": {}}))
+    (tmp_path / "list.json").write_text("[1]")
+    assert [r["metric"] for r in read_results(tmp_path)] == ["comove", "fd"]
+
+
+def test_folders_without_results(tmp_path: Path) -> None:
+    with pytest.raises(SpatialGANError, match="holds no result files"):
+        read_results(tmp_path)
+    with pytest.raises(SpatialGANError, match="is no folder"):
+        read_results(tmp_path / "none")
+    (tmp_path / "c.json").write_text("{")
+    with pytest.raises(SpatialGANError, match=r"c\.json is not JSON"):
+        read_results(tmp_path)
+    write_result(tmp_path / "c.json", {"result_version": 1, "metric": "comove", "date": "2026"})
+    with pytest.raises(SpatialGANError, match=r"c\.json is not a whole result file"):
+        read_results(tmp_path)
