@@ -53,7 +53,9 @@ def drag_steps(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, m
             does not have, a number out of range.
     """
     check_mode(scene, mode)
-    return _Drag(scene, handles, mask, mode, options or DragOptions()).run(check_max_steps(max_steps))
+    max_steps = check_max_steps(max_steps)
+    with torch.inference_mode(False):
+        return _Drag(scene, handles, mask, mode, options or DragOptions()).run(max_steps)
 
 
 def drag(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, mode: Mode = "hybrid",
@@ -110,7 +112,7 @@ class _Drag:
                 loss = self._loss(features)
             step = self._step(len(trace), mismatches, loss, time.perf_counter() - began - away)
             trace.append(step)
-            if step.distance < trace[best].distance:
+            if step.distance < trace[best].distance and not self._is_lost(step):
                 best = step.index
             asked = time.perf_counter()
             go_on = yield step

@@ -80,15 +80,15 @@ def coarse_move(layout: Layout, starts: Tensor, targets: Tensor, options: DragOp
     """
     moves = options.coarse_factor * (targets - starts)  # (H, 2)
     carried = torch.zeros_like(moves)
-    centers = []
+    shifts = []
     for level in range(len(layout.levels)):
         c = layout.level_centers(level)  # (K, 2)
         distances, nearest = torch.cdist(c, starts).min(dim=1)  # each (K,)
         follows = distances <= options.coarse_radius
-        centers.append(c + moves[nearest] * follows[:, None])
+        shifts.append(moves[nearest] * follows[:, None])
         followed = nearest[follows]
         carried[followed] = moves[followed]
-    return layout.with_centers(centers), carried
+    return layout.shifted(shifts), carried
 
 
 def codes_step(variables: Variables, options: DragOptions) -> Update:
