@@ -39,7 +39,8 @@ HandleSource = Callable[[Scene, torch.Generator], Point]
 class Method:
     name: str
     mode: Mode
-    options: DragOptions = DragOptions()
+    options: DragOptions | None = None
+    """None for the defaults."""
     max_steps: int = 200
     only_first_step: bool = False
     """The coarse move alone: what it leads to counts, better or worse."""

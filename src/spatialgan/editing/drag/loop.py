@@ -55,7 +55,7 @@ def drag_steps(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, m
     check_mode(scene, mode)
     max_steps = check_max_steps(max_steps)
     with torch.inference_mode(False):
-        return _Drag(scene, handles, mask, mode, options or DragOptions()).run(max_steps)
+        return DragRun(scene, handles, mask, mode, options or DragOptions()).run(max_steps)
 
 
 def drag(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, mode: Mode = "hybrid",
@@ -76,7 +76,7 @@ def drag(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, mode: M
         go_on = True if callback is None else callback(step)
 
 
-class _Drag:
+class DragRun:
     """One drag: its variables, what it compares with, and where its handles are."""
 
     def __init__(self, scene: "Scene", handles: Sequence[Handle], mask: Any, mode: Mode, options: DragOptions):
@@ -106,10 +106,10 @@ class _Drag:
             with torch.inference_mode(False), torch.enable_grad():
                 features = self.variables.features()
                 if not trace:
-                    self._set_references(features.detach())
+                    self.set_references(features.detach())
                 before = self.handles
-                self.handles, mismatches = self._track(features.detach())
-                loss = self._loss(features)
+                self.handles, mismatches = self.track(features.detach())
+                loss = self.loss(features)
             step = self._step(len(trace), mismatches, loss, time.perf_counter() - began - away)
             trace.append(step)
             if step.distance < trace[best].distance and not self._is_lost(step):
@@ -123,18 +123,18 @@ class _Drag:
                 self.variables.set_layout(self.layout_before)
                 self.handles, self.moves = before, torch.zeros_like(before)
             elif reason is None:
-                self._update(loss)
+                self.update(loss)
         kept = trace[best]
         return DragResult(kept.scene, kept.handles, kept.distance, trace[-1].index, trace[-1].seconds, reason,
                           as_points(self.starts), as_points(self.targets), tuple(trace))
 
-    def _set_references(self, features: Tensor) -> None:
+    def set_references(self, features: Tensor) -> None:
         self.first = features
         self.references = discs_at(features, self.starts, self.tracked_disc)
         places = pixel_centers_xy(VARIATION_GRID, VARIATION_GRID, device=features.device).reshape(-1, 2)
         self.variation = variation(features, self.references, self.tracked_disc, places)
 
-    def _track(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def track(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Where the handles are now, and their mismatches."""
         if features is self.first:
             return self.starts, torch.zeros_like(self.variation)
@@ -142,13 +142,13 @@ class _Drag:
         handles, distances = track(features, self.references, self.tracked_disc, candidates)
         return handles, distances / self.variation.clamp_min(1e-12)
 
-    def _loss(self, features: Tensor) -> Tensor:
+    def loss(self, features: Tensor) -> Tensor:
         loss = motion_loss(features, self.handles, self.targets, self.disc, self.pixel)
         if self.kept is not None:
             loss = loss + self.options.mask_weight * mask_loss(features, self.first, self.kept)
         return loss
 
-    def _update(self, loss: Tensor) -> None:
+    def update(self, loss: Tensor) -> None:
         self.layout_before = self.variables.layout
         with torch.inference_mode(False), torch.enable_grad():
             moves = next(self.updates)(loss)
