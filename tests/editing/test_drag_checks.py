@@ -75,7 +75,8 @@ def test_mistakes_are_told_before_the_first_step(single, plain):
 
 
 @pytest.mark.parametrize("name, value", [("w_learning_rate", 0), ("num_layers", 0), ("patience", 0),
-                                         ("mask_weight", -1), ("disc_radius_px", float("inf")), ("coarse_radius", -0.1)])
+                                         ("mask_weight", -1), ("disc_radius_px", float("inf")),
+                                         ("coarse_radius", -0.1)])
 def test_options_out_of_range_are_named(name, value):
     with pytest.raises(SpatialGANError, match=name):
         DragOptions(**{name: value})

@@ -4,8 +4,9 @@ import pytest
 import torch
 from tiny_models import make_model
 
+from spatialgan.editing.drag.adam import Adam
 from spatialgan.editing.drag.modes import coarse_move, gradient_step
-from spatialgan.editing.drag.records import PUBLISHED, DragOptions
+from spatialgan.editing.drag.records import DragOptions
 from spatialgan.editing.drag.variables import Variables
 from spatialgan.layout import Gaussians, Layout
 
@@ -85,7 +86,7 @@ def test_the_gradient_reaches_the_object_under_the_handle(multi):
 def test_adam_per_element_is_adam(rng):
     start = torch.randn(4, 3, generator=rng)
     ours, theirs = start.clone().requires_grad_(), start.clone()
-    update = gradient_step([ours], 0.01, PUBLISHED)
+    update = gradient_step(Adam([ours], 0.01, per_element=True))
     m = v = torch.zeros_like(start)
     for t in range(1, 6):
         update((ours**4).sum())
@@ -97,7 +98,7 @@ def test_adam_per_element_is_adam(rng):
 
 def test_with_one_moment_what_matters_little_moves_little():
     p = torch.zeros(2, requires_grad=True)
-    gradient_step([p], 0.01, DragOptions())((torch.tensor([1.0, 0.01]) * p).sum())
+    gradient_step(Adam([p], 0.01, per_element=False))((torch.tensor([1.0, 0.01]) * p).sum())
     p = p.detach()
     assert p[0] == pytest.approx(-0.01 * 2**0.5, rel=1e-3)  # the root mean square is the learning rate
     assert p[1] == pytest.approx(0.01 * float(p[0]))

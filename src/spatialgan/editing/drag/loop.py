@@ -96,6 +96,7 @@ class DragRun:
                                    with_noise=options.with_noise)
         self.updates = MODES[mode](self.variables, self.starts, self.targets, options)
         self.handles, self.moves = self.starts, torch.zeros_like(self.starts)
+        self.layout_before = self.variables.layout  # the last update, to which a bad jump goes back
 
     def run(self, max_steps: int) -> Generator[DragStep, None, DragResult]:
         """See :func:`drag_steps`."""
