@@ -164,7 +164,8 @@ class DragRun:
                         float(loss.detach()), seconds)
 
     def _is_worse(self, step: DragStep, before: DragStep) -> bool:
-        return step.distance > before.distance or self._is_lost(step)
+        # Half a pixel is the tracker's own rounding.
+        return step.distance > before.distance + self.pixel / 2 or self._is_lost(step)
 
     def _is_lost(self, step: DragStep) -> bool:
         return max(step.mismatches) > self.options.lost_mismatch

@@ -29,7 +29,7 @@ class DragOptions:
     """Of the style codes; None: 0.025 standard deviations of the model's w [ours], since models differ in it."""
     centers_learning_rate: float = 0.01
     """Of the heatmaps' centres."""
-    pixels_learning_rate: float = 0.01
+    pixels_learning_rate: float = 0.003
     """Of the heatmaps' pixels, in 0..1."""
     adam_per_element: bool = False
     """Whether every element has a second moment of its own, as Adam has, or all share one [ours]."""
