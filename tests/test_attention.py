@@ -53,6 +53,21 @@ def test_closed_form_on_a_linear_net():
         assert m.dtype == torch.float32
 
 
+def test_relative_attention_differs_only_where_nothing_speaks_for_real():
+    features, gradients = torch.rand(4, 3, 4, 4), torch.ones(4, 3, 4, 4)
+    gradients[2:] *= -1  # these two pictures are wholly unreal
+    zero, relative = gradcam(features, gradients), gradcam(features, gradients, empty="relative")
+    torch.testing.assert_close(relative[:2], zero[:2])
+    assert not zero[2:].any()
+    torch.testing.assert_close(relative[2:], normalized(-features[2:].sum(dim=1)))
+
+
+def test_relative_attention_hands_gradients_to_unreal_pictures():
+    features = torch.rand(1, 3, 4, 4, requires_grad=True)
+    gradcam(features, -torch.ones(1, 3, 4, 4), empty="relative").sum().backward()
+    assert features.grad.abs().sum() > 0
+
+
 def test_gradcam_against_loops():
     features, gradients = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
     expected = torch.zeros(2, 4, 5)

@@ -108,6 +108,8 @@ def comove(
         "--data", metavar="PATH", help="With --self-test: a folder or zip of pictures with instance masks.")] = None,
     resolution: Annotated[int | None, typer.Option(
         help="With --self-test: bring the pictures to this size, as a model draws them; their own by default.")] = None,
+    holdout: Annotated[int, typer.Option(
+        help="With --self-test: only every this-many-th picture, those held out of training; 0 takes all.")] = 0,
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
@@ -119,7 +121,8 @@ def comove(
     if self_test:
         if model is not None or data is None:
             raise SpatialGANError("--self-test needs --data, pictures with instance masks, and no --model")
-        _comove_self_test(data, resolution, _segmenter(segmenter, device), samples, shortest, longest, seed, json)
+        finder = _segmenter(segmenter, device)
+        _comove_self_test(data, resolution, holdout, finder, samples, shortest, longest, seed, json)
         return
     if model is None or data is not None or resolution is not None:
         raise SpatialGANError("give --model, or --self-test with --data")
@@ -173,14 +176,14 @@ def drag(
         write_result(json, result_record("drag", values, loaded, num_samples=scenes, seed=seed))
 
 
-def _comove_self_test(data: Path, resolution: int | None, segmenter: "Segmenter", samples: int, shortest: float,
-                      longest: float, seed: int, json: Path | None) -> None:
+def _comove_self_test(data: Path, resolution: int | None, holdout: int, segmenter: "Segmenter", samples: int,
+                      shortest: float, longest: float, seed: int, json: Path | None) -> None:
     from spatialgan.data.objects import ObjectDataset
     from spatialgan.evaluation.result import result_record, write_result
     from spatialgan.evaluation.self_test import EXACT_TOLERANCE, TOLERANCE, passes, self_test
 
-    dataset = ObjectDataset.open(data, resolution=resolution)
-    values: dict[str, Any] = {"shortest": shortest, "longest": longest, "resolution": resolution}
+    dataset = ObjectDataset.open(data, resolution=resolution, holdout=holdout, split="test" if holdout else "all")
+    values: dict[str, Any] = {"shortest": shortest, "longest": longest, "resolution": resolution, "holdout": holdout}
     passed = True
     for name, finder, tolerance in (("exact masks", None, EXACT_TOLERANCE), ("segmenter", segmenter, TOLERANCE)):
         with progress_bar() as show:

@@ -143,6 +143,8 @@ class LossConfig:
     """Distances below this do not count."""
     align_mean: Literal["all", "above"] = "all"
     """Mean over all pixels, or (the conference release) over those above tau only."""
+    align_empty: Literal["zero", "relative"] = "zero"
+    """Attention where nothing in a picture speaks for "real": none, as GradCAM has it, or what speaks least against."""
     align_levels: tuple[int, ...] = (0, 1, 2)
     """Levels that are aligned: D features of 4x4, 8x8, 16x16."""
     path_length_weight: float = 0.0

@@ -152,7 +152,7 @@ def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
     total, stats = torch.zeros((), device=output.logits.device), {}
     heatmaps: dict[int, Tensor] = {}
     visible = visible_pixels(a, output.logits.shape[0], size)
-    for level, coarse in attention_maps(output, levels=loss.align_levels).items():
+    for level, coarse in attention_maps(output, levels=loss.align_levels, empty=loss.align_empty).items():
         attention = resize_maps(coarse, size)
         source = min(level, len(layout.levels) - 1)  # multi-object layouts have one level for all
         if source not in heatmaps:
