@@ -12,6 +12,7 @@ from spatialgan import __version__
 from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, read_edit, read_seeds
 from spatialgan.cli_eval import app as eval_app
 from spatialgan.cli_options import Device, Model, progress_bar
+from spatialgan.cli_studio import studio
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Look at a set of images, and 
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(eval_app, name="eval")
+app.command()(studio)
 
 Scale = Annotated[float | None, typer.Option(
     help="Enlarge pictures by this factor. Without it, PNGs stay as they are, and small pictures in grids and GIFs "
@@ -167,6 +169,8 @@ def edit(
     add: Annotated[list[str] | None, _edit_option("add", "Multi-object models: a new object.")] = None,
     stretch: Annotated[list[str] | None, _edit_option("stretch", "Multiply width and height.")] = None,
     rotate: Annotated[list[str] | None, _edit_option("rotate", "Turn clockwise.")] = None,
+    new_styles: Annotated[list[str] | None, _edit_option("new-styles", "The same layout, all styles new.")] = None,
+    new_layout: Annotated[list[str] | None, _edit_option("new-layout", "The same styles, the layout new.")] = None,
     save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the edited scene.")] = None,
     gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate each edit, there and back.")] = None,
     scale: Scale = None,
@@ -177,7 +181,7 @@ def edit(
     I is an object's number, or in single-object models a level; L.P is one centre of a level, as in --move 2.1:0.05,0.
     """
     given = {"move": move, "resize": resize, "remove": remove, "restyle": restyle, "duplicate": duplicate, "add": add,
-             "stretch": stretch, "rotate": rotate}
+             "stretch": stretch, "rotate": rotate, "new-styles": new_styles, "new-layout": new_layout}
     edits = [read_edit(option, text) for option, text in edits_in_order(ctx.meta[ORDER_KEY], given)]
     _check_start(seed, scene, layout_seed, truncation)
     from spatialgan.editing.export import animate, save_gif, save_png
