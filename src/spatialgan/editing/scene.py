@@ -1,6 +1,7 @@
 """Scenes: a picture with its recipe. Every edit returns a new scene, and the noise inputs stay what they are."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from spatialgan.seeds import layout_of, style_of
 from spatialgan.streams import random_stream
 
 if TYPE_CHECKING:
+    from spatialgan.editing.drag import DragOptions, DragResult, DragStep, Handle, Mode
     from spatialgan.model import SpatialGAN
 
 
@@ -196,6 +198,16 @@ class Scene:
         new = Gaussians(torch.tensor([[x, y]]), torch.tensor([[std, std]]), torch.zeros(1))
         changes = self._with_object(Layout((new,), hierarchical=False), self._new_style(seed))
         return self._edited("add", {}, x=x, y=y, std=std, seed=seed, **changes)
+
+    # ------------------------------------------------------------- drag
+
+    def drag(self, handles: Sequence["Handle"], *, mask: Any = None, mode: "Mode" = "hybrid", max_steps: int = 200,
+             callback: "Callable[[DragStep], bool | None] | None" = None,
+             options: "DragOptions | None" = None) -> "DragResult":
+        """Pull points of the picture to where they should be; see :func:`spatialgan.editing.drag.drag_steps`."""
+        from spatialgan.editing.drag import drag  # a drag is made of scenes, not the other way round
+
+        return drag(self, handles, mask=mask, mode=mode, max_steps=max_steps, callback=callback, options=options)
 
     # ------------------------------------------------------------- files
 
