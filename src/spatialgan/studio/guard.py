@@ -1,7 +1,7 @@
 """Who may come in: the Host and Origin of every request, HTTP and WebSocket, and the size of what it brings.
 
-A page of another site can send requests to a studio on the same computer. Its Origin gives it away; and where it had its
-own name pointed at this computer, the Host does.
+A page of another site can send requests to a studio on the same computer. Its Origin gives it away; and where it had
+its own name pointed at this computer, the Host does.
 """
 
 import ipaddress
@@ -93,8 +93,8 @@ def refused(headers: dict[str, str], host: str) -> str | None:
     """
     asked = headers.get("host", "")
     if not allowed_host(asked, host):
-        return (f"this studio does not answer to the name {asked[:80]!r}; open it under the address that it printed, or "
-                "start it with --host and that name")
+        return (f"this studio does not answer to the name {asked[:80]!r}; open it under the address that it printed, "
+                "or start it with --host and that name")
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc.lower() != asked.lower():
         return "another site's page may not use this studio"

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_MESSAGE_BYTES = 64 << 10
+MAX_MESSAGES = 32  # of one page, that wait for their turn
 FAULT = "something went wrong inside the studio; its log has the details"
 
 
@@ -134,7 +135,7 @@ def read_change(data: dict[str, Any]) -> Change:
     """A change from its JSON value; raises SpatialGANError."""
     edits = data.get("edits", [])
     if not isinstance(edits, list):
-        raise SpatialGANError("edits must be a list")
+        raise SpatialGANError("edits must be a list of edits")
     return Change(tuple(edits), data.get("truncation"))
 
 
@@ -169,6 +170,8 @@ async def talk(studio: Studio, visitor: Visitor, socket: WebSocket) -> None:
         await answer({"kind": "hello"})
         while True:
             text = await socket.receive_text()
+            if len(tasks) >= MAX_MESSAGES:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             # Previews replace each other in the worker's queue, so this must not wait for one.
             task = asyncio.create_task(answer(_read(text)))
             tasks.add(task)

@@ -71,8 +71,8 @@ class Models:
         for offer in self.offers.values():
             if offer.weights_hash == weights:
                 return self.load(offer.name)
-        raise SpatialGANError(f"the scene was made with the model {made_with[:80]} (weights {weights[:12]}), which this "
-                              f"studio does not have; it has {', '.join(self.offers)}")
+        raise SpatialGANError(f"the scene was made with the model {made_with[:80]} (weights {weights[:12]}), which "
+                              f"this studio does not have; it has {', '.join(self.offers)}")
 
 
 def _offer(source: str) -> Offer:
