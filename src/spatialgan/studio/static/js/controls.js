@@ -7,11 +7,20 @@ import { emit, on, select, store } from './store.js';
 const $ = selector => document.querySelector(selector);
 const model = $('#model'), seed = $('#seed'), truncation = $('#truncation'), stage = $('#stage');
 
-// A path is long; its last two parts are enough to tell models apart.
-const shortName = name => name.replace(/\.safetensors$/, '').split(/[/\\]/).slice(-2).join('/');
+// A path is long: as much of its end as tells the models apart.
+function shortNames(names) {
+  const parts = names.map(name => name.replace(/\.safetensors$/, '').split(/[/\\]/));
+  const end = (name, n) => name.slice(-n).join('/');
+  return parts.map(name => {
+    let n = 1;
+    while (n < name.length && parts.some(other => other !== name && end(other, n) === end(name, n))) n += 1;
+    return end(name, n);
+  });
+}
 
 export function offerModels() {
-  model.replaceChildren(...store.info.models.map(m => new Option(shortName(m.name), m.name)));
+  const names = store.info.models.map(m => m.name);
+  model.replaceChildren(...shortNames(names).map((short, i) => new Option(short, names[i])));
   $('#save-mp4').hidden = !store.info.mp4;
 }
 
@@ -32,6 +41,7 @@ on('state', () => {
 
 // While a drag is under way nothing else may change the picture.
 function setDragging(dragging) {
+  document.body.toggleAttribute('data-dragging', dragging);
   for (const part of document.querySelectorAll('.model, .joined, .modes, #open, #history, #whole, #selection')) part.inert = dragging;
 }
 

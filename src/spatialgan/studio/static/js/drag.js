@@ -6,7 +6,7 @@ import { complain } from './notices.js';
 import { emit, on, store } from './store.js';
 
 const $ = selector => document.querySelector(selector);
-const stage = $('#stage'), layer = $('#points'), rings = $('#rings'), mask = $('#mask'), start = $('#drag-start');
+const stage = $('#stage'), layer = $('#points'), arrows = $('#arrows'), mask = $('#mask'), start = $('#drag-start');
 const SVG = 'http://www.w3.org/2000/svg';
 const REASONS = {
   reached: 'The points are there.', max_steps: 'It has made all its steps; start again to go on.', stopped: 'Stopped.',
@@ -24,23 +24,21 @@ const at = event => {
 // ---------------------------------------------------------------- points
 
 function draw(now = null) {
-  const arrows = document.createElementNS(SVG, 'g');
+  const lines = [];
   const dots = pairs.flatMap(({ from, to }, i) => {
     if (to) {
       for (const kind of ['halo', 'arrow']) {
         const line = document.createElementNS(SVG, 'line');
         const [x, y] = now?.[i] ?? [from.x, from.y];
         for (const [name, value] of Object.entries({ class: kind, x1: 100 * x, y1: 100 * y, x2: 100 * to.x, y2: 100 * to.y })) line.setAttribute(name, value);
-        arrows.append(line);
+        lines.push(line);
       }
     }
     const [x, y] = now?.[i] ?? [from.x, from.y];
     return [dot(i, 'from', { x, y }), ...to ? [dot(i, 'to', to)] : []];
   });
   layer.replaceChildren(...dots);
-  rings.querySelector('.arrows')?.remove();
-  arrows.setAttribute('class', 'arrows');
-  if (store.mode === 'drag') rings.append(arrows);
+  arrows.replaceChildren(...lines);
   $('#pairs').replaceChildren(...pairs.map((pair, i) => {
     const item = document.createElement('li'), text = document.createElement('span'), button = document.createElement('button');
     const percent = p => p ? `${Math.round(100 * p.x)}, ${Math.round(100 * p.y)}` : 'click its target';
@@ -142,7 +140,7 @@ function brush(event) {
   const stroke = e => {
     const now = at(e), r = resolution();
     context.globalCompositeOperation = erase ? 'destination-out' : 'source-over';
-    context.strokeStyle = '#fff';
+    context.strokeStyle = '#31d0aa';
     context.lineCap = 'round';
     context.lineWidth = Math.max(1, 2 * $('#brush').value * r);
     context.beginPath();
@@ -161,8 +159,13 @@ function brush(event) {
 function maskPng() {
   if (!painted) return null;
   const r = resolution(), canvas = Object.assign(document.createElement('canvas'), { width: r, height: r }), c = canvas.getContext('2d');
-  c.fillRect(0, 0, r, r);
   c.drawImage(mask, 0, 0);
+  c.globalCompositeOperation = 'source-in';
+  c.fillStyle = '#fff';
+  c.fillRect(0, 0, r, r);
+  c.globalCompositeOperation = 'destination-over';
+  c.fillStyle = '#000';
+  c.fillRect(0, 0, r, r);
   return canvas.toDataURL('image/png').split(',')[1];
 }
 
@@ -237,8 +240,6 @@ on('state', () => {
   if (!store.state.model.editable) $('#drag-mode').value = 'latent';
   draw();
 });
-on('frame', header => header.kind !== 'drag' && store.mode === 'drag' && draw());
-on('mode', () => draw());
 
 const outputs = [['#brush', v => `${Math.round(100 * v)} %`], ['#max-steps', v => `${v} steps`]];
 for (const [selector, text] of outputs) {
