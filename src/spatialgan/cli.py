@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spatialgan import __version__
+from spatialgan.cli_drag import drag
 from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, read_edit, read_seeds
 from spatialgan.cli_eval import app as eval_app
-from spatialgan.cli_options import Device, Model, progress_bar
+from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation, check_start, progress_bar
 from spatialgan.cli_studio import studio
 from spatialgan.errors import SpatialGANError
 
@@ -24,13 +25,8 @@ data_app = typer.Typer(no_args_is_help=True, help="Look at a set of images, and 
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(eval_app, name="eval")
+app.command()(drag)
 app.command()(studio)
-
-Scale = Annotated[float | None, typer.Option(
-    help="Enlarge pictures by this factor. Without it, PNGs stay as they are, and small pictures in grids and GIFs "
-         "become about 256 pixels wide.")]
-LayoutSeed = Annotated[int | None, typer.Option(metavar="S", help="Take the layout of this seed.")]
-Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -183,7 +179,7 @@ def edit(
     given = {"move": move, "resize": resize, "remove": remove, "restyle": restyle, "duplicate": duplicate, "add": add,
              "stretch": stretch, "rotate": rotate, "new-styles": new_styles, "new-layout": new_layout}
     edits = [read_edit(option, text) for option, text in edits_in_order(ctx.meta[ORDER_KEY], given)]
-    _check_start(seed, scene, layout_seed, truncation)
+    check_start(seed, scene, layout_seed, truncation)
     from spatialgan.editing.export import animate, save_gif, save_png
     from spatialgan.editing.rendering import render_scenes
     from spatialgan.model import SpatialGAN
@@ -200,14 +196,6 @@ def edit(
         save_gif(render_scenes(animate(steps)), gif, scale=scale)
     written = ", ".join(str(p) for p in (out, gif, save_scene) if p is not None)
     typer.echo(f"{len(edits)} {'edit' if len(edits) == 1 else 'edits'}: {written}")
-
-
-def _check_start(seed: int | None, scene: Path | None, layout_seed: int | None, truncation: float | None) -> None:
-    """Whether an edit has one picture to start from."""
-    if (seed is None) == (scene is None):
-        raise SpatialGANError("give either --seed or --scene")
-    if scene is not None and (layout_seed is not None or truncation is not None):
-        raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
 
 
 @data_app.command("check")

@@ -2,13 +2,30 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from spatialgan.errors import SpatialGANError
+
 Model = Annotated[str, typer.Option(
     "--model", metavar="NAME|PATH", help="A bundled model, a .safetensors file, or the folder of a model or a run.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+
+Scale = Annotated[float | None, typer.Option(
+    help="Enlarge pictures by this factor. Without it, PNGs stay as they are, and small pictures in grids and GIFs "
+         "become about 256 pixels wide.")]
+LayoutSeed = Annotated[int | None, typer.Option(metavar="S", help="Take the layout of this seed.")]
+Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
+
+
+def check_start(seed: int | None, scene: Path | None, layout_seed: int | None, truncation: float | None) -> None:
+    """Whether an edit has one picture to start from."""
+    if (seed is None) == (scene is None):
+        raise SpatialGANError("give either --seed or --scene")
+    if scene is not None and (layout_seed is not None or truncation is not None):
+        raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
 
 
 @contextmanager

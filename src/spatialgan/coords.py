@@ -33,6 +33,19 @@ def from_pixels(xy_px: Tensor, height: int, width: int) -> Tensor:
     return (xy_px + 0.5) / xy_px.new_tensor([width, height])
 
 
+def to_grid(xy: Tensor) -> Tensor:
+    """Points ``(..., 2)`` in 0..1 to the frame of ``F.grid_sample(align_corners=False)``: -1..1, edge to edge."""
+    return xy * 2 - 1
+
+
+def disc_xy(radius_px: float, resolution: int, *, device: torch.device | str | None = None) -> Tensor:
+    """Whole-pixel offsets of at most ``radius_px``, ``(N, 2)`` in image widths."""
+    n = int(radius_px)
+    steps = torch.arange(-n, n + 1, device=device, dtype=torch.float32)
+    offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1).reshape(-1, 2)
+    return offsets[offsets.square().sum(dim=1) <= radius_px**2] / resolution
+
+
 def centroid_xy(maps: Tensor) -> Tensor:
     """Centre of mass of non-negative maps ``(..., H, W)``, as ``(..., 2)`` in 0..1; NaN where a map is all zero."""
     grid = pixel_centers_xy(*maps.shape[-2:], device=maps.device).to(maps.dtype)

@@ -110,6 +110,12 @@ class Layout:
         step = dxy.to(g.centers_xy).unsqueeze(-2)  # (..., 1, 2)
         return self._with(level, replace(g, centers_xy=g.centers_xy + self._points(level, point)[:, None] * step))
 
+    def with_centers(self, centers: Sequence[Tensor]) -> "Layout":
+        """The layout with its centres at absolute places: one ``(..., K, 2)`` a level."""
+        first = centers[0] if self.hierarchical else 0.0
+        own = [c - first if level > 0 else c for level, c in enumerate(centers)]
+        return replace(self, levels=tuple(replace(self.gaussians(i), centers_xy=c) for i, c in enumerate(own)))
+
     def resized(self, factor: float | tuple[float, float], *, level: int = 0, point: int | None = None) -> "Layout":
         """The layout with one standard deviation, or all of a level, multiplied by ``factor``.
 
@@ -214,6 +220,19 @@ def resize_maps(maps: Tensor, size: int) -> Tensor:
     flat = maps.reshape(-1, 1, h, w)
     flat = F.adaptive_avg_pool2d(flat, size) if size < h else F.interpolate(flat, size=(size, size), mode="bilinear")
     return flat.reshape(*maps.shape[:-2], size, size)
+
+
+def raster_sizes(config: ModelConfig) -> tuple[int, ...]:
+    """The largest size at which the generator reads each level: a raster of it makes the same picture."""
+    if config.layout == "multi" and config.encoding == "flatten":
+        return (LEVEL_RESOLUTIONS[-1],)
+    if config.layout == "multi":
+        full = config.encoding == "multi" or config.processing == "fine"
+        return (config.resolution if full else min(config.encoded_max_resolution, config.resolution),)
+    if config.processing == "fine":
+        return (config.resolution,) * len(LEVEL_RESOLUTIONS)
+    top = min(config.encoded_max_resolution, config.resolution)
+    return (*LEVEL_RESOLUTIONS[:-1], max(LEVEL_RESOLUTIONS[-1], top))
 
 
 def min_max_normalize(maps: Tensor, eps: float = 1e-8) -> Tensor:

@@ -91,7 +91,7 @@ class SpatialGAN:
 
     @torch.no_grad()
     def generate(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None = None, *,
-                 truncation: float = 1.0) -> Tensor:
+                 truncation: float = 1.0, w_offset: Tensor | None = None) -> Tensor:
         """Pictures of a batch, ``(B, C, R, R)``, about -1..1.
 
         Args:
@@ -99,8 +99,11 @@ class SpatialGAN:
             layout: a batch of B layouts; None for a plain StyleGAN2.
             noise: from :func:`spatialgan.networks.generator.sample_noise`; None for none.
             truncation: 1 for none, towards 0 for more typical and more alike pictures.
+            w_offset: (B, num_ws, S, w_dim), added to w after truncation.
         """
         ws = self.generator.ws(z, layout, truncation=truncation)
+        if w_offset is not None:
+            ws = ws + w_offset
         return self.generator.synthesize(ws, layout, noise).image
 
     def attention(self, images: Tensor, size: int | None = None) -> Tensor:

@@ -170,6 +170,7 @@ def test_the_picture_changes_where_the_object_is(visit):
     after = settle(page, position + 1)
     change = np.abs(shown(page) - before).mean(axis=-1)
     assert change[:12, :12].mean() > 3 * max(change[20:, 20:].mean(), change[:12, 20:].mean())
+    print(after["handles"], [e["label"] for e in after["history"]])
     assert after["handles"][0]["gone"] and after["history"][-1]["label"] == "Remove object 0"
     expect(page.locator("#handles .handle")).to_have_count(2)
 

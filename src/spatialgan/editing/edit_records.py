@@ -1,7 +1,7 @@
 """Edits as JSON values, as scenes record them: doing them again, and writing them as words of the command line."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -129,15 +129,12 @@ def same_picture(a: "Scene", b: "Scene") -> bool:
     """Whether two scenes of one model are made of the same numbers, to the last bit."""
     if (a.noise_seed, a.truncation) != (b.noise_seed, b.truncation):
         return False
-    return _same(_tensors(a), _tensors(b))
+    one, other = _tensors(a), _tensors(b)
+    return len(one) == len(other) and all(torch.equal(x, y) for x, y in zip(one, other, strict=True))
 
 
-def _tensors(scene: "Scene") -> list[torch.Tensor | None]:
-    tensors = [scene.z]
+def _tensors(scene: "Scene") -> list[torch.Tensor]:
+    tensors = [scene.z, scene.w_offset_or_zeros]
     if scene.layout is not None:
         scene.layout.map(lambda t: tensors.append(t) or t)
     return tensors
-
-
-def _same(a: Sequence[torch.Tensor | None], b: Sequence[torch.Tensor | None]) -> bool:
-    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))

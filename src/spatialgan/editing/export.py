@@ -159,8 +159,9 @@ def interpolate(scene_a: "Scene", scene_b: "Scene", frames: int) -> list["Scene"
     """``frames`` scenes from ``scene_a`` to ``scene_b``, both included, of one model.
 
     Centres and angles move linearly, standard deviations evenly in their logarithm (linearly where something appears or
-    vanishes); styles that differ turn along the great circle. Objects that only one scene has grow from nothing. The
-    noise stays ``scene_a``'s: edits of one scene end exactly at ``scene_b``, scenes of different seeds near it.
+    vanishes); styles that differ turn along the great circle, what drags did to them moves linearly. Objects that only
+    one scene has grow from nothing. The noise stays ``scene_a``'s: edits of one scene end exactly at ``scene_b``,
+    scenes of different seeds near it.
     """
     if frames < 2:
         raise SpatialGANError(f"frames is {frames}; use 2 or more")
@@ -188,9 +189,12 @@ def _with_same_objects(scene: "Scene", other: "Scene") -> "Scene":
         return scene
     more = other.layout.gaussians(0).map(lambda t: t[n - 1 :])
     nothing = Layout((replace(more, stds=torch.full_like(more.stds, MIN_STD)),), hierarchical=False)
-    z = torch.cat([scene.z[:-1], other.z[n - 1 : -1], scene.z[-1:]])  # the background stays last
+    # The background stays last.
+    z = torch.cat([scene.z[:-1], other.z[n - 1 : -1], scene.z[-1:]])
+    w, w_other = scene.w_offset_or_zeros, other.w_offset_or_zeros
+    w_offset = torch.cat([w[:, :-1], w_other[:, n - 1 : -1], w[:, -1:]], dim=1)
     # The leading dimension of one picture's layout is its objects.
-    return replace(scene, layout=Layout.cat([scene.layout, nothing]), z=z)
+    return replace(scene, layout=Layout.cat([scene.layout, nothing]), z=z, w_offset=w_offset)
 
 
 def _between(a: "Scene", b: "Scene", t: float) -> "Scene":
@@ -201,7 +205,10 @@ def _between(a: "Scene", b: "Scene", t: float) -> "Scene":
         layout = Layout(tuple(_between_levels(x, y, t) for x, y in pairs), a.layout.hierarchical)
     z = torch.stack([slerp(x, y, t) for x, y in zip(a.z, b.z, strict=True)])
     truncation = a.truncation + t * (b.truncation - a.truncation)
-    return replace(a, layout=layout, z=z, truncation=truncation, edits=())
+    w_offset = None
+    if a.w_offset is not None or b.w_offset is not None:
+        w_offset = a.w_offset_or_zeros.lerp(b.w_offset_or_zeros, t)
+    return replace(a, layout=layout, z=z, truncation=truncation, w_offset=w_offset, edits=())
 
 
 def _between_levels(a: Gaussians | Raster, b: Gaussians | Raster, t: float) -> Gaussians | Raster:

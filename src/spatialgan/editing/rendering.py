@@ -50,4 +50,7 @@ def render_batch(scenes: Sequence["Scene"]) -> Tensor:
     noise = tuple(layer.to(device) for layer in noise_of(model.config.model, [s.noise_seed for s in scenes]))
     layout = None if scenes[0].layout is None else Layout.stack([s.layout for s in scenes]).to(device)
     z = torch.stack([s.z for s in scenes]).to(device)  # (B, S, z_dim)
-    return model.generate(z, layout, noise, truncation=scenes[0].truncation).float().cpu()
+    w_offset = None
+    if any(s.w_offset is not None for s in scenes):
+        w_offset = torch.stack([s.w_offset_or_zeros for s in scenes]).to(device)
+    return model.generate(z, layout, noise, truncation=scenes[0].truncation, w_offset=w_offset).float().cpu()

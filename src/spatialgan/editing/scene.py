@@ -49,8 +49,10 @@ class Scene:
     """Where z came from first; later edits do not change it."""
     layout_seed: int | None = None
     """Where the layout came from first."""
+    w_offset: Tensor | None = None
+    """(num_ws, S, w_dim) on the CPU, added to w after truncation: what drags did to the styles; None for nothing."""
     edits: tuple[dict[str, Any], ...] = ()
-    """The edits so far, as JSON values: for people to read, since z and layout hold what they did."""
+    """The edits so far, as JSON values: for people to read, since z, w_offset and layout hold what they did."""
 
     def __repr__(self) -> str:
         return f"Scene({self.model.name}, seed={self.seed}, layout_seed={self.layout_seed}, {len(self.edits)} edits)"
@@ -85,6 +87,14 @@ class Scene:
     def num_objects(self) -> int:
         """Objects of a multi-object layout, removed ones included."""
         return self._gaussians(0).num_maps
+
+    @property
+    def w_offset_or_zeros(self) -> Tensor:
+        """:attr:`w_offset`, with zeros for None."""
+        if self.w_offset is not None:
+            return self.w_offset
+        config = self.model.config.model
+        return torch.zeros(config.num_ws, self.z.shape[0], config.w_dim)
 
     def heatmaps(self, size: int | None = None) -> list[Tensor]:
         """The complete heatmap of each level, ``(size, size)`` in 0..1, for display; ``size`` None: the picture's."""
@@ -165,7 +175,7 @@ class Scene:
     def with_new_styles(self, seed: int) -> "Scene":
         """The same layout and noise, with all styles of ``sample(seed)``."""
         seed = whole(seed, "seed")
-        return self._edited("with_new_styles", {}, seed=seed, z=style_of(self._config(), seed))
+        return self._edited("with_new_styles", {}, seed=seed, z=style_of(self._config(), seed), w_offset=None)
 
     def restyle(self, i: int | str, seed: int) -> "Scene":
         """A new style for object ``i``, or for ``"background"``; needs a model with ``encoding=multi``."""
@@ -174,7 +184,12 @@ class Scene:
         index = self.num_objects if i == "background" else self._where(i, None, or_="or 'background'")["point"]
         z = self.z.clone()
         z[index] = self._new_style(seed)
-        return self._edited("restyle", {}, object="background" if i == "background" else index, seed=seed, z=z)
+        w_offset = self.w_offset
+        if w_offset is not None:  # it was the old style's
+            w_offset = w_offset.clone()
+            w_offset[:, index] = 0
+        return self._edited("restyle", {}, object="background" if i == "background" else index, seed=seed, z=z,
+                            w_offset=w_offset)
 
     def duplicate(self, i: int, dx: float, dy: float) -> "Scene":
         """A second object of the same style and shape, ``(dx, dy)`` away; it becomes the last object.
@@ -185,7 +200,7 @@ class Scene:
         i = self._where(i, None)["point"]
         dx, dy = finite(dx, "dx"), finite(dy, "dy")
         copy = self._require_layout()[i : i + 1].moved(torch.tensor([dx, dy]))
-        changes = self._with_object(copy, self.z[i])
+        changes = self._with_object(copy, self.z[i], self.w_offset_or_zeros[:, i])
         return self._edited("duplicate", {}, object=i, dx=dx, dy=dy, **changes)
 
     def add(self, x: float, y: float, std: float, seed: int) -> "Scene":
@@ -239,12 +254,12 @@ class Scene:
 
     # ------------------------------------------------------------- helpers
 
-    def _edited(self, name: str, where: dict[str, int | None], *, layout: Layout | None = None, z: Tensor | None = None,
-                **values: Any) -> "Scene":
+    def _edited(self, name: str, where: dict[str, int | None], **values: Any) -> "Scene":
+        """The scene with those of layout, z and w_offset that are given; all other values go into the record."""
         if self._is_multi and where:
             where = {"object": where["point"]}
-        return replace(self, layout=self.layout if layout is None else layout, z=self.z if z is None else z,
-                       edits=(*self.edits, {"edit": name, **where, **values}))
+        changes = {n: values.pop(n) for n in ("layout", "z", "w_offset") if n in values}
+        return replace(self, **changes, edits=(*self.edits, {"edit": name, **where, **values}))
 
     @property
     def _is_multi(self) -> bool:
@@ -286,8 +301,16 @@ class Scene:
     def _new_style(self, seed: int) -> Tensor:
         return torch.randn(self.z.shape[1], generator=random_stream(seed, "object style"))  # (z_dim,)
 
-    def _with_object(self, new: Layout, style: Tensor) -> dict[str, Any]:
-        """Layout and z with one more object, behind the others and before the background."""
+    def _with_object(self, new: Layout, style: Tensor, offset: Tensor | None = None) -> dict[str, Any]:
+        """Layout, z and w_offset with one more object, behind the others and before the background.
+
+        ``style`` is its z (z_dim,), ``offset`` its own w_offset (num_ws, w_dim), None for none.
+        """
         # The leading dimension of one picture's layout is its objects.
         layout = Layout.cat([self._require_layout(), new])
-        return {"layout": layout, "z": torch.cat([self.z[:-1], style[None], self.z[-1:]])}
+        changes = {"layout": layout, "z": torch.cat([self.z[:-1], style[None], self.z[-1:]])}
+        if self.w_offset is not None:
+            w = self.w_offset
+            own = torch.zeros_like(w[:, 0]) if offset is None else offset
+            changes["w_offset"] = torch.cat([w[:, :-1], own[:, None], w[:, -1:]], dim=1)
+        return changes

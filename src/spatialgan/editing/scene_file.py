@@ -29,6 +29,7 @@ def scene_to_json(scene: Scene) -> dict[str, Any]:
         "model": {"name": scene.model.name, "weights_sha256": weights_hash(scene.model),
                   "resolution": config.resolution, "num_ws": config.num_ws},
         "z": tensor_to_json(scene.z),
+        "w_offset": None if scene.w_offset is None else tensor_to_json(scene.w_offset),
         "layout": None if scene.layout is None else layout_to_json(scene.layout),
         "noise_seed": scene.noise_seed,
         "truncation": scene.truncation,
@@ -60,8 +61,14 @@ def scene_from_json(model: "SpatialGAN", data: Any) -> Scene:
     edits = data["edits"]
     if not isinstance(edits, list) or not all(isinstance(e, dict) for e in edits):
         raise SpatialGANError("the scene's edits are not a list of objects")
-    return Scene(model, _styles(config, data["z"], layout), layout, whole(data["noise_seed"], "noise_seed"),
-                 finite(data["truncation"], "truncation"), edits=tuple(edits), **seeds)
+    if config.encoding == "multi":
+        config = replace(config, num_objects=layout.levels[0].num_maps)
+    z = _codes(data["z"], "z", (config.num_styles, config.z_dim))
+    w_offset = None
+    if data.get("w_offset") is not None:  # files from before there were drags have no such field
+        w_offset = _codes(data["w_offset"], "w_offset", (config.num_ws, config.num_styles, config.w_dim))
+    return Scene(model, z, layout, whole(data["noise_seed"], "noise_seed"), finite(data["truncation"], "truncation"),
+                 w_offset=w_offset, edits=tuple(edits), **seeds)
 
 
 def save_scene(scene: Scene, path: str | Path) -> Path:
@@ -126,15 +133,12 @@ def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
             raise SpatialGANError("the scene's layout has a standard deviation that is not above 0")
 
 
-def _styles(config: ModelConfig, data: Any, layout: Layout | None) -> Tensor:
-    """z from its JSON value, ``(S, z_dim)``."""
-    if config.encoding == "multi":
-        config = replace(config, num_objects=layout.levels[0].num_maps)
-    wanted = (config.num_styles, config.z_dim)
+def _codes(data: Any, name: str, wanted: tuple[int, ...]) -> Tensor:
+    """z or w_offset from its JSON value, of the shape that the model needs."""
     try:
-        z = tensor_from_json(data)
+        codes = tensor_from_json(data)
     except (KeyError, TypeError, ValueError, RuntimeError) as e:
-        raise SpatialGANError(f"the scene's z is not readable: {e}") from None
-    if z.shape != wanted:
-        raise SpatialGANError(f"the scene's z has shape {tuple(z.shape)}; the model needs {wanted}")
-    return z
+        raise SpatialGANError(f"the scene's {name} is not readable: {e}") from None
+    if codes.shape != wanted:
+        raise SpatialGANError(f"the scene's {name} has shape {tuple(codes.shape)}; the model needs {wanted}")
+    return codes

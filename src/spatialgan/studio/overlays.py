@@ -32,5 +32,7 @@ def mean_features(scene: Scene) -> dict[int, Tensor]:
     noise = tuple(layer.to(device) for layer in noise_of(model.config.model, [scene.noise_seed]))
     layout = None if scene.layout is None else scene.layout[None].to(device)
     ws = model.generator.ws(scene.z[None].to(device), layout, truncation=scene.truncation)
+    if scene.w_offset is not None:
+        ws = ws + scene.w_offset[None].to(device)
     features = model.generator.synthesize(ws, layout, noise).features
     return {r: min_max_normalize(f.float().mean(dim=1))[0].cpu() for r, f in features.items()}

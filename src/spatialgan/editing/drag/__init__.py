@@ -6,6 +6,16 @@ four modes), loop.py (the drag itself) and views.py (frames, traces, the figure 
 """
 
 from spatialgan.editing.drag.loop import drag, drag_steps
-from spatialgan.editing.drag.records import DragOptions, DragResult, DragStep, Handle, Mode, Point, StopReason
+from spatialgan.editing.drag.records import (
+    PUBLISHED,
+    DragOptions,
+    DragResult,
+    DragStep,
+    Handle,
+    Mode,
+    Point,
+    StopReason,
+)
 
-__all__ = ["DragOptions", "DragResult", "DragStep", "Handle", "Mode", "Point", "StopReason", "drag", "drag_steps"]
+__all__ = ["PUBLISHED", "DragOptions", "DragResult", "DragStep", "Handle", "Mode", "Point", "StopReason", "drag",
+           "drag_steps"]

@@ -1,12 +1,33 @@
 """The drag itself: a generator that yields every step, and a function that runs it to its end."""
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spatialgan.editing.drag.records import MAX_STEPS, DragOptions, DragResult, DragStep, Handle, Mode
+import torch
+from torch import Tensor
+
+from spatialgan.coords import disc_xy, pixel_centers_xy
+from spatialgan.editing.drag.checks import check_max_steps, check_mode, read_handles, read_mask
+from spatialgan.editing.drag.modes import MODES
+from spatialgan.editing.drag.points import along, discs_at, mask_loss, motion_loss, track, variation
+from spatialgan.editing.drag.records import (
+    MAX_STEPS,
+    DragOptions,
+    DragResult,
+    DragStep,
+    Handle,
+    Mode,
+    Point,
+    StopReason,
+)
+from spatialgan.editing.drag.variables import Variables
+from spatialgan.layout import resize_maps
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
+
+VARIATION_GRID = 16  # places a side at which the features' variation is taken
 
 
 def drag_steps(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, mode: Mode = "hybrid",
@@ -31,8 +52,8 @@ def drag_steps(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, m
         SpatialGANError: a handle outside the image, a mask of another size or without paint, a mode that the model
             does not have, a number out of range.
     """
-    raise NotImplementedError
-    yield
+    check_mode(scene, mode)
+    return _Drag(scene, handles, mask, mode, options or DragOptions()).run(check_max_steps(max_steps))
 
 
 def drag(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, mode: Mode = "hybrid",
@@ -43,4 +64,121 @@ def drag(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, mode: M
     Args:
         callback: called with every step, the start included; returning False stops the drag there.
     """
-    raise NotImplementedError
+    steps = drag_steps(scene, handles, mask=mask, mode=mode, max_steps=max_steps, options=options)
+    go_on = None
+    while True:
+        try:
+            step = steps.send(go_on)
+        except StopIteration as end:
+            return end.value
+        go_on = True if callback is None else callback(step)
+
+
+class _Drag:
+    """One drag: its variables, what it compares with, and where its handles are."""
+
+    def __init__(self, scene: "Scene", handles: Sequence[Handle], mask: Any, mode: Mode, options: DragOptions):
+        resolution, device = scene.model.config.model.resolution, scene.model.device
+        self.mode, self.options = mode, options
+        self.starts, self.targets = (points.to(device) for points in read_handles(handles))
+        self.pixel = 1 / resolution
+        self.tolerance = max(1, 0.01 * resolution) / resolution
+        scale = resolution / 512
+        self.disc = disc_xy(options.disc_radius_px or max(3, 3 * scale), resolution, device=device)
+        self.window = disc_xy(options.window_radius_px or max(6, 12 * scale), resolution, device=device)
+        self.tracked_disc = self.disc if options.track_disc else torch.zeros(1, 2, device=device)
+        kept = read_mask(mask, resolution)
+        feature_resolution = resolution // 2
+        self.kept = None if kept is None else resize_maps(kept.to(device), feature_resolution)
+        self.variables = Variables(scene, feature_resolution=feature_resolution, num_layers=options.num_layers,
+                                   with_noise=options.with_noise)
+        self.updates = MODES[mode](self.variables, self.starts, self.targets, options)
+        self.handles, self.moves = self.starts, torch.zeros_like(self.starts)
+
+    def run(self, max_steps: int) -> Generator[DragStep, None, DragResult]:
+        """See :func:`drag_steps`."""
+        began, away = time.perf_counter(), 0.0
+        trace: list[DragStep] = []
+        best, reason = 0, None
+        while reason is None:
+            with torch.inference_mode(False), torch.enable_grad():
+                features = self.variables.features()
+                if not trace:
+                    self._set_references(features.detach())
+                before = self.handles
+                self.handles, mismatches = self._track(features.detach())
+                loss = self._loss(features)
+            step = self._step(len(trace), mismatches, loss, time.perf_counter() - began - away)
+            trace.append(step)
+            if step.distance < trace[best].distance:
+                best = step.index
+            asked = time.perf_counter()
+            go_on = yield step
+            away += time.perf_counter() - asked
+            bad_jump = bool(self.moves.any()) and self._is_worse(step, trace[-2])
+            reason = self._stop_reason(step, best, max_steps, go_on, bad_jump)
+            if reason is None and bad_jump:  # a jump that made things worse is taken back
+                self.variables.set_layout(self.layout_before)
+                self.handles, self.moves = before, torch.zeros_like(before)
+            elif reason is None:
+                self._update(loss)
+        kept = trace[best]
+        return DragResult(kept.scene, kept.handles, kept.distance, trace[-1].index, trace[-1].seconds, reason,
+                          as_points(self.starts), as_points(self.targets), tuple(trace))
+
+    def _set_references(self, features: Tensor) -> None:
+        self.first = features
+        self.references = discs_at(features, self.starts, self.tracked_disc)
+        places = pixel_centers_xy(VARIATION_GRID, VARIATION_GRID, device=features.device).reshape(-1, 2)
+        self.variation = variation(features, self.references, self.tracked_disc, places)
+
+    def _track(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the handles are now, and their mismatches."""
+        if features is self.first:
+            return self.starts, torch.zeros_like(self.variation)
+        candidates = along(self.handles, self.moves, self.window, self.pixel)
+        handles, distances = track(features, self.references, self.tracked_disc, candidates)
+        return handles, distances / self.variation.clamp_min(1e-12)
+
+    def _loss(self, features: Tensor) -> Tensor:
+        loss = motion_loss(features, self.handles, self.targets, self.disc, self.pixel)
+        if self.kept is not None:
+            loss = loss + self.options.mask_weight * mask_loss(features, self.first, self.kept)
+        return loss
+
+    def _update(self, loss: Tensor) -> None:
+        self.layout_before = self.variables.layout
+        with torch.inference_mode(False), torch.enable_grad():
+            moves = next(self.updates)(loss)
+        self.moves = torch.zeros_like(self.handles) if moves is None else moves
+
+    def _step(self, index: int, mismatches: Tensor, loss: Tensor, seconds: float) -> DragStep:
+        handles = [[list(p) for p in pair] for pair in
+                   zip(as_points(self.starts), as_points(self.targets), strict=True)]
+        scene = self.variables.to_scene({"mode": self.mode, "handles": handles, "step": index})
+        distance = float((self.handles - self.targets).norm(dim=1).max())
+        return DragStep(index, scene, as_points(self.handles), distance, tuple(mismatches.tolist()),
+                        float(loss.detach()), seconds)
+
+    def _is_worse(self, step: DragStep, before: DragStep) -> bool:
+        return step.distance > before.distance or self._is_lost(step)
+
+    def _is_lost(self, step: DragStep) -> bool:
+        return max(step.mismatches) > self.options.lost_mismatch
+
+    def _stop_reason(self, step: DragStep, best: int, max_steps: int, go_on: bool | None,
+                     bad_jump: bool) -> StopReason | None:
+        if step.distance <= self.tolerance and not self._is_lost(step):
+            return "reached"
+        if go_on is False:
+            return "stopped"
+        if self._is_lost(step) and not bad_jump:
+            return "lost_track"
+        if step.index == max_steps:
+            return "max_steps"
+        return "no_progress" if step.index - best >= self.options.patience else None
+
+
+def as_points(xy: Tensor) -> tuple[Point, ...]:
+    """(H, 2) as pairs of numbers."""
+    return tuple((x, y) for x, y in xy.tolist())

@@ -1,9 +1,12 @@
 """What goes into a drag and what comes out of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
+
+from spatialgan.editing.arguments import finite, positive, whole
+from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
@@ -20,22 +23,52 @@ MAX_STEPS = 200  # of a drag whose caller names no limit
 
 @dataclass(frozen=True)
 class DragOptions:
-    """The numbers of a drag. Lengths end in ``_px`` where they are pixels of the picture; others are image widths."""
+    """The numbers of a drag. Lengths that end in ``_px`` are pixels of the picture, all others image widths."""
 
-    w_learning_rate: float = 0.002
-    """Of the style codes."""
-    centers_learning_rate: float = 0.005
-    """Of the heatmaps' centres, in image widths."""
+    w_learning_rate: float | None = None
+    """Of the style codes; None: 0.025 standard deviations of the model's w [ours], since models differ in it."""
+    centers_learning_rate: float = 0.01
+    """Of the heatmaps' centres."""
     pixels_learning_rate: float = 0.01
-    """Of the heatmaps' pixels (mode ``pixels``)."""
+    """Of the heatmaps' pixels, in 0..1."""
+    adam_per_element: bool = False
+    """Whether every element has a second moment of its own, as Adam has, or all share one [ours]."""
     num_layers: int = 6
-    """Layers whose w is optimised, from the coarsest on."""
+    """Layers whose w changes, from the coarsest on."""
+    with_noise: bool = False
+    """Whether features are those of the picture with its noise inputs. Noise stays in its place whatever moves, so
+    features without it follow the content better [ours]."""
+    disc_radius_px: float | None = None
+    """r1: radius of the discs that are pulled; None: 3 / 512 of the picture, at least 3."""
+    window_radius_px: float | None = None
+    """r2: how far the tracker looks around; None: 12 / 512 of the picture, at least 6."""
+    track_disc: bool = True
+    """Whether the tracker compares whole discs [ours], or the features of their middles alone."""
     mask_weight: float = 20.0
     """lambda: what a change outside the mask costs."""
-    coarse_radius: float = 0.2
-    """Eq. 6: centres this near to a handle make the coarse move."""
+    coarse_radius: float = 0.35
+    """Eq. 6: centres this near to a handle make the coarse move [ours]."""
     coarse_factor: float = 1.0
     """k of Eq. 6: 1 moves them all the way that the handle has to go."""
+    lost_mismatch: float = 0.6
+    """A handle is lost when its mismatch, see :attr:`DragStep.mismatches`, is above this [ours]."""
+    patience: int = 30
+    """Steps without a smaller distance after which a drag makes no progress [ours]."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name.endswith("learning_rate") or f.name.endswith("_px") or f.name == "lost_mismatch":
+                _ = value is None or positive(value, f.name)
+            elif f.name in ("num_layers", "patience"):
+                if whole(value, f.name) < 1:
+                    raise SpatialGANError(f"{f.name} is {value}; use 1 or more")
+            elif finite(value, f.name) < 0:
+                raise SpatialGANError(f"{f.name} is {value}; use 0 or more")
+
+
+# The numbers of the DragGAN publication, with floors for small pictures; the mode is latent.
+PUBLISHED = DragOptions(w_learning_rate=0.002, adam_per_element=True, with_noise=True, track_disc=False)
 
 
 @dataclass(frozen=True)

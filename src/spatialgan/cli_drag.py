@@ -1,0 +1,82 @@
+"""``spatialgan drag``: pull points of a picture to where they should be. Thin: one function, then its files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation, check_start
+from spatialgan.errors import SpatialGANError
+
+if TYPE_CHECKING:
+    from spatialgan.editing.drag import Handle
+
+
+def drag(
+    model: Model,
+    handle: Annotated[list[str], typer.Option(
+        metavar="X,Y:X,Y", help="Where a point is, and where it should be, in 0..1 from the upper left. "
+                                "May be repeated.")],
+    out: Annotated[Path, typer.Option(metavar="F.png", help="The picture afterwards.")],
+    seed: Annotated[int | None, typer.Option(metavar="S", help="Start from this random picture.")] = None,
+    scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Start from this saved scene.")] = None,
+    mode: Annotated[Literal["hybrid", "joint", "pixels", "latent"], typer.Option(
+        help="hybrid: move the heatmaps, then refine; joint: refine styles and heatmap centres in turns; pixels: styles "
+             "and heatmap pixels; latent: styles alone, as DragGAN.")] = "hybrid",
+    mask: Annotated[Path | None, typer.Option(
+        metavar="F.png", help="A picture of the same size: what is painted white may change.")] = None,
+    steps: Annotated[int, typer.Option(min=0, help="The most steps.")] = 200,
+    gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate all steps, with handles.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="F.json", help="Write every step's numbers.")] = None,
+    heatmaps: Annotated[Path | None, typer.Option(
+        metavar="F.png", help="Draw what the drag does to the heatmaps.")] = None,
+    save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the scene afterwards.")] = None,
+    layout_seed: LayoutSeed = None,
+    truncation: Truncation = None,
+    scale: Scale = None,
+    device: Device = "auto",
+) -> None:
+    """Pull points of a picture to where they should be."""
+    pairs = [read_handle(text) for text in handle]
+    check_start(seed, scene, layout_seed, truncation)
+    from spatialgan.editing.drag.views import drag_frames, heatmap_figure, save_trace
+    from spatialgan.editing.export import save_gif, save_png
+    from spatialgan.model import SpatialGAN
+
+    gan = SpatialGAN.from_pretrained(model, device=device)
+    sampling = {"layout_seed": layout_seed, "truncation": 1.0 if truncation is None else truncation}
+    start = gan.sample(seed, **sampling) if scene is None else gan.load_scene(scene)
+    result = start.drag(pairs, mask=None if mask is None else read_mask_file(mask), mode=mode, max_steps=steps)
+    save_png(result.scene.image, out, scale=1.0 if scale is None else scale)
+    if save_scene is not None:
+        result.scene.save(save_scene)
+    if gif is not None:
+        save_gif(drag_frames(result, scale=scale), gif, scale=1)
+    if json is not None:
+        save_trace(result, json)
+    if heatmaps is not None:
+        save_png(heatmap_figure(result), heatmaps)
+    written = ", ".join(str(p) for p in (out, gif, json, heatmaps, save_scene) if p is not None)
+    typer.echo(f"{result.stop_reason} after {result.steps} steps in {result.seconds:.1f} s; "
+               f"{result.distance:.1%} of the width from the target: {written}")
+
+
+def read_handle(text: str) -> "Handle":
+    """``X,Y:X,Y`` as a pair of points; raises SpatialGANError on anything else."""
+    try:
+        start, target = (tuple(float(word) for word in point.split(",")) for point in text.split(":"))
+        (_, _), (_, _) = start, target
+    except ValueError:
+        raise SpatialGANError(f"--handle {text}: write X,Y:X,Y as in --handle 0.4,0.5:0.55,0.5") from None
+    return start, target
+
+
+def read_mask_file(path: Path):  # noqa: ANN201 - Pillow is not imported here
+    """A mask's picture; raises SpatialGANError naming the file where it is none."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return image.convert("L")
+    except (OSError, UnidentifiedImageError, ValueError):
+        raise SpatialGANError(f"{path} is no picture that can be read; give the mask as a PNG") from None

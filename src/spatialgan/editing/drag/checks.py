@@ -1,0 +1,90 @@
+"""What callers hand to a drag, checked before anything is computed."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from spatialgan.editing.arguments import finite, whole
+from spatialgan.editing.drag.records import Handle, Mode
+from spatialgan.errors import SpatialGANError
+from spatialgan.layout import Gaussians
+
+if TYPE_CHECKING:
+    from spatialgan.editing.scene import Scene
+
+
+def read_handles(handles: Sequence[Handle]) -> tuple[Tensor, Tensor]:
+    """Starts and targets, each ``(H, 2)``; raises SpatialGANError where there are none, or one is outside the image."""
+    try:
+        pairs = [((a, b), (c, d)) for (a, b), (c, d) in handles]
+    except (TypeError, ValueError):
+        raise SpatialGANError("handles are pairs of points in 0..1, as in [((0.4, 0.5), (0.55, 0.5))]") from None
+    if not pairs:
+        raise SpatialGANError("a drag needs at least one handle, as in [((0.4, 0.5), (0.55, 0.5))]")
+    ends: dict[tuple[float, ...], tuple[float, ...]] = {}
+    for i, pair in enumerate(pairs):
+        names = ("starts", "has its target")
+        start, target = (tuple(finite(v, f"handle {i}") for v in point) for point in pair)
+        for name, (x, y) in zip(names, (start, target), strict=True):
+            if not (0 <= x <= 1 and 0 <= y <= 1):
+                raise SpatialGANError(f"handle {i} {name} at ({x:g}, {y:g}), outside the image; use 0 to 1, "
+                                      "from the left to the right edge and from the upper to the lower")
+        if ends.setdefault(start, target) != target:
+            raise SpatialGANError(f"two handles start at ({start[0]:g}, {start[1]:g}) and have different targets; "
+                                  "leave one of them out")
+    starts, targets = torch.tensor(pairs, dtype=torch.float32).unbind(dim=1)
+    return starts, targets
+
+
+def read_mask(mask: Any, resolution: int) -> Tensor | None:
+    """What is kept: ``(1, 1, R, R)`` float, 1 where nothing is painted; None where everything may change.
+
+    Raises:
+        SpatialGANError: it is no picture or array of the picture's size, or nothing in it is painted.
+    """
+    if mask is None:
+        return None
+    if isinstance(mask, Image.Image):
+        mask = np.asarray(mask.convert("L"))
+    try:
+        values = torch.as_tensor(np.asarray(mask))
+    except (TypeError, ValueError):
+        raise SpatialGANError("the mask is neither a picture nor an array of numbers") from None
+    if tuple(values.shape) != (resolution, resolution):
+        size = "x".join(str(n) for n in reversed(values.shape))
+        raise SpatialGANError(f"the mask has {size} pixels and the picture {resolution}x{resolution}; "
+                              "paint a mask of the picture's size")
+    half = 128 if values.dtype == torch.uint8 else 0.5
+    painted = values if values.dtype == torch.bool else values >= half
+    if not bool(painted.any()):
+        raise SpatialGANError("nothing in the mask is painted, so nothing may change; paint what may")
+    if bool(painted.all()):
+        return None
+    return (~painted).float()[None, None]
+
+
+def check_mode(scene: "Scene", mode: Mode) -> None:
+    """Raise SpatialGANError where there is no such mode, or the scene has nothing for it to optimise."""
+    if mode not in get_args(Mode):
+        raise SpatialGANError(f"there is no drag mode {mode!r}; use {', '.join(get_args(Mode))}")
+    if mode == "latent":
+        return
+    name = scene.model.name
+    if scene.layout is None:
+        raise SpatialGANError(f"the model {name} has encoding=none and reads no heatmaps; use the mode latent")
+    gaussians = all(isinstance(level, Gaussians) for level in scene.layout.levels)
+    if mode != "pixels" and not gaussians:
+        raise SpatialGANError(f"the heatmaps of this scene are pixels without centres; use the modes pixels or latent, "
+                              f"not {mode}")
+
+
+def check_max_steps(max_steps: Any) -> int:
+    """A whole number of at least 0."""
+    number = whole(max_steps, "max_steps")
+    if number < 0:
+        raise SpatialGANError(f"max_steps is {number}; use 0 or more")
+    return number

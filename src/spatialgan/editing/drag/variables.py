@@ -1,0 +1,99 @@
+"""What a drag changes: style codes, and centres or pixels of the heatmaps."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from spatialgan.layout import Layout, Raster, raster_sizes
+from spatialgan.seeds import noise_of
+from spatialgan.streams import random_stream
+
+if TYPE_CHECKING:
+    from spatialgan.editing.scene import Scene
+
+NUM_CODES = 64  # random style codes from which the standard deviation of w is estimated
+
+
+class Variables:
+    """The parts of a scene that change while it is dragged, and the features that they give."""
+
+    w: Tensor
+    """(n, S, D), added to w of the first n layers; S codes, so each object has its own."""
+    centers: list[Tensor]
+    """Absolute centres, one (1, K, 2) a level; empty until :meth:`free_centers`."""
+    pixels: list[Tensor]
+    """Heatmaps, one (1, K, h, w) a level; empty until :meth:`free_pixels`."""
+
+    def __init__(self, scene: "Scene", *, feature_resolution: int, num_layers: int, with_noise: bool):
+        """
+        Args:
+            scene: stays as it is.
+            feature_resolution: of the block whose features are read.
+            num_layers: whose w may change; fewer where that block has fewer before it.
+            with_noise: whether features are those of the picture with its noise inputs.
+        """
+        generator, device = scene.model.generator, scene.model.device
+        config = scene.model.config.model
+        self.scene, self.generator, self.feature_resolution = scene, generator, feature_resolution
+        self._z = scene.z[None].to(device)
+        self._layout = None if scene.layout is None else scene.layout[None].to(device)
+        self._offset = scene.w_offset_or_zeros.to(device)
+        self._noise = None
+        if with_noise:
+            self._noise = tuple(layer.to(device) for layer in noise_of(config, [scene.noise_seed]))
+        layers_before = sum(1 if r == 4 else 2 for r in config.block_resolutions if r <= feature_resolution)
+        self.w = torch.zeros_like(self._offset[: min(num_layers, layers_before)]).requires_grad_()
+        self.centers, self.pixels = [], []
+
+    def w_std(self) -> float:
+        """The standard deviation of w over random style codes, averaged over its dimensions."""
+        shape = (NUM_CODES, *self._z.shape[1:])
+        z = torch.randn(shape, generator=random_stream(0, "drag w_std")).to(self._z.device)
+        layout = None if self._layout is None else self._layout.map(lambda t: t.expand(NUM_CODES, *t.shape[1:]))
+        with torch.no_grad():
+            return float(self.generator.ws(z, layout)[:, 0].flatten(0, 1).std(dim=0).mean())
+
+    def free_centers(self) -> list[Tensor]:
+        """Let the heatmaps' centres change."""
+        levels = range(len(self._layout.levels))
+        self.centers = [self._layout.level_centers(i).clone().requires_grad_() for i in levels]
+        return self.centers
+
+    def free_pixels(self) -> list[Tensor]:
+        """Turn the heatmaps into pixels, and let those change."""
+        sizes = raster_sizes(self.scene.model.config.model)
+        self.pixels = [self._layout.heatmaps(i, size).clone().requires_grad_() for i, size in enumerate(sizes)]
+        return self.pixels
+
+    @property
+    def layout(self) -> Layout | None:
+        """Of a batch of one."""
+        if self.pixels:
+            return Layout(tuple(Raster(p.clamp(0, 1)) for p in self.pixels), hierarchical=False)
+        return self._layout.with_centers(self.centers) if self.centers else self._layout
+
+    def set_layout(self, layout: Layout) -> None:
+        """Replace the layout; only before centres or pixels are free."""
+        assert not self.centers and not self.pixels
+        self._layout = layout
+
+    @property
+    def w_offset(self) -> Tensor:
+        """(num_ws, S, D)."""
+        n = len(self.w)
+        return torch.cat([self._offset[:n] + self.w, self._offset[n:]])
+
+    def features(self) -> Tensor:
+        """``(1, C, h, w)`` of the block that was chosen; later blocks are not computed."""
+        layout, r = self.layout, self.feature_resolution
+        ws = self.generator.ws(self._z, layout, truncation=self.scene.truncation) + self.w_offset
+        return self.generator.synthesize(ws, layout, self._noise, stop_resolution=r).features[r].float()
+
+    @torch.no_grad()
+    def to_scene(self, record: dict[str, Any]) -> "Scene":
+        """A scene of its own of the present state, with one more edit recorded."""
+        layout = None if self.layout is None else self.layout[0].map(lambda t: t.detach().cpu().clone())
+        return replace(self.scene, layout=layout, w_offset=self.w_offset.cpu().clone(),
+                       edits=(*self.scene.edits, {"edit": "drag", **record}))

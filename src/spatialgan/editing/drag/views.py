@@ -1,0 +1,93 @@
+"""A drag for people: frames with handles and targets drawn in, a trace as JSON, the figure of its heatmaps."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw
+
+from spatialgan.coords import to_pixels
+from spatialgan.editing.drag.records import DragResult, DragStep, Point
+from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid
+from spatialgan.editing.rendering import render_scenes
+from spatialgan.errors import SpatialGANError
+from spatialgan.files import write_atomically
+
+DOT_SHARE = 1 / 50  # radius of a handle's dot, in image widths
+HANDLE_COLOUR, TARGET_COLOUR = (230, 40, 40), (40, 110, 250)
+
+
+def drag_frames(result: DragResult, *, scale: float | None = None, hold: int = 10) -> list[Image.Image]:
+    """The pictures of all steps, handles red, targets blue; the first and the kept one stand for ``hold`` frames.
+
+    Args:
+        result: its whole trace is shown.
+        scale: of the pictures; None enlarges small ones for viewing.
+        hold: at least 1.
+    """
+    pictures = render_scenes([step.scene for step in result.trace])
+    frames = [with_handles(enlarge(picture, scale), step.handles, result.targets)
+              for picture, step in zip(pictures, result.trace, strict=True)]
+    kept = with_handles(enlarge(result.scene.image, scale), result.handles, result.targets)
+    return [frames[0]] * hold + frames[1:] + [kept] * hold
+
+
+def with_handles(image: Image.Image, handles: tuple[Point, ...], targets: tuple[Point, ...]) -> Image.Image:
+    """An RGB copy with a line from each handle to its target, a ring at the target and a dot at the handle."""
+    image = image.convert("RGB")
+    draw = ImageDraw.Draw(image)
+    radius = max(2.0, DOT_SHARE * image.width)
+    for handle, target in zip(handles, targets, strict=True):
+        a, b = (tuple(to_pixels(torch.tensor(p), image.height, image.width).tolist()) for p in (handle, target))
+        draw.line((*a, *b), fill="black", width=3)
+        draw.line((*a, *b), fill="white", width=1)
+        for (x, y), colour, filled in ((b, TARGET_COLOUR, False), (a, HANDLE_COLOUR, True)):
+            box = (x - radius, y - radius, x + radius, y + radius)
+            draw.ellipse(box, outline="white", fill=colour if filled else None)
+            if not filled:
+                draw.ellipse((box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1), outline=colour, width=2)
+    return image
+
+
+def trace_to_json(result: DragResult) -> dict[str, Any]:
+    """The drag as JSON values: what was asked, why it stopped, and every step."""
+    record = result.scene.edits[-1]
+    return {"mode": record["mode"], "starts": result.starts, "targets": result.targets,
+            "stop_reason": result.stop_reason, "steps": result.steps, "kept_step": record["step"],
+            "distance": result.distance, "seconds": result.seconds, "trace": [_step_to_json(s) for s in result.trace]}
+
+
+def save_trace(result: DragResult, path: str | Path) -> Path:
+    """Write :func:`trace_to_json`, whole or not at all."""
+    path, text = Path(path), json.dumps(trace_to_json(result), indent=1) + "\n"
+    write_atomically(path, lambda p: p.write_text(text))
+    return path
+
+
+def _step_to_json(step: DragStep) -> dict[str, Any]:
+    return {"index": step.index, "handles": step.handles, "distance": step.distance, "mismatches": step.mismatches,
+            "loss": step.loss, "seconds": step.seconds}
+
+
+def heatmap_figure(result: DragResult, *, columns: int = 6) -> Image.Image:
+    """What a drag does to the heatmaps (Fig. 12): a column a step, the picture above the heatmap of each level.
+
+    Args:
+        result: of any mode; in ``latent`` the heatmaps stay.
+        columns: steps shown, evenly spread from the first to the last, at least 2; fewer where there were fewer.
+
+    Raises:
+        SpatialGANError: the model reads no heatmaps.
+    """
+    if result.scene.layout is None:
+        raise SpatialGANError(f"the model {result.scene.model.name} has encoding=none and reads no heatmaps to show")
+    indices = torch.linspace(0, len(result.trace) - 1, max(2, columns)).round().long().unique().tolist()
+    steps = [result.trace[i] for i in indices]
+    pictures = [enlarge(step.image, None) for step in steps]
+    rows = [[with_handles(p, step.handles, result.targets) for p, step in zip(pictures, steps, strict=True)]]
+    heatmaps = [step.scene.heatmaps() for step in steps]
+    for level in range(len(heatmaps[0])):
+        rows.append([heatmap_overlay(p, maps[level], opacity=0.85)
+                     for p, maps in zip(pictures, heatmaps, strict=True)])
+    return image_grid([cell for row in rows for cell in row], len(steps), scale=1)
