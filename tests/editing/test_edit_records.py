@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from spatialgan.cli import app
 from spatialgan.editing.edit_records import NUMBERS, apply_edit, command_line, edit_words, same_picture
 from spatialgan.errors import SpatialGANError
+from spatialgan.model import SpatialGAN
 
 
 def edited(scene, multi: bool):
@@ -36,8 +38,6 @@ def test_the_command_draws_the_identical_picture(kind, request, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     model = request.getfixturevalue(kind)
     model.save(tmp_path / "m", dtype=torch.float32)
-    from spatialgan.model import SpatialGAN
-
     scene = edited(SpatialGAN.from_pretrained("m.safetensors", device="cpu").sample(3, layout_seed=8, truncation=0.7),
                    kind == "multi")
     command = command_line(scene, "m.safetensors", scene_file="x.scene.json")
@@ -50,14 +50,12 @@ def test_the_command_draws_the_identical_picture(kind, request, tmp_path, monkey
 
 
 def test_what_seeds_cannot_tell_starts_from_the_scene_file(single):
-    scene = single.sample(3)
-    assert shlex.split(command_line(scene, "a b", scene_file="x.scene.json"))[3:] == ["a b", "--seed", "3", "--out",
-                                                                                     "out.png"]
-    other = single.sample(4)
-    from dataclasses import replace
-
+    scene, other = single.sample(3), single.sample(4)
+    words = shlex.split(command_line(scene, "a b", scene_file="x.scene.json"))
+    assert words[3:] == ["a b", "--seed", "3", "--out", "out.png"]
     for changed in (scene.move_to(0, 0.5, 0.5), replace(scene, z=other.z), replace(scene, layout=other.layout),
-                    replace(scene, noise_seed=4), replace(scene, seed=None), replace(scene, edits=({"edit": "drag"},))):
+                    replace(scene, noise_seed=4), replace(scene, seed=None), replace(scene, edits=({"edit": "drag"},)),
+                    replace(scene, w_offset=scene.w_offset_or_zeros + 1)):
         assert "--scene x.scene.json" in command_line(changed, "m", scene_file="x.scene.json")
 
 
@@ -69,7 +67,8 @@ def test_every_edit_has_its_words_but_one():
 @pytest.mark.parametrize(("record", "message"), [
     (None, "there is no edit None"), ({"edit": "__init__"}, "there is no edit '__init__'"),
     ({"edit": "drag"}, "there is no edit 'drag'"), ({"edit": "restyle", "level": 0, "seed": 1}, "give an object"),
-    ({"edit": "add", "x": 0}, "add takes x, y, std, seed"), ({"edit": "remove", "level": 0, "amount": 1, "z": 1}, "takes"),
+    ({"edit": "add", "x": 0}, "add takes x, y, std, seed"),
+    ({"edit": "remove", "level": 0, "amount": 1, "z": 1}, "takes"),
 ])
 def test_records_that_are_none(single, record, message):
     with pytest.raises(SpatialGANError, match=message):

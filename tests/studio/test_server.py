@@ -54,7 +54,7 @@ def fake_drag(monkeypatch):
         for i in range(max_steps + 1):
             time.sleep(settings.pause_s)
             now = scene if i == 0 else scene.move(0, dx=0.01 * i)
-            trace.append(SimpleNamespace(index=i, scene=now, handles=((0.1, 0.2),), distance=1 / (i + 1), seconds=0.1 * i))
+            trace.append(SimpleNamespace(index=i, scene=now, handles=((0.1, 0.2),), distance=1.0, seconds=0.1 * i))
             yield trace[-1]
         return SimpleNamespace(scene=now, stop_reason="max_steps", trace=trace)
 
@@ -298,8 +298,18 @@ def test_a_drag_is_stopped_where_it_is_and_lets_others_work(client, visit, fake_
     assert 0 < wait_for_drag(client, home)["step"] < 100
 
 
-@pytest.mark.parametrize(("mask", "message"), [("x", "not readable"), (base64.b64encode(b"abc").decode(), "not readable"),
-                                               ("small", "has 8x8 pixels")])
+def test_a_real_drag(client, visit):
+    home = visit("multi")
+    answer = client.post(f"{home}/drag", json={"handles": [[[0.4, 0.5], [0.6, 0.5]]], "max_steps": 3})
+    assert answer.status_code == 202, answer.text
+    assert wait_for_drag(client, home)["stop_reason"] in ("max_steps", "reached", "lost_track", "no_progress")
+    outside = client.post(f"{home}/drag", json={"handles": [[[0.4, 0.5], [1.6, 0.5]]], "max_steps": 3})
+    assert outside.status_code == 400 and "outside the image" in outside.json()["error"]
+    assert not client.get(home).json()["dragging"]
+
+
+@pytest.mark.parametrize(("mask", "message"), [
+    ("x", "not readable"), (base64.b64encode(b"abc").decode(), "not readable"), ("small", "has 8x8 pixels")])
 def test_masks_are_checked(client, visit, fake_drag, mask, message):
     if mask == "small":
         data = io.BytesIO()
@@ -328,7 +338,8 @@ def test_strangers_stay_outside(client, visit, headers):
 
 @pytest.mark.parametrize(("asked", "host", "answer"), [
     ("localhost:7860", "127.0.0.1", True), ("[::1]:7860", "127.0.0.1", True), ("192.168.0.4", "127.0.0.1", False),
-    ("192.168.0.4:7860", "0.0.0.0", True), ("evil.example", "0.0.0.0", False), ("Museum.local:80", "museum.local", True),
+    ("192.168.0.4:7860", "0.0.0.0", True), ("evil.example", "0.0.0.0", False),
+    ("Museum.local:80", "museum.local", True),
     ("[", "0.0.0.0", False),
 ])
 def test_hosts(asked, host, answer):
