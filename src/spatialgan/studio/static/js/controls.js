@@ -33,7 +33,7 @@ on('state', () => {
   $('#undo').disabled = state.position === 0;
   $('#redo').disabled = state.position === state.history.length - 1;
   $('#reset').disabled = state.position === state.start_position;
-  document.body.dataset.kind = state.model.kind;
+  Object.assign(document.body.dataset, { kind: state.model.kind, position: state.position });
   document.body.toggleAttribute('data-layout', state.model.editable);
   document.body.toggleAttribute('data-objects', state.model.object_styles);
   setDragging(state.dragging);

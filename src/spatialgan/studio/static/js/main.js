@@ -18,12 +18,14 @@ import { store } from './store.js';
 const KEY = 'spatialgan-session';
 const FIRST_SEED = 12;
 
+const LOCK_MS = 1500; // a page that is reloaded gives its lock back a little later
+
 // A duplicated tab gets a copy of this tab's storage: whoever cannot lock the session begins one of its own.
 const mine = id => !navigator.locks ? Promise.resolve(true) : new Promise(answer => {
-  navigator.locks.request(`spatialgan ${id}`, { ifAvailable: true }, lock => {
-    answer(lock !== null);
-    return lock && new Promise(() => {}); // for as long as the page lives
-  });
+  navigator.locks.request(`spatialgan ${id}`, { signal: AbortSignal.timeout(LOCK_MS) }, () => {
+    answer(true);
+    return new Promise(() => {}); // for as long as the page lives
+  }).catch(() => answer(false));
 });
 
 async function resume() {
