@@ -3,7 +3,7 @@
 import { store } from './store.js';
 
 export const root = new URL('api/v1/', document.baseURI);
-export const here = path => new URL(`sessions/${store.session}/${path}`, root);
+export const here = path => new URL(`sessions/${store.session}${path && `/${path}`}`, root);
 
 export class Failure extends Error {
   constructor(message, status) {
