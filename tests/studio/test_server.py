@@ -16,7 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio import dragging
 from spatialgan.studio.guard import MAX_BODY_BYTES, allowed_host
-from spatialgan.studio.server import address, listen, make_app
+from spatialgan.studio.server import address, leave_a_core, listen, make_app
 from spatialgan.studio.sessions import Full, NoSession, Outbox, Sessions
 from spatialgan.studio.wire import read_frame
 
@@ -216,7 +216,7 @@ def test_previews_come_with_their_number_and_the_last_one_is_shown(client, visit
         while not serials or serials[-1] < 29:
             header, planes = frames(live, "preview")
             serials.append(header["serial"])
-            assert set(header["timing"]) == {"queue_ms", "generator_ms", "encode_ms"}
+            assert set(header["timing"]) == {"queue_ms", "generator_ms", "cpu_ms", "encode_ms"}
         assert serials == sorted(serials)
     client.post(f"{home}/edits", json={"edits": [{**MOVE, "dx": 0.01 * 29}], "revision": 1})
     image = Image.open(io.BytesIO(client.get(f"{home}/picture.png").content))
@@ -368,6 +368,18 @@ def test_a_port_in_use_is_told_in_a_sentence():
         listen("127.0.0.1", 99999)
     with pytest.raises(SpatialGANError, match="cannot listen on"):
         listen("203.0.113.7", 0)
+
+
+@pytest.mark.parametrize(("cores", "variable", "threads"), [(1, None, 1), (2, None, 1), (8, None, 7), (8, "8", 8)])
+def test_a_core_is_left_to_the_browser(monkeypatch, cores, variable, threads):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if variable:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    used = [cores]
+    monkeypatch.setattr("torch.get_num_threads", lambda: used[-1])
+    monkeypatch.setattr("torch.set_num_threads", used.append)
+    leave_a_core()
+    assert used[-1] == threads
 
 
 def test_addresses():

@@ -68,12 +68,12 @@ class Studio:
         overlay, serial, arrived = visitor.overlay, message.get("serial"), time.perf_counter()
 
         def job() -> bytes:
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), time.thread_time()
             scene = visitor.session.preview(change, revision)
             scene.tensor  # noqa: B018  drawn here, to be timed
-            drawn = time.perf_counter()
+            drawn, cpu = time.perf_counter(), time.thread_time() - cpu
             planes = planes_of(scene, overlay)
-            timing = {"queue_ms": 1e3 * (begun - arrived), "generator_ms": 1e3 * (drawn - begun),
+            timing = {"queue_ms": 1e3 * (begun - arrived), "generator_ms": 1e3 * (drawn - begun), "cpu_ms": 1e3 * cpu,
                       "encode_ms": 1e3 * (time.perf_counter() - drawn)}
             return frame({"kind": "preview", "serial": serial, "revision": revision, "handles": handles_of(scene),
                           "truncation": scene.truncation, "timing": timing}, planes)
