@@ -77,7 +77,8 @@ PROBE = """async ({ moves, rateSeconds }) => {
     const serial = lastSerial();
     const detail = painted.has(serial) ? null : await new Promise(done => waiting.set(serial, done));
     const end = await presented();
-    if (detail) samples.push({ total: end - began, 'page sends': sent.get(serial) - began, queue: detail.timing.queue_ms,
+    if (detail) samples.push({ total: end - began, 'page sends': sent.get(serial) - began,
+      queue: detail.timing.queue_ms,
       generator: detail.timing.generator_ms, 'generator, processor time': detail.timing.cpu_ms,
       encode: detail.timing.encode_ms, 'decode and paint': painted.get(serial) - arrived.get(serial),
       network: arrived.get(serial) - sent.get(serial) - detail.timing.queue_ms - detail.timing.generator_ms

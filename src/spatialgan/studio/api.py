@@ -98,7 +98,8 @@ Who = Annotated[Visitor, Depends(_visitor)]
 @router.get("/studio")
 async def studio_info(studio: Here) -> dict[str, Any]:
     """What this studio offers."""
-    return {"version": __version__, "mp4": find_encoder() is not None,
+    encoder = await asyncio.to_thread(find_encoder)  # it may try it out
+    return {"version": __version__, "mp4": encoder is not None,
             "models": [offer.to_json() for offer in studio.models.offers.values()]}
 
 

@@ -151,9 +151,10 @@ async def talk(studio: Studio, visitor: Visitor, socket: WebSocket) -> None:
     visitor.pages.add(page)
 
     async def write() -> None:
-        while True:
-            message = await page.get()
-            await (socket.send_bytes(message) if isinstance(message, bytes) else socket.send_text(message))
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it has gone; the reader notices too
+            while True:
+                message = await page.get()
+                await (socket.send_bytes(message) if isinstance(message, bytes) else socket.send_text(message))
 
     async def answer(message: dict[str, Any]) -> None:
         try:
