@@ -9,6 +9,8 @@ from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation,
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from spatialgan.editing.drag import Handle
 
 
@@ -21,8 +23,8 @@ def drag(
     seed: Annotated[int | None, typer.Option(metavar="S", help="Start from this random picture.")] = None,
     scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Start from this saved scene.")] = None,
     mode: Annotated[Literal["hybrid", "joint", "pixels", "latent"], typer.Option(
-        help="hybrid: move the heatmaps, then refine; joint: refine styles and heatmap centres in turns; pixels: styles "
-             "and heatmap pixels; latent: styles alone, as DragGAN.")] = "hybrid",
+        help="hybrid: move the heatmaps, then refine; joint: styles and heatmap centres in turns; "
+             "pixels: styles and heatmap pixels; latent: styles alone, as DragGAN.")] = "hybrid",
     mask: Annotated[Path | None, typer.Option(
         metavar="F.png", help="A picture of the same size: what is painted white may change.")] = None,
     steps: Annotated[int, typer.Option(min=0, help="The most steps.")] = 200,
@@ -71,12 +73,12 @@ def read_handle(text: str) -> "Handle":
     return start, target
 
 
-def read_mask_file(path: Path):  # noqa: ANN201 - Pillow is not imported here
+def read_mask_file(path: Path) -> "Image":
     """A mask's picture; raises SpatialGANError naming the file where it is none."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path) as image:
             return image.convert("L")
-    except (OSError, UnidentifiedImageError, ValueError):
+    except (OSError, ValueError):
         raise SpatialGANError(f"{path} is no picture that can be read; give the mask as a PNG") from None

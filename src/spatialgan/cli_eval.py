@@ -90,6 +90,42 @@ def fd(
                                          data=data, dataset=dataset, extractor=extractor))
 
 
+@app.command()
+def drag(
+    model: Model,
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Pictures in which a point is dragged.")] = 100,
+    baseline: Annotated[str | None, typer.Option(
+        "--baseline", metavar="NAME|PATH", help="A plain StyleGAN2 (encoding=none), dragged by latent.")] = None,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    device: Device = "auto",
+) -> None:
+    """Table II: seconds, steps and distances of all drag modes, judged by features that no drag has seen."""
+    from spatialgan.errors import SpatialGANError
+    from spatialgan.evaluation.drag_benchmark import run_benchmark, to_markdown
+    from spatialgan.evaluation.matching import EfficientNetMatcher
+    from spatialgan.evaluation.result import result_record, write_result
+    from spatialgan.model import SpatialGAN
+
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    models = [loaded]
+    if baseline is not None:
+        models.append(SpatialGAN.from_pretrained(baseline, device=device))
+        if models[1].config.model.encoding != "none":
+            raise SpatialGANError(f"--baseline {baseline} has encoding={models[1].config.model.encoding}; "
+                                  "name a plain StyleGAN2, a model with encoding=none")
+    matcher = EfficientNetMatcher(loaded.device)
+    rows = []
+    with progress_bar() as show:
+        for m in models:
+            rows += run_benchmark(m, matcher, num_scenes=scenes, first_seed=seed,
+                                  on_progress=lambda done, total, name=m.name: show(f"drags of {name}", done, total))
+    typer.echo(to_markdown(rows))
+    if json is not None:
+        values = {"matcher": matcher.name, "rows": [row.to_json() for row in rows]}
+        write_result(json, result_record("drag", values, loaded, num_samples=scenes, seed=seed))
+
+
 def _print_line(name: str, summary: "Summary", note: str) -> None:
     low, high = summary.mean_interval or (None, None)
     typer.echo(f"{name:<15} mean {_number(summary.mean)} ({_number(low)} to {_number(high)}), "

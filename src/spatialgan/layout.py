@@ -110,11 +110,13 @@ class Layout:
         step = dxy.to(g.centers_xy).unsqueeze(-2)  # (..., 1, 2)
         return self._with(level, replace(g, centers_xy=g.centers_xy + self._points(level, point)[:, None] * step))
 
-    def with_centers(self, centers: Sequence[Tensor]) -> "Layout":
-        """The layout with its centres at absolute places: one ``(..., K, 2)`` a level."""
-        first = centers[0] if self.hierarchical else 0.0
-        own = [c - first if level > 0 else c for level, c in enumerate(centers)]
-        return replace(self, levels=tuple(replace(self.gaussians(i), centers_xy=c) for i, c in enumerate(own)))
+    def shifted(self, shifts: Sequence[Tensor]) -> "Layout":
+        """The layout with each centre moved by a shift of its own: one ``(..., K, 2)`` a level; none carries others."""
+        carried = shifts[0] if self.hierarchical else torch.zeros_like(shifts[0])
+        own = [shift - carried if level > 0 else shift for level, shift in enumerate(shifts)]
+        gaussians = [self.gaussians(level) for level in range(len(self.levels))]
+        return replace(self, levels=tuple(replace(g, centers_xy=g.centers_xy + s)
+                                          for g, s in zip(gaussians, own, strict=True)))
 
     def resized(self, factor: float | tuple[float, float], *, level: int = 0, point: int | None = None) -> "Layout":
         """The layout with one standard deviation, or all of a level, multiplied by ``factor``.

@@ -1,38 +1,64 @@
-"""The drag benchmark, Table II: how fast and how far each mode brings a point of a picture to its target.
+"""The drag benchmark, Table II: how fast, and how near, each method brings a point of a picture to its target.
 
-Handles lie on real content: where the discriminator looks, weighted with the picture's texture. Targets lie at a given
-distance in a random direction. What counts is not where the optimiser's own tracker believes the point to be, but where
-a matcher that had no part in it finds the first picture's content in the last one.
+Handles lie on real content, targets at a given distance in a random direction. What counts is not where the drag's own
+tracker believes the point to be, but where a matcher that had no part in it finds the first picture's content in the
+last picture. Noise inputs stay in their place whatever moves; a generator that draws much of its detail with them shows
+a matcher a picture that has not moved. So the distance is measured a second time, on pictures drawn without noise.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter, process_time
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from spatialgan.coords import pixel_centers_xy
-from spatialgan.editing.drag import DragOptions, DragResult, Point
+from spatialgan.editing.drag import PUBLISHED, DragOptions, DragResult, Mode, Point
 from spatialgan.editing.scene import Scene
+from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.matching import Matcher
+from spatialgan.evaluation.summary import Summary, summarize
 from spatialgan.model import SpatialGAN
 from spatialgan.streams import random_stream
 
 DISTANCES = (30 / 256, 60 / 256)  # of the paper's Table II, in image widths
-METHODS = ("latent", "pixels", "joint", "hybrid", "coarse")
-SUCCESS = 0.03  # image widths
+SUCCESS = 0.03  # a drag whose content ends this near to its target has succeeded
 MARGIN = 0.1  # handles and targets keep this far from the edges, where a matcher sees half a block
-REGION = 0.2  # the moved region is everything within this of the way from handle to target
+REGION = 0.2  # the moved region: everything within this of the way from handle to target
+TEXTURE_PX = 5  # width of the blocks in which texture is measured
 
 HandleSource = Callable[[Scene, torch.Generator], Point]
-"""A point on an object of a scene's picture, drawn with the generator."""
+"""A point on something of a scene's picture, at least MARGIN from its edges, drawn with the generator."""
+
+
+@dataclass(frozen=True)
+class Method:
+    name: str
+    mode: Mode
+    options: DragOptions | None = None
+    """None for the defaults."""
+    max_steps: int = 200
+    only_first_step: bool = False
+    """The coarse move alone: what it leads to counts, better or worse."""
+
+
+METHODS = (
+    Method("latent, as published", "latent", PUBLISHED),
+    Method("latent", "latent"),
+    Method("pixels", "pixels"),
+    Method("joint", "joint"),
+    Method("hybrid", "hybrid"),
+    Method("coarse move alone", "hybrid", max_steps=1, only_first_step=True),
+)
 
 
 @dataclass(frozen=True)
 class Task:
-    """One drag to be done by every method."""
+    """One drag, to be done by every method."""
 
     scene: Scene
     start: Point
@@ -43,19 +69,103 @@ class Task:
 
 @dataclass(frozen=True)
 class Run:
-    """One drag, done."""
+    """One drag, done. Distances are image widths."""
 
     seconds: float
+    """With the last picture drawn."""
     cpu_seconds: float
+    """Of this process: what other work on the machine does not stretch."""
     steps: int
     stop_reason: str
     tracked: float
-    """Distance to the target by the drag's own tracker, in image widths."""
+    """Distance to the target by the drag's own tracker."""
     matched: float
-    """Distance to the target by the independent matcher, in image widths; NaN where it could not tell."""
-    matched_clean: float
+    """Distance to the target by the matcher; NaN where it could not tell."""
+    matched_without_noise: float
+    """The same on pictures drawn without noise."""
     outside: float
     """Mean absolute change of the picture outside the moved region, in 0..1."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method at one distance, over all scenes of one model."""
+
+    model: str
+    method: str
+    distance: float
+    seconds: Summary
+    cpu_seconds: Summary
+    cpu_ms_per_step: Summary
+    steps: Summary
+    tracked: Summary
+    matched: Summary
+    matched_without_noise: Summary
+    success: Summary
+    """1 where ``matched`` is at most SUCCESS, else 0, also where the matcher could not tell."""
+    success_without_noise: Summary
+    outside: Summary
+    stop_reasons: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {n: v.to_json() if isinstance(v, Summary) else v for n, v in vars(self).items()}
+
+
+def run_benchmark(model: SpatialGAN, matcher: Matcher, *, num_scenes: int, first_seed: int = 0,
+                  distances: Sequence[float] = DISTANCES, methods: Sequence[Method] = METHODS,
+                  handle_source: HandleSource | None = None,
+                  on_progress: Callable[[int, int], None] | None = None) -> list[Row]:
+    """All methods on the same scenes; the methods take turns, so that a busy machine is as busy for each.
+
+    Args:
+        model: of a plain StyleGAN2 (``encoding=none``), only methods of mode ``latent`` are run.
+        matcher: the judge.
+        num_scenes: of seeds first_seed, first_seed + 1, ...
+        first_seed: see above.
+        distances: from handle to target, in image widths.
+        methods: to compare.
+        handle_source: None for :func:`content_handle`.
+        on_progress: called with (done, total) drags.
+    """
+    if num_scenes < 1 or not all(0 < d <= 0.5 for d in distances):
+        raise SpatialGANError(f"{num_scenes=}, {distances=}: use 1 scene or more, and distances above 0, at most 0.5")
+    if model.config.model.encoding == "none":
+        methods = [m for m in methods if m.mode == "latent"]
+    runs: dict[tuple[str, float], list[Run]] = {(m.name, d): [] for d in distances for m in methods}
+    done = 0
+    for seed in range(first_seed, first_seed + num_scenes):
+        for distance in distances:
+            task = draw_task(model, seed, distance, handle_source or content_handle)
+            for method in methods:
+                runs[method.name, distance].append(run_task(task, method, matcher)[0])
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, num_scenes * len(runs))
+    return [make_row(model.name, name, distance, found) for (name, distance), found in runs.items()]
+
+
+def make_row(model: str, method: str, distance: float, runs: Sequence[Run]) -> Row:
+    """Sum up the runs of one method."""
+    names = ("seconds", "cpu_seconds", "steps", "tracked", "matched", "matched_without_noise", "outside")
+    values = {n: torch.tensor([float(getattr(run, n)) for run in runs], dtype=torch.float64) for n in names}
+    derived = {"cpu_ms_per_step": 1000 * values["cpu_seconds"] / values["steps"].clamp_min(1),
+               "success": (values["matched"] <= SUCCESS).double(),
+               "success_without_noise": (values["matched_without_noise"] <= SUCCESS).double()}
+    summaries = {n: summarize(v) for n, v in (values | derived).items()}
+    return Row(model, method, distance, stop_reasons=dict(Counter(run.stop_reason for run in runs)), **summaries)
+
+
+def draw_task(model: SpatialGAN, seed: int, distance: float, source: HandleSource | None = None) -> Task:
+    """The task of a seed: a handle from ``source``, a target at ``distance`` in a random direction inside the image."""
+    scene = Scene.sample(model, seed)
+    stream = random_stream(seed, "drag benchmark")
+    start = (source or content_handle)(scene, stream)
+    while True:  # ends: from any point some direction has room, see MARGIN and the limit of distances
+        angle = 2 * torch.pi * torch.rand((), generator=stream, dtype=torch.float64)
+        target = (start[0] + distance * float(angle.cos()), start[1] + distance * float(angle.sin()))
+        if all(MARGIN <= v <= 1 - MARGIN for v in target):
+            return Task(scene, start, target, distance)
 
 
 def content_handle(scene: Scene, generator: torch.Generator) -> Point:
@@ -63,67 +173,90 @@ def content_handle(scene: Scene, generator: torch.Generator) -> Point:
     weights = texture(without_noise(scene))
     if scene.model.discriminator is not None:
         weights = weights * scene.attention().mean(dim=0)
-    r = weights.shape[-1]
-    grid = pixel_centers_xy(r, r).reshape(-1, 2)
-    keep = ((grid >= MARGIN) & (grid <= 1 - MARGIN)).all(dim=-1)
-    chances = weights.flatten() * keep
-    # The square makes peaks likelier than the plains between them.
-    index = torch.multinomial(chances.square() + 1e-12 * keep, 1, generator=generator)
-    x, y = grid[int(index)].tolist()
+    size = weights.shape[-1]
+    grid = pixel_centers_xy(size, size).reshape(-1, 2)
+    allowed = ((grid >= MARGIN) & (grid <= 1 - MARGIN)).all(dim=-1)
+    # The square makes peaks likelier; the small number serves pictures of one colour.
+    chances = (weights.flatten().square() + 1e-12) * allowed
+    x, y = grid[int(torch.multinomial(chances, 1, generator=generator))].tolist()
     return x, y
 
 
-def without_noise(scene):
-    m = scene.model
-    off = None if scene.w_offset is None else scene.w_offset[None]
-    layout = None if scene.layout is None else scene.layout[None]
-    return m.generate(scene.z[None], layout, None, truncation=scene.truncation, w_offset=off)[0].clamp(-1, 1)
+def texture(picture: Tensor) -> Tensor:
+    """Standard deviation of brightness in the block round each pixel of ``(C, R, R)``: ``(R, R)``."""
+    def block_mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, TEXTURE_PX, stride=1, padding=TEXTURE_PX // 2, count_include_pad=False)
+
+    grey = picture.mean(dim=0)[None, None]
+    return (block_mean(grey.square()) - block_mean(grey).square()).clamp_min(0).sqrt()[0, 0]
 
 
-def texture(picture: Tensor, size: int = 5) -> Tensor:
-    """Standard deviation of brightness in blocks around each pixel of ``(C, R, R)``: ``(R, R)``."""
-    grey = picture.mean(dim=0, keepdim=True)[None]
-    mean = F.avg_pool2d(grey, size, 1, size // 2, count_include_pad=False)
-    square = F.avg_pool2d(grey.square(), size, 1, size // 2, count_include_pad=False)
-    return (square - mean.square()).clamp_min(0).sqrt()[0, 0]
+def without_noise(scene: Scene) -> Tensor:
+    """The scene's picture drawn without noise inputs, ``(C, R, R)`` in -1..1, on the CPU."""
+    device = scene.model.device
+    layout = None if scene.layout is None else scene.layout[None].to(device)
+    image = scene.model.generate(scene.z[None].to(device), layout, None, truncation=scene.truncation,
+                                 w_offset=scene.w_offset_or_zeros[None].to(device))
+    return image[0].clamp(-1, 1).cpu()
 
 
-def draw_task(model: SpatialGAN, seed: int, distance: float, source: HandleSource = content_handle) -> Task:
-    """The task of a seed: the same handle for all distances that leave room for it."""
-    scene = Scene.sample(model, seed)
-    stream = random_stream(seed, f"drag {distance:.6f}")
-    start = source(scene, stream)
-    while True:
-        angle = 2 * torch.pi * float(torch.rand((), generator=stream))
-        target = (start[0] + distance * float(torch.tensor(angle).cos()),
-                  start[1] + distance * float(torch.tensor(angle).sin()))
-        if all(MARGIN <= v <= 1 - MARGIN for v in target):
-            return Task(scene, start, target, distance)
-
-
-def run_task(task: Task, method: str, matcher: Matcher, *, max_steps: int = 200,
-             options: DragOptions | None = None) -> tuple[Run, DragResult]:
-    task.scene.tensor  # noqa: B018 the first picture is there before the clock starts
-    began, cpu = perf_counter(), process_time()
-    coarse = method == "coarse"
-    result = task.scene.drag([(task.start, task.target)], mode="hybrid" if coarse else method,
-                             max_steps=1 if coarse else max_steps, options=options)
-    last = result.trace[-1].scene if coarse else result.scene
-    after = last.tensor
-    seconds, cpu = perf_counter() - began, process_time() - cpu
-    before = task.scene.tensor
-    where = torch.tensor([task.start])
-    matched, clean = (float((matcher(a, b, where)[0] - torch.tensor(task.target)).norm())
-                      for a, b in ((before, after), (without_noise(task.scene), without_noise(last))))
-    change = (after.clamp(-1, 1) - before.clamp(-1, 1)).abs().mean(dim=0) / 2
+def run_task(task: Task, method: Method, matcher: Matcher) -> tuple[Run, DragResult]:
+    """One drag, timed and judged."""
+    before = task.scene.tensor  # drawn before the clock starts: a user has it before dragging
+    wall, cpu = perf_counter(), process_time()
+    result = task.scene.drag([(task.start, task.target)], mode=method.mode, max_steps=method.max_steps,
+                             options=method.options)
+    end = result.trace[-1] if method.only_first_step else result
+    after = end.scene.tensor
+    wall, cpu = perf_counter() - wall, process_time() - cpu
+    point, target = torch.tensor([task.start]), torch.tensor(task.target)
+    pairs = (before, after), (without_noise(task.scene), without_noise(end.scene))
+    matched, matched_without_noise = (float((matcher(a, b, point)[0] - target).norm()) for a, b in pairs)
+    change = (after.clamp(-1, 1) - before.clamp(-1, 1)).abs().mean(dim=0) / 2  # of -1..1
     outside = float(change[~moved_region(task, change.shape[-1])].mean())
-    tracked = result.trace[-1].distance if coarse else result.distance
-    return Run(seconds, cpu, result.steps, result.stop_reason, tracked, matched, clean, outside), result
+    return Run(wall, cpu, result.steps, result.stop_reason, end.distance, matched, matched_without_noise,
+               outside), result
 
 
 def moved_region(task: Task, size: int) -> Tensor:
     """Which pixels lie within REGION of the way from start to target, ``(size, size)``."""
     a, b = torch.tensor(task.start), torch.tensor(task.target)
     grid = pixel_centers_xy(size, size)
-    t = (((grid - a) @ (b - a)) / (b - a).square().sum()).clamp(0, 1)
-    return (grid - torch.lerp(a, b, t[..., None])).norm(dim=-1) <= REGION
+    along = ((grid - a) @ (b - a) / (b - a).square().sum()).clamp(0, 1)  # (size, size)
+    return (grid - (a + along[..., None] * (b - a))).norm(dim=-1) <= REGION
+
+
+PAPER = {  # method -> seconds at 30 and at 60 pixels of 256, steps (Table II)
+    "latent, as published": ((15, 31), "30-200"),
+    "pixels": (None, None),
+    "joint": ((18, 35), "15-70"),
+    "hybrid": ((6, 11), "10-20"),
+    "coarse move alone": (("< 1", "< 1"), "0"),
+}
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """Table II: medians, with the paper's numbers beside ours where it has the method."""
+    head = ["model", "method", "move", "seconds", "CPU seconds", "ms a step", "steps", "tracked", "matched", "told",
+            "matched without noise", "told", "within 3 %", "within 3 % without noise", "change outside",
+            "paper: seconds", "paper: steps"]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        seconds, steps = PAPER.get(row.method) or (None, None)
+        near = [i for i, d in enumerate(DISTANCES) if abs(d - row.distance) < 1e-6]
+        theirs = str(seconds[near[0]]) if seconds and near else ""
+        lines.append([row.model, row.method, f"{256 * row.distance:.0f}/256", _number(row.seconds.median, 2),
+                      _number(row.cpu_seconds.median, 2), _number(row.cpu_ms_per_step.median, 0),
+                      _number(row.steps.median, 0), _percent(row.tracked.median), _percent(row.matched.median),
+                      _percent(row.matched.share, 0), _percent(row.matched_without_noise.median),
+                      _percent(row.matched_without_noise.share, 0), _percent(row.success.mean, 0),
+                      _percent(row.success_without_noise.mean, 0), _percent(row.outside.median), theirs, steps or ""])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "" if value is None else f"{100 * value:.{digits}f} %"

@@ -1,8 +1,8 @@
 """Drag: pull points of a picture to where they should be (Section 3.4 of the paper, after DragGAN).
 
 What callers need is imported here; the rest is in records.py (options, steps, results), checks.py (what callers hand
-in), points.py (features at points: motion supervision and tracking), variables.py (what is optimised), modes.py (the
-four modes), loop.py (the drag itself) and views.py (frames, traces, the figure of heatmaps).
+in), points.py (features at points: motion supervision and tracking), variables.py (what is optimised), adam.py,
+modes.py (the four modes), loop.py (the drag itself) and views.py (frames, traces, the figure of heatmaps).
 """
 
 from spatialgan.editing.drag.loop import drag, drag_steps

@@ -51,7 +51,7 @@ def read_mask(mask: Any, resolution: int) -> Tensor | None:
     if isinstance(mask, Image.Image):
         mask = np.asarray(mask.convert("L"))
     try:
-        values = torch.as_tensor(np.asarray(mask))
+        values = mask if isinstance(mask, Tensor) else torch.as_tensor(np.array(mask))
     except (TypeError, ValueError):
         raise SpatialGANError("the mask is neither a picture nor an array of numbers") from None
     if tuple(values.shape) != (resolution, resolution):

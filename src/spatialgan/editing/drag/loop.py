@@ -53,7 +53,9 @@ def drag_steps(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, m
             does not have, a number out of range.
     """
     check_mode(scene, mode)
-    return _Drag(scene, handles, mask, mode, options or DragOptions()).run(check_max_steps(max_steps))
+    max_steps = check_max_steps(max_steps)
+    with torch.inference_mode(False):
+        return DragRun(scene, handles, mask, mode, options or DragOptions()).run(max_steps)
 
 
 def drag(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, mode: Mode = "hybrid",
@@ -74,7 +76,7 @@ def drag(scene: "Scene", handles: Sequence[Handle], *, mask: Any = None, mode: M
         go_on = True if callback is None else callback(step)
 
 
-class _Drag:
+class DragRun:
     """One drag: its variables, what it compares with, and where its handles are."""
 
     def __init__(self, scene: "Scene", handles: Sequence[Handle], mask: Any, mode: Mode, options: DragOptions):
@@ -94,6 +96,7 @@ class _Drag:
                                    with_noise=options.with_noise)
         self.updates = MODES[mode](self.variables, self.starts, self.targets, options)
         self.handles, self.moves = self.starts, torch.zeros_like(self.starts)
+        self.layout_before = self.variables.layout  # the last update, to which a bad jump goes back
 
     def run(self, max_steps: int) -> Generator[DragStep, None, DragResult]:
         """See :func:`drag_steps`."""
@@ -104,13 +107,13 @@ class _Drag:
             with torch.inference_mode(False), torch.enable_grad():
                 features = self.variables.features()
                 if not trace:
-                    self._set_references(features.detach())
+                    self.set_references(features.detach())
                 before = self.handles
-                self.handles, mismatches = self._track(features.detach())
-                loss = self._loss(features)
+                self.handles, mismatches = self.track(features.detach())
+                loss = self.loss(features)
             step = self._step(len(trace), mismatches, loss, time.perf_counter() - began - away)
             trace.append(step)
-            if step.distance < trace[best].distance:
+            if step.distance < trace[best].distance and not self._is_lost(step):
                 best = step.index
             asked = time.perf_counter()
             go_on = yield step
@@ -121,18 +124,18 @@ class _Drag:
                 self.variables.set_layout(self.layout_before)
                 self.handles, self.moves = before, torch.zeros_like(before)
             elif reason is None:
-                self._update(loss)
+                self.update(loss)
         kept = trace[best]
         return DragResult(kept.scene, kept.handles, kept.distance, trace[-1].index, trace[-1].seconds, reason,
                           as_points(self.starts), as_points(self.targets), tuple(trace))
 
-    def _set_references(self, features: Tensor) -> None:
+    def set_references(self, features: Tensor) -> None:
         self.first = features
         self.references = discs_at(features, self.starts, self.tracked_disc)
         places = pixel_centers_xy(VARIATION_GRID, VARIATION_GRID, device=features.device).reshape(-1, 2)
         self.variation = variation(features, self.references, self.tracked_disc, places)
 
-    def _track(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def track(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Where the handles are now, and their mismatches."""
         if features is self.first:
             return self.starts, torch.zeros_like(self.variation)
@@ -140,13 +143,13 @@ class _Drag:
         handles, distances = track(features, self.references, self.tracked_disc, candidates)
         return handles, distances / self.variation.clamp_min(1e-12)
 
-    def _loss(self, features: Tensor) -> Tensor:
+    def loss(self, features: Tensor) -> Tensor:
         loss = motion_loss(features, self.handles, self.targets, self.disc, self.pixel)
         if self.kept is not None:
             loss = loss + self.options.mask_weight * mask_loss(features, self.first, self.kept)
         return loss
 
-    def _update(self, loss: Tensor) -> None:
+    def update(self, loss: Tensor) -> None:
         self.layout_before = self.variables.layout
         with torch.inference_mode(False), torch.enable_grad():
             moves = next(self.updates)(loss)
@@ -161,7 +164,8 @@ class _Drag:
                         float(loss.detach()), seconds)
 
     def _is_worse(self, step: DragStep, before: DragStep) -> bool:
-        return step.distance > before.distance or self._is_lost(step)
+        # Half a pixel is the tracker's own rounding.
+        return step.distance > before.distance + self.pixel / 2 or self._is_lost(step)
 
     def _is_lost(self, step: DragStep) -> bool:
         return max(step.mismatches) > self.options.lost_mismatch

@@ -29,7 +29,7 @@ class DragOptions:
     """Of the style codes; None: 0.025 standard deviations of the model's w [ours], since models differ in it."""
     centers_learning_rate: float = 0.01
     """Of the heatmaps' centres."""
-    pixels_learning_rate: float = 0.01
+    pixels_learning_rate: float = 0.003
     """Of the heatmaps' pixels, in 0..1."""
     adam_per_element: bool = False
     """Whether every element has a second moment of its own, as Adam has, or all share one [ours]."""
@@ -50,7 +50,7 @@ class DragOptions:
     """Eq. 6: centres this near to a handle make the coarse move [ours]."""
     coarse_factor: float = 1.0
     """k of Eq. 6: 1 moves them all the way that the handle has to go."""
-    lost_mismatch: float = 0.6
+    lost_mismatch: float = 0.75
     """A handle is lost when its mismatch, see :attr:`DragStep.mismatches`, is above this [ours]."""
     patience: int = 30
     """Steps without a smaller distance after which a drag makes no progress [ours]."""

@@ -21,8 +21,8 @@ class Variables:
 
     w: Tensor
     """(n, S, D), added to w of the first n layers; S codes, so each object has its own."""
-    centers: list[Tensor]
-    """Absolute centres, one (1, K, 2) a level; empty until :meth:`free_centers`."""
+    shifts: list[Tensor]
+    """Of the centres, one (1, K, 2) a level; empty until :meth:`free_centers`."""
     pixels: list[Tensor]
     """Heatmaps, one (1, K, h, w) a level; empty until :meth:`free_pixels`."""
 
@@ -37,15 +37,16 @@ class Variables:
         generator, device = scene.model.generator, scene.model.device
         config = scene.model.config.model
         self.scene, self.generator, self.feature_resolution = scene, generator, feature_resolution
-        self._z = scene.z[None].to(device)
-        self._layout = None if scene.layout is None else scene.layout[None].to(device)
-        self._offset = scene.w_offset_or_zeros.to(device)
+        # Copies, since autograd does not work on tensors made in inference mode.
+        self._z = scene.z[None].to(device, copy=True)
+        self._layout = None if scene.layout is None else scene.layout[None].map(lambda t: t.to(device, copy=True))
+        self._offset = scene.w_offset_or_zeros.to(device, copy=True)
         self._noise = None
         if with_noise:
             self._noise = tuple(layer.to(device) for layer in noise_of(config, [scene.noise_seed]))
         layers_before = sum(1 if r == 4 else 2 for r in config.block_resolutions if r <= feature_resolution)
         self.w = torch.zeros_like(self._offset[: min(num_layers, layers_before)]).requires_grad_()
-        self.centers, self.pixels = [], []
+        self.shifts, self.pixels = [], []
 
     def w_std(self) -> float:
         """The standard deviation of w over random style codes, averaged over its dimensions."""
@@ -58,8 +59,8 @@ class Variables:
     def free_centers(self) -> list[Tensor]:
         """Let the heatmaps' centres change."""
         levels = range(len(self._layout.levels))
-        self.centers = [self._layout.level_centers(i).clone().requires_grad_() for i in levels]
-        return self.centers
+        self.shifts = [torch.zeros_like(self._layout.level_centers(i)).requires_grad_() for i in levels]
+        return self.shifts
 
     def free_pixels(self) -> list[Tensor]:
         """Turn the heatmaps into pixels, and let those change."""
@@ -72,11 +73,11 @@ class Variables:
         """Of a batch of one."""
         if self.pixels:
             return Layout(tuple(Raster(p.clamp(0, 1)) for p in self.pixels), hierarchical=False)
-        return self._layout.with_centers(self.centers) if self.centers else self._layout
+        return self._layout.shifted(self.shifts) if self.shifts else self._layout
 
     def set_layout(self, layout: Layout) -> None:
         """Replace the layout; only before centres or pixels are free."""
-        assert not self.centers and not self.pixels
+        assert not self.shifts and not self.pixels
         self._layout = layout
 
     @property

@@ -1,0 +1,112 @@
+"""``spatialgan drag`` and ``spatialgan eval drag``, on a tiny model's files."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from spatialgan.cli import app
+from spatialgan.cli_drag import read_handle
+from spatialgan.config import LossConfig, ModelConfig, RunConfig
+from spatialgan.errors import SpatialGANError
+from spatialgan.model import SpatialGAN
+from spatialgan.networks.generator import Generator
+
+HANDLE = ["--handle", "0.4,0.5:0.55,0.5"]
+
+
+def save_model(folder, **changes):
+    config = ModelConfig(**({"resolution": 32, "z_dim": 8, "w_dim": 8, "mapping_layers": 1, "channel_base": 64,
+                             "channel_max": 8} | changes))
+    return str(SpatialGAN(RunConfig(model=config, loss=LossConfig(align="none")), Generator(config),
+                          name="tiny").save(folder / "tiny"))
+
+
+@pytest.fixture
+def model(tmp_path):
+    return save_model(tmp_path)
+
+
+class Halfway:
+    """A matcher that finds everything in the middle."""
+
+    name = "halfway"
+
+    def __init__(self, device):
+        pass
+
+    def __call__(self, first, last, points_xy):
+        return 0 * points_xy + 0.5
+
+
+def run(*words):
+    return CliRunner().invoke(app, list(words))
+
+
+def test_importing_the_command_imports_no_torch():
+    code = "import sys, spatialgan.cli_drag; sys.exit('torch' in sys.modules or 'PIL' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_all_files_are_written(model, tmp_path):
+    mask = Image.new("L", (32, 32), 0)
+    mask.paste(255, (0, 0, 32, 24))
+    mask.save(tmp_path / "mask.png")
+    names = ("out.png", "d.gif", "d.json", "maps.png", "d.scene.json")
+    out, gif, trace, maps, scene = (str(tmp_path / name) for name in names)
+    result = run("drag", "--model", model, "--seed", "3", *HANDLE, "--handle", "0.2,0.2:0.2,0.2", "--mode", "joint",
+                 "--steps", "2", "--mask", str(tmp_path / "mask.png"), "--out", out, "--gif", gif, "--json", trace,
+                 "--heatmaps", maps, "--save-scene", scene, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert "max_steps after 2 steps" in result.stdout and all(name in result.stdout for name in names)
+    data = json.loads((tmp_path / "d.json").read_text())
+    assert data["steps"] == 2 and len(data["starts"]) == 2
+    with Image.open(gif) as animation:
+        assert animation.size == (256, 256) and animation.n_frames > 2
+    again = run("drag", "--model", model, "--scene", scene, *HANDLE, "--steps", "0", "--out", str(tmp_path / "2.png"),
+                "--device", "cpu")
+    assert again.exit_code == 0
+    assert (tmp_path / "2.png").read_bytes() == (tmp_path / "out.png").read_bytes()
+
+
+def test_handles_are_read():
+    assert read_handle("0.4,0.5:0.55,0.5") == ((0.4, 0.5), (0.55, 0.5))
+    for text in ("", "0.4,0.5", "0.4,0.5:0.55", "a,b:c,d", "1,2,3:4,5,6"):
+        with pytest.raises(SpatialGANError, match=r"--handle .*: write X,Y:X,Y"):
+            read_handle(text)
+
+
+@pytest.mark.parametrize("words, message", [
+    (["--handle", "0.4,0.5:1.5,0.5", "--seed", "3"], "outside the image"),
+    ([*HANDLE, "--seed", "3", "--scene", "x.json"], "either --seed or --scene"),
+    ([*HANDLE, "--seed", "3", "--mask", "missing.png"], "missing.png is no picture"),
+])
+def test_mistakes_are_sentences(model, tmp_path, words, message):
+    result = run("drag", "--model", model, *words, "--out", str(tmp_path / "out.png"))
+    assert isinstance(result.exception, SpatialGANError) and message in str(result.exception)
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_the_benchmark_prints_its_table_and_writes_its_result(model, tmp_path, monkeypatch):
+    from spatialgan.evaluation import drag_benchmark as bench
+
+    few = [bench.Method(m.name, m.mode, m.options, 1, m.only_first_step) for m in bench.METHODS]
+    original = bench.run_benchmark
+    # The real one takes longer than all drags here together.
+    monkeypatch.setattr("spatialgan.evaluation.matching.EfficientNetMatcher", Halfway)
+    monkeypatch.setattr(bench, "run_benchmark", lambda *args, **words: original(*args, **words, methods=few))
+    (tmp_path / "plain").mkdir()
+    baseline = save_model(tmp_path / "plain", encoding="none")
+    command = ["eval", "drag", "--model", model, "--scenes", "1", "--seed", "4", "--device", "cpu", "--json",
+               str(tmp_path / "t2.json")]
+    result = run(*command, "--baseline", baseline)
+    assert result.exit_code == 0, result.exception
+    assert "| tiny | hybrid | 30/256 |" in result.stdout and "10-20" in result.stdout
+    record = json.loads((tmp_path / "t2.json").read_text())
+    assert (record["metric"], record["seed"], record["num_samples"]) == ("drag", 4, 1)
+    assert len(record["values"]["rows"]) == 2 * 6 + 2 * 2 and record["values"]["matcher"] == "halfway"
+    refused = run(*command, "--baseline", model)
+    assert "name a plain StyleGAN2" in str(refused.exception)
