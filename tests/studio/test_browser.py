@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -395,6 +396,18 @@ def test_drag_mode_to_its_end_and_back(visit, fake_drag):
     assert np.array_equal(shown(page), before)
     expect(page.locator("#points .point")).to_have_count(0)
     expect(page.locator("#mask-legend")).to_contain_text("everything may change")
+
+
+def test_a_real_drag(visit):
+    page = visit("multi")
+    page.keyboard.press("d")
+    pull(page, (0.4, 0.5), (0.6, 0.5))
+    page.locator("#max-steps").fill("5")
+    page.click("#drag-start")
+    expect(page.locator("#outcome")).to_be_visible()
+    expect(page.locator("#m-step")).to_have_text(re.compile("[0-5]"))
+    page.wait_for_selector("body:not([data-dragging])")
+    assert np.array_equal(shown(page), drawn(page))
 
 
 def test_a_drag_can_be_stopped(visit, fake_drag):

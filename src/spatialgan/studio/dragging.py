@@ -43,8 +43,8 @@ class Dragging:
         try:
             self.latest = next(self._steps)
         except StopIteration as end:
-            self._end(end.value.scene, end.value.stop_reason)
-            self.latest = next((s for s in end.value.trace if s.scene is end.value.scene), self.latest)
+            best = next(step for step in end.value.trace if step.scene is end.value.scene)
+            self._end(best, end.value.stop_reason)
             return None
         except BaseException:
             self.session.dragging = False  # the picture stays what it was
@@ -56,10 +56,7 @@ class Dragging:
         """End it with the step that was shown last."""
         if self.stop_reason is None:
             self._steps.close()
-            if self.latest is None or self.latest.index == 0:
-                self.session.dragging, self.stop_reason = False, "stopped"
-            else:
-                self._end(self.latest.scene, "stopped")
+            self._end(self.latest, "stopped")
 
     def status(self) -> dict[str, Any]:
         """How far it is, as JSON values."""
@@ -69,11 +66,11 @@ class Dragging:
         return {"step": step.index, "points": [list(p) for p in step.handles], "distance": step.distance,
                 "seconds": step.seconds, "stop_reason": self.stop_reason}
 
-    def _end(self, scene: Any, reason: str) -> None:
-        self.stop_reason = reason
-        if self.latest is not None and self.latest.index > 0:
-            self.session.finish_drag(scene, "Drag")
-        else:  # it was there already
+    def _end(self, step: "DragStep | None", reason: str) -> None:
+        self.latest, self.stop_reason = step, reason
+        if step is not None and step.index > 0:
+            self.session.finish_drag(step.scene, "Drag")
+        else:  # nothing has become of it
             self.session.dragging = False
 
 

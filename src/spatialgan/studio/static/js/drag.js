@@ -233,8 +233,8 @@ on('state', () => {
       show({});
     }
     if (!keep) clearMask();
-    keep = false;
   }
+  if (!store.dragging) keep = false;
   revision = store.state.revision;
   $('#drag-mode').querySelectorAll('option').forEach(option => { option.disabled = !store.state.model.editable && option.value !== 'latent'; });
   if (!store.state.model.editable) $('#drag-mode').value = 'latent';
