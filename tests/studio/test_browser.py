@@ -410,6 +410,18 @@ def test_a_real_drag(visit):
     assert np.array_equal(shown(page), drawn(page))
 
 
+def test_a_drag_by_keyboard(visit, fake_drag):
+    page = visit()
+    page.keyboard.press("d")
+    page.locator("#drag-add").press("Enter")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#pairs li")).to_contain_text("45, 49 → 55, 50")
+    page.locator("#drag-start").press("Enter")
+    expect(page.locator("#m-step")).to_have_text(re.compile("[1-9]"))
+    page.locator("#drag-start").press("Enter")
+    expect(page.locator("#outcome")).to_contain_text("Stopped")
+
+
 def test_a_drag_can_be_stopped(visit, fake_drag):
     page = visit()
     page.keyboard.press("d")
