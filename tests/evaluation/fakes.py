@@ -43,7 +43,8 @@ class BlobModel:
         self.discriminator = object() if with_discriminator else None
         self.layouts: list[Layout] = []
 
-    def generate(self, z: torch.Tensor, layout: Layout, noise: object, *, truncation: float = 1.0) -> torch.Tensor:
+    def generate(self, z: torch.Tensor, layout: Layout, noise: object, *, truncation: float = 1.0,
+                 w_offset: None = None) -> torch.Tensor:
         self.layouts.append(layout)
         # Where z puts the blob, and then by a share where the layout does.
         own = 0.5 + 0.1 * z[:, 0, :2].tanh()
