@@ -55,7 +55,8 @@ def test_what_seeds_cannot_tell_starts_from_the_scene_file(single):
     assert words[3:] == ["a b", "--seed", "3", "--out", "out.png"]
     for changed in (scene.move_to(0, 0.5, 0.5), replace(scene, z=other.z), replace(scene, layout=other.layout),
                     replace(scene, noise_seed=4), replace(scene, seed=None), replace(scene, edits=({"edit": "drag"},)),
-                    replace(scene, w_offset=scene.w_offset_or_zeros + 1)):
+                    replace(scene, w_offset=scene.w_offset_or_zeros + 1),
+                    replace(scene, edits=({"edit": "move", "level": 0, "dx": 0.0, "dy": 0.0},) * 501)):
         assert "--scene x.scene.json" in command_line(changed, "m", scene_file="x.scene.json")
 
 

@@ -25,6 +25,7 @@ NUMBERS = {
     "with_new_layout": ("seed",),
     "with_new_styles": ("seed",),
 }
+MAX_EDITS = 500  # of a command: longer ones nobody reads, and some systems do not run them
 PLACELESS = ("add", "with_new_layout", "with_new_styles")
 OBJECTS_ONLY = ("restyle", "duplicate")
 
@@ -106,8 +107,10 @@ def command_line(scene: "Scene", model: str, *, scene_file: str, out: str = "out
 
 
 def _words_from_seeds(scene: "Scene") -> list[str] | None:
+    if scene.seed is None or scene.layout_seed is None or len(scene.edits) > MAX_EDITS:
+        return None
     edits = [edit_words(record) for record in scene.edits]
-    if scene.seed is None or scene.layout_seed is None or None in edits:
+    if None in edits:
         return None
     try:
         again = scene.model.sample(scene.seed, layout_seed=scene.layout_seed, truncation=scene.truncation)

@@ -1,6 +1,6 @@
 // The WebSocket: frames come in, previews go out. A frame is a header and pictures as raw bytes; see studio/wire.py.
 
-import { get, here, root } from './api.js';
+import { get, here } from './api.js';
 import { tell } from './notices.js';
 import { emit, store } from './store.js';
 
@@ -86,4 +86,3 @@ export function sendPreview(change) {
 
 export const sendOverlay = overlay => send({ kind: 'overlay', overlay });
 export const refresh = () => send({ kind: 'hello' });
-export { root };
