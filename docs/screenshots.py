@@ -179,6 +179,7 @@ def main() -> None:
                     seed(page, args.seed)
                     prepare(page)
                     path = args.out / (f"{name}.png" if number == 0 else f"{name}-{number}.png")
+                    page.mouse.move(2, window[1] // 2)
                     page.screenshot(path=path)
                     print(path)
                     page.close()
