@@ -14,6 +14,7 @@ from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_orde
 from spatialgan.cli_eval import app as eval_app
 from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation, check_start, progress_bar
 from spatialgan.cli_segmenter import segmenter, train_segmenter
+from spatialgan.cli_studio import studio
 from spatialgan.cli_tables import tables
 from spatialgan.errors import SpatialGANError
 
@@ -29,6 +30,7 @@ app.add_typer(eval_app, name="eval")
 eval_app.command()(segmenter)
 eval_app.command("train-segmenter")(train_segmenter)
 app.command()(drag)
+app.command()(studio)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -167,6 +169,8 @@ def edit(
     add: Annotated[list[str] | None, _edit_option("add", "Multi-object models: a new object.")] = None,
     stretch: Annotated[list[str] | None, _edit_option("stretch", "Multiply width and height.")] = None,
     rotate: Annotated[list[str] | None, _edit_option("rotate", "Turn clockwise.")] = None,
+    new_styles: Annotated[list[str] | None, _edit_option("new-styles", "The same layout, all styles new.")] = None,
+    new_layout: Annotated[list[str] | None, _edit_option("new-layout", "The same styles, the layout new.")] = None,
     save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the edited scene.")] = None,
     gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate each edit, there and back.")] = None,
     scale: Scale = None,
@@ -177,7 +181,7 @@ def edit(
     I is an object's number, or in single-object models a level; L.P is one centre of a level, as in --move 2.1:0.05,0.
     """
     given = {"move": move, "resize": resize, "remove": remove, "restyle": restyle, "duplicate": duplicate, "add": add,
-             "stretch": stretch, "rotate": rotate}
+             "stretch": stretch, "rotate": rotate, "new-styles": new_styles, "new-layout": new_layout}
     edits = [read_edit(option, text) for option, text in edits_in_order(ctx.meta[ORDER_KEY], given)]
     check_start(seed, scene, layout_seed, truncation)
     from spatialgan.editing.export import animate, save_gif, save_png

@@ -21,6 +21,8 @@ FORMS = {
     "add": "X,Y,STD:SEED as in --add 0.5,0.7,0.1:7",
     "stretch": "I:SX,SY as in --stretch 0:1.5,0.8",
     "rotate": "I:DEGREES as in --rotate 0:30",
+    "new-styles": "SEED as in --new-styles 7",
+    "new-layout": "SEED as in --new-layout 7",
 }
 MAX_SEEDS = 1_000_000  # of one command: a slip such as 0-99999999999 would fill the memory
 ORDER_KEY = "spatialgan.options_in_order"
@@ -39,11 +41,12 @@ def edits_in_order(order: Sequence[str], values: Mapping[str, Sequence[str] | No
     """(option, its value) of all edits as typed.
 
     Args:
-        order: the name of each option given, one for each time; what is not in ``values`` is passed over.
+        order: the name of each option given, one for each time, with - or _; what is not in ``values`` is passed over.
         values: each edit option's values, in their own order.
     """
     waiting = {name: iter(given or ()) for name, given in values.items()}
-    return [(name, next(waiting[name])) for name in order if name in waiting]
+    options = (name.replace("_", "-") for name in order)
+    return [(name, next(waiting[name])) for name in options if name in waiting]
 
 
 def read_edit(option: str, text: str) -> Edit:
@@ -73,6 +76,9 @@ def _read(option: str, text: str) -> Edit:
     if option == "add":
         (x, y, std), seed = _numbers(target, 3), int(rest)
         return lambda scene: scene.add(x, y, std, seed)
+    if option in ("new-styles", "new-layout"):
+        seed = int(text)
+        return lambda scene: scene.with_new_styles(seed) if option == "new-styles" else scene.with_new_layout(seed)
     if option == "restyle":
         who, seed = target if target == "background" else int(target), int(rest)
         return lambda scene: scene.restyle(who, seed)

@@ -49,7 +49,7 @@ def read_mask(mask: Any, resolution: int) -> Tensor | None:
     if mask is None:
         return None
     if isinstance(mask, Image.Image):
-        mask = np.asarray(mask.convert("L"))
+        mask = np.array(mask.convert("L"))  # a copy: the picture's own pixels are read-only
     try:
         values = mask if isinstance(mask, Tensor) else torch.as_tensor(np.array(mask))
     except (TypeError, ValueError):

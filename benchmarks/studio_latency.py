@@ -1,0 +1,174 @@
+"""How fast the studio's picture follows the pointer: from a pointer's move to new pixels, in a real browser.
+
+    python benchmarks/studio_latency.py --json benchmarks/results/studio_latency.json
+
+The studio runs as users run it, in a process of its own; Chromium opens the page, and a script inside the page moves a
+handle along a circle with pointer events, as a mouse does. Two things are measured, on one model after the other:
+
+latency
+    One move at a time, 50 ms after the last one's pixels: from the event to the frame in which the picture was painted
+    (a task that is queued in that frame's animation callback).
+rate
+    A move with every animation frame, without waiting: how many distinct pictures are painted in a second, and how old
+    the position is that a picture shows.
+
+Where the time goes is told by the server's own clock (queue, generator, encoding) and the page's (sending, decoding and
+painting, waiting for the next frame of the screen); the network is what is left.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from playwright.sync_api import Page, sync_playwright
+
+PARTS = ("page sends", "queue", "generator", "generator, processor time", "encode", "network", "decode and paint",
+         "screen")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+# Runs in the page. Moves are pointer events on the handle, previews are matched by their serial number.
+PROBE = """async ({ moves, rateSeconds }) => {
+  const stage = document.querySelector('#stage'), sent = new Map(), arrived = new Map(), samples = [];
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (text) {
+    const { kind, serial } = JSON.parse(text);
+    if (kind === 'preview') sent.set(serial, performance.now());
+    return send.call(this, text);
+  };
+  const parse = JSON.parse;
+  JSON.parse = function (text) {  // the first thing that happens to a frame is that its header is read
+    const value = parse(text);
+    if (value?.kind === 'preview' && value.timing) arrived.set(value.serial, performance.now());
+    return value;
+  };
+  const fire = (type, target, x, y) => target.dispatchEvent(new PointerEvent(type, { bubbles: true, cancelable: true,
+    pointerId: 1, clientX: x, clientY: y, button: 0, buttons: 1, isPrimary: true }));
+  const box = stage.getBoundingClientRect(), handle = document.querySelector('#handles .handle');
+  const { left, top } = handle.getBoundingClientRect(), x = left + 13, y = top + 13, r = box.width / 10;
+  const place = i => [x + r * Math.sin(i / 9), y + r * (1 - Math.cos(i / 9))];
+  const presented = () => new Promise(done => requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => done(performance.now());
+    channel.port2.postMessage(0);
+  }));
+  const wait = ms => new Promise(done => setTimeout(done, ms));
+  const painted = new Map(), waiting = new Map();
+  stage.addEventListener('painted', ({ detail }) => {
+    if (detail.kind !== 'preview') return;
+    painted.set(detail.serial, performance.now());
+    for (const [serial, done] of waiting) {
+      if (serial <= detail.serial && waiting.delete(serial)) done(detail);
+    }
+  });
+  const lastSerial = () => Math.max(0, ...sent.keys());
+
+  fire('pointerdown', handle, x, y);
+  for (let i = 1; i <= moves; i++) {
+    const began = performance.now(), before = lastSerial();
+    fire('pointermove', window, ...place(i));
+    while (lastSerial() === before) await new Promise(requestAnimationFrame);
+    const serial = lastSerial();
+    const detail = painted.has(serial) ? null : await new Promise(done => waiting.set(serial, done));
+    const end = await presented();
+    if (detail) samples.push({ total: end - began, 'page sends': sent.get(serial) - began,
+      queue: detail.timing.queue_ms,
+      generator: detail.timing.generator_ms, 'generator, processor time': detail.timing.cpu_ms,
+      encode: detail.timing.encode_ms, 'decode and paint': painted.get(serial) - arrived.get(serial),
+      network: arrived.get(serial) - sent.get(serial) - detail.timing.queue_ms - detail.timing.generator_ms
+        - detail.timing.encode_ms, screen: end - painted.get(serial) });
+    await wait(50);
+  }
+  const start = performance.now(), first = lastSerial(), ages = [];
+  const count = ({ detail }) => {
+    if (detail.kind === 'preview' && detail.serial > first) ages.push(performance.now() - sent.get(detail.serial));
+  };
+  stage.addEventListener('painted', count);
+  for (let i = moves; performance.now() - start < 1000 * rateSeconds; i++) {
+    fire('pointermove', window, ...place(i));
+    await new Promise(requestAnimationFrame);
+  }
+  const frames = ages.length, asked = lastSerial() - first;
+  stage.removeEventListener('painted', count);
+  window.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));
+  WebSocket.prototype.send = send;
+  JSON.parse = parse;
+  return { samples, frames, asked, ages };
+}"""
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, round(share * (len(values) - 1)))]
+
+
+def measure(page: Page, url: str, model: str, moves: int, rate_seconds: float) -> dict:
+    """One model's figures, in milliseconds."""
+    page.goto(url)
+    page.wait_for_selector("body:not([data-loading])")
+    page.select_option("#model", model)
+    page.wait_for_timeout(1500)
+    page.evaluate(PROBE, {"moves": 10, "rateSeconds": 0.5})  # warm
+    page.wait_for_timeout(1000)
+    raw = page.evaluate(PROBE, {"moves": moves, "rateSeconds": rate_seconds})
+    totals = [s["total"] for s in raw["samples"]]
+    return {
+        "moves": len(totals),
+        "latency_median_ms": statistics.median(totals),
+        "latency_p95_ms": percentile(totals, 0.95),
+        "parts_median_ms": {p: statistics.median(s[p] for s in raw["samples"]) for p in PARTS},
+        "frames_per_second": raw["frames"] / rate_seconds,
+        "previews_asked_per_second": raw["asked"] / rate_seconds,
+        "age_median_ms": statistics.median(raw["ages"]),
+        "age_p95_ms": percentile(raw["ages"], 0.95),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", action="append", help="as for spatialgan studio; all bundled models without it")
+    parser.add_argument("--moves", type=int, default=200)
+    parser.add_argument("--rate-seconds", type=float, default=5.0)
+    parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+
+    words = [w for m in args.model or [] for w in ("--model", m)]
+    studio = subprocess.Popen([sys.executable, "-m", "spatialgan.cli", "studio", "--no-browser", "--port", "0", *words],
+                              stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        url = studio.stdout.readline().split()[2]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=args.browser, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            info = page.request.get(f"{url}api/v1/studio").json()
+            models = {}
+            for model in info["models"]:
+                models[model["name"]] = {"resolution": model["resolution"],
+                                         **measure(page, url, model["name"], args.moves, args.rate_seconds)}
+            version = browser.version
+            browser.close()
+    finally:
+        studio.terminate()
+        studio.wait(10)
+
+    result = {"models": models, "machine": {
+        "cpus": os.cpu_count(), "processor": platform.processor() or platform.machine(), "load": os.getloadavg()[0],
+        "torch": torch.__version__, "threads": os.environ.get("OMP_NUM_THREADS", "default"), "chromium": version,
+        "command": " ".join(["python", *sys.argv])}}
+    for name, m in models.items():
+        parts = ", ".join(f"{p} {m['parts_median_ms'][p]:.1f}" for p in PARTS)
+        print(f"{name}: median {m['latency_median_ms']:.1f} ms, p95 {m['latency_p95_ms']:.1f} ms ({parts}); "
+              f"{m['frames_per_second']:.1f} frames/s")
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

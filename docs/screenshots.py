@@ -1,0 +1,193 @@
+"""Takes the studio's pictures, in a real browser: every state of the page that people should have looked at.
+
+    python docs/screenshots.py --out out/screenshots                        # all bundled models, for looking at
+    python docs/screenshots.py --out docs/images --only studio studio-drag  # those that the documents show
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+DESKTOP, SMALL, PHONE = (1360, 850), (1024, 700), (390, 844)
+
+
+def settled(page: Page) -> None:
+    """Wait until nothing is under way."""
+    page.wait_for_function("() => !('busy' in document.body.dataset) && !('loading' in document.body.dataset)")
+    page.wait_for_timeout(700)
+
+
+def point(page: Page, x: float, y: float) -> tuple[float, float]:
+    box = page.locator("#stage").bounding_box()
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def pull(page: Page, start: tuple[float, float], *stops: tuple[float, float], let_go: bool = True) -> None:
+    page.mouse.move(*point(page, *start))
+    page.mouse.down()
+    for stop in stops:
+        page.mouse.move(*point(page, *stop), steps=5)
+    if let_go:
+        page.mouse.up()
+
+
+def seed(page: Page, number: int) -> None:
+    if page.input_value("#seed") == str(number):
+        return
+    page.fill("#seed", str(number))
+    page.keyboard.press("Enter")
+    settled(page)
+    page.evaluate("() => document.activeElement.blur()")
+
+
+def with_edits(page: Page) -> None:
+    """A picture, some edits, and one handle selected."""
+    handle = page.locator("#handles .handle").first
+    for dx, dy in ((60, 20), (-40, 50)):
+        box = handle.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + dx, y + dy, steps=5)
+        page.mouse.up()
+        settled(page)
+    page.click("#styles-dice")
+    settled(page)
+    page.click("#undo")
+    settled(page)
+
+
+def overlay(name: str) -> Callable[[Page], None]:
+    def prepare(page: Page) -> None:
+        page.locator(f"[name=overlay][value={name}]").check(force=True)
+        settled(page)
+
+    return prepare
+
+
+def gallery(page: Page) -> None:
+    page.click("#styles-gallery")
+    page.wait_for_function("() => document.querySelectorAll('.choice img').length === 8")
+
+
+def drag(page: Page) -> None:
+    """Points and a mask, a drag that has come to its end."""
+    page.locator("[name=mode][value=drag]").check(force=True)
+    page.locator("[name=tool][value=brush]").check(force=True)
+    pull(page, (0.35, 0.4), (0.65, 0.42), (0.62, 0.6), (0.38, 0.58))
+    page.locator("[name=tool][value=points]").check(force=True)
+    pull(page, (0.42, 0.5), (0.58, 0.46))
+    page.locator("#max-steps").fill("15")
+    page.click("#drag-start")
+    page.wait_for_selector("#outcome:not([hidden])", timeout=300_000)
+    settled(page)
+
+
+def dragging(page: Page) -> None:
+    page.locator("[name=mode][value=drag]").check(force=True)
+    pull(page, (0.4, 0.5), (0.6, 0.45))
+    page.click("#drag-start")
+    page.wait_for_function("() => Number(document.querySelector('#m-step').textContent) >= 2", timeout=120_000)
+
+
+def error(page: Page) -> None:
+    page.set_input_files("#file", {"name": "a.json", "mimeType": "application/json", "buffer": b"{"})
+    page.wait_for_selector(".notice")
+
+
+def compare(page: Page) -> None:
+    with_edits(page)
+    page.click("#compare")
+    settled(page)
+
+
+def menu(page: Page) -> None:
+    with_edits(page)
+    page.click("#export")
+    settled(page)
+
+
+def loading(page: Page) -> None:
+    page.evaluate("() => { document.body.dataset.loading = '' }")
+
+
+def keys(page: Page) -> None:
+    page.click("#help")
+
+
+def nothing(page: Page) -> None:
+    pass
+
+
+SHOTS = {  # name: (window, theme, what to do)
+    "studio": (DESKTOP, "light", with_edits),
+    "studio-dark": (DESKTOP, "dark", with_edits),
+    "studio-heatmap": (DESKTOP, "light", overlay("heatmap")),
+    "studio-attention": (DESKTOP, "dark", overlay("attention")),
+    "studio-features": (DESKTOP, "light", overlay("features")),
+    "studio-compare": (DESKTOP, "light", compare),
+    "studio-gallery": (DESKTOP, "light", gallery),
+    "studio-menu": (DESKTOP, "light", menu),
+    "studio-keys": (DESKTOP, "dark", keys),
+    "studio-dragging": (DESKTOP, "light", dragging),
+    "studio-drag": (DESKTOP, "dark", drag),
+    "studio-error": (DESKTOP, "light", error),
+    "studio-loading": (DESKTOP, "light", loading),
+    "studio-small": (SMALL, "light", with_edits),
+    "studio-phone": (PHONE, "light", nothing),
+    "studio-phone-dark": (PHONE, "dark", nothing),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", action="append", help="as for spatialgan studio")
+    parser.add_argument("--seed", type=int, default=12)
+    parser.add_argument("--only", nargs="+", choices=SHOTS, default=list(SHOTS))
+    parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    words = [w for m in args.model or [] for w in ("--model", m)]
+    studio = subprocess.Popen([sys.executable, "-m", "spatialgan.cli", "studio", "--no-browser", "--port", "0", *words],
+                              stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        url = studio.stdout.readline().split()[2]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=args.browser, args=["--no-sandbox"])
+            models = [m["name"] for m in browser.new_page().request.get(f"{url}api/v1/studio").json()["models"]]
+            for number, model in enumerate(models):
+                for name in args.only:
+                    window, theme, prepare = SHOTS[name]
+                    phone = {"is_mobile": True, "has_touch": True} if window == PHONE else {}
+                    page = browser.new_page(viewport=dict(zip(("width", "height"), window, strict=True)),
+                                            color_scheme=theme, device_scale_factor=2 if phone else 1, **phone)
+                    page.on("pageerror", lambda e: print("error in the page:", e))
+                    page.goto(url)
+                    page.wait_for_selector("body:not([data-loading])")
+                    if number > 0:
+                        page.select_option("#model", model)
+                        settled(page)
+                    seed(page, args.seed)
+                    prepare(page)
+                    path = args.out / (f"{name}.png" if number == 0 else f"{name}-{number}.png")
+                    page.mouse.move(2, window[1] // 2)
+                    page.screenshot(path=path)
+                    print(path)
+                    page.close()
+            browser.close()
+    finally:
+        studio.terminate()
+        studio.wait(10)
+
+
+if __name__ == "__main__":
+    main()

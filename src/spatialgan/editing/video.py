@@ -1,0 +1,61 @@
+"""MP4, where the computer has an encoder: ffmpeg, found in the path or brought by the extra ``video``."""
+
+import importlib
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from spatialgan.editing.arguments import positive
+from spatialgan.editing.export import enlarge
+from spatialgan.errors import SpatialGANError
+from spatialgan.files import write_atomically
+
+
+def find_encoder() -> str | None:
+    """The path of ffmpeg; None where there is none."""
+    found = shutil.which("ffmpeg")
+    if found:
+        return found
+    try:
+        return importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        return None
+
+
+def save_mp4(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *, scale: float | None = None) -> Path:
+    """Write an H.264 video that every browser plays.
+
+    Args:
+        frames: at least one, all of one size.
+        path: of the video.
+        fps: frames per second.
+        scale: None enlarges small pictures for viewing.
+
+    Raises:
+        SpatialGANError: there is no encoder, or it fails.
+    """
+    fps, path = positive(fps, "fps"), Path(path)
+    encoder = find_encoder()
+    if encoder is None:
+        raise SpatialGANError("an MP4 needs ffmpeg; install it, or pip install 'spatialgan[video]', or write a GIF")
+    if not frames:
+        raise SpatialGANError("a video needs at least one frame")
+    distinct = {id(frame): frame for frame in frames}
+    raw = {key: enlarge(frame, scale).convert("RGB") for key, frame in distinct.items()}
+    width, height = next(iter(raw.values())).size
+    data = b"".join(raw[id(frame)].tobytes() for frame in frames)
+    command = [encoder, "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
+               "-r", f"{fps:g}", "-i", "-", "-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p",
+               "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-movflags", "+faststart", "-f", "mp4"]
+
+    def write(partial: Path) -> None:
+        done = subprocess.run([*command, str(partial)], input=data, capture_output=True, check=False)
+        if done.returncode:
+            lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+            raise SpatialGANError(f"{path} cannot be encoded: {lines[-1]}")
+
+    write_atomically(path, write)
+    return path

@@ -1,0 +1,326 @@
+"""The HTTP API, version 1: all that the page does, for scripts as well. OpenAPI at ``/api/v1/openapi.json``."""
+
+import asyncio
+import base64
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response, WebSocket
+from fastapi import Path as PathParameter
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from spatialgan import __version__
+from spatialgan.editing.edit_records import command_line
+from spatialgan.editing.export import enlarge, save_gif
+from spatialgan.editing.rendering import render_scenes
+from spatialgan.editing.scene_file import scene_to_json
+from spatialgan.editing.video import find_encoder, save_mp4
+from spatialgan.errors import SpatialGANError
+from spatialgan.studio.dragging import MAX_HANDLES, MAX_STEPS, Dragging, read_mask
+from spatialgan.studio.live import FAULT, Studio, talk
+from spatialgan.studio.overlays import Overlay
+from spatialgan.studio.session import MAX_SEED, Busy, Change, Outdated, to_png
+from spatialgan.studio.sessions import Full, NoSession, Visitor
+from spatialgan.studio.wire import frame, handles_of, planes_of, state_of
+from spatialgan.studio.worker import Stopped
+
+MAX_ALTERNATIVES = 16
+MAX_EXPORT_PX = 2048
+RENDER_CHUNK = 8  # pictures of one turn, where many are drawn
+STATUS = {NoSession: 404, Busy: 409, Outdated: 409, Full: 503}
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Point = tuple[float, float]
+
+
+class Start(Body):
+    """A random picture."""
+
+    model: str
+    seed: Seed = 0
+    layout_seed: Seed | None = None
+    truncation: float = 1.0
+
+
+class Edits(Body):
+    """Edits in their order, as scene files record them: ``{"edit": "move", "level": 0, "dx": 0.2, "dy": 0}``."""
+
+    edits: list[dict[str, Any]] = []
+    truncation: float | None = None
+    revision: int | None = None
+    """Of the picture that they are meant for; the answer is 409 where it has changed since."""
+    label: Annotated[str, Field(max_length=40)] | None = None
+
+    def change(self) -> Change:
+        return Change(tuple(self.edits), self.truncation)
+
+
+class Alternatives(Body):
+    """Changes to look at without making them."""
+
+    changes: Annotated[list[Edits], Field(max_length=MAX_ALTERNATIVES)]
+
+
+class Drag(Body):
+    """Points to pull, and where to."""
+
+    handles: Annotated[list[tuple[Point, Point]], Field(min_length=1, max_length=MAX_HANDLES)]
+    mask: str | None = None
+    """Base64 of a PNG of the picture's size: white may change."""
+    mode: Literal["hybrid", "joint", "pixels", "latent"] = "hybrid"
+    max_steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] = 100
+
+
+router = APIRouter(prefix="/api/v1")
+
+
+def _studio(request: Request) -> Studio:
+    return request.app.state.studio
+
+
+def _visitor(request: Request, session: Annotated[str, PathParameter(max_length=64)]) -> Visitor:
+    return _studio(request).sessions.get(session)
+
+
+Here = Annotated[Studio, Depends(_studio)]
+Who = Annotated[Visitor, Depends(_visitor)]
+
+
+@router.get("/studio")
+async def studio_info(studio: Here) -> dict[str, Any]:
+    """What this studio offers."""
+    encoder = await asyncio.to_thread(find_encoder)  # it may try it out
+    return {"version": __version__, "mp4": encoder is not None,
+            "models": [offer.to_json() for offer in studio.models.offers.values()]}
+
+
+@router.post("/sessions", status_code=201)
+async def begin(studio: Here) -> dict[str, str]:
+    """A new session, without a picture."""
+    return {"session": studio.sessions.enter().id}
+
+
+@router.delete("/sessions/{session}", status_code=204)
+async def end(studio: Here, who: Who) -> None:
+    """End a session."""
+    studio.sessions.leave(who.id)
+
+
+@router.get("/sessions/{session}")
+async def state(studio: Here, who: Who) -> dict[str, Any]:
+    """The current picture in numbers, and the history."""
+    return await studio.run(who, lambda: state_of(who.session))
+
+
+@router.post("/sessions/{session}/picture")
+async def start(studio: Here, who: Who, body: Start) -> dict[str, Any]:
+    """Draw a random picture."""
+    return await studio.change(who, lambda s: s.start(body.model, body.seed, layout_seed=body.layout_seed,
+                                                      truncation=body.truncation))
+
+
+@router.put("/sessions/{session}/scene.json")
+async def open_scene(studio: Here, who: Who, request: Request) -> dict[str, Any]:
+    """Open a saved scene; the body is the file."""
+    body = await request.body()
+
+    def open_(session: Any) -> None:
+        try:
+            data = json.loads(body)
+        except (ValueError, RecursionError):
+            raise SpatialGANError("this file is not JSON; open a .scene.json file") from None
+        session.open(data)
+
+    return await studio.change(who, open_)
+
+
+@router.post("/sessions/{session}/edits")
+async def edit(studio: Here, who: Who, body: Edits) -> dict[str, Any]:
+    """Edit the current picture; all edits together become one entry of the history."""
+    return await studio.change(who, lambda s: s.edit(body.change(), body.revision, body.label))
+
+
+@router.post("/sessions/{session}/undo")
+async def undo(studio: Here, who: Who) -> dict[str, Any]:
+    """One step back."""
+    return await studio.change(who, lambda s: s.undo())
+
+
+@router.post("/sessions/{session}/redo")
+async def redo(studio: Here, who: Who) -> dict[str, Any]:
+    """One step on."""
+    return await studio.change(who, lambda s: s.redo())
+
+
+@router.post("/sessions/{session}/history/{position}")
+async def go(studio: Here, who: Who, position: int) -> dict[str, Any]:
+    """To a step of the history."""
+    return await studio.change(who, lambda s: s.go(position))
+
+
+@router.get("/sessions/{session}/thumbnails/{entry}.png", response_class=Response)
+async def thumbnail(studio: Here, who: Who, entry: int) -> Response:
+    """A step of the history, small."""
+    png = await studio.run(who, lambda: who.session.thumbnail(entry))
+    return _file(png, "image/png", cache="private, max-age=86400, immutable")
+
+
+@router.post("/sessions/{session}/alternatives")
+async def alternatives(studio: Here, who: Who, body: Alternatives) -> list[str]:
+    """What changes would lead to: PNGs, as data URLs. The picture stays what it is."""
+    scene = await studio.run(who, lambda: who.session.scene)
+    urls = []
+    for change in body.changes:  # one turn each: nobody waits for all of them
+        png = await studio.run(who, lambda change=change: to_png(change.change().apply(scene).image))
+        urls.append("data:image/png;base64," + base64.b64encode(png).decode())
+    return urls
+
+
+@router.get("/sessions/{session}/frame", response_class=Response)
+async def picture_frame(studio: Here, who: Who, overlay: Overlay = "none") -> Response:
+    """Picture, heatmaps and an overlay as raw bytes, as ``spatialgan.studio.wire.read_frame`` reads them."""
+    def job() -> bytes:
+        scene = who.session.scene
+        return frame({"kind": "preview", "handles": handles_of(scene)}, planes_of(scene, overlay))
+
+    return _file(await studio.run(who, job), "application/octet-stream")
+
+
+@router.get("/sessions/{session}/picture.png", response_class=Response)
+async def picture(studio: Here, who: Who, scale: float = 1.0) -> Response:
+    """The current picture."""
+    image = await studio.run(who, lambda: who.session.scene.image)
+    if max(image.size) * scale > MAX_EXPORT_PX:
+        raise SpatialGANError(f"scale is {scale:g}; the studio writes pictures of up to {MAX_EXPORT_PX} pixels")
+    png = await asyncio.to_thread(lambda: to_png(enlarge(image, scale)))
+    return _file(png, "image/png", name=await _name(studio, who, ".png"))
+
+
+@router.get("/sessions/{session}/scene.json", response_class=Response)
+async def scene_json(studio: Here, who: Who) -> Response:
+    """The current scene as a file that draws the identical picture again."""
+    text = await studio.run(who, lambda: json.dumps(scene_to_json(who.session.scene), indent=1) + "\n")
+    return _file(text.encode(), "application/json", name=await _name(studio, who, ".scene.json"))
+
+
+@router.get("/sessions/{session}/animation.{kind}", response_class=Response)
+async def animation(studio: Here, who: Who, kind: Literal["gif", "mp4"]) -> Response:
+    """From the picture as it began through every edit, and back."""
+    scenes = await studio.run(who, lambda: who.session.animation())
+    distinct = list({id(scene): scene for scene in scenes}.values())
+    images = {}
+    for i in range(0, len(distinct), RENDER_CHUNK):
+        chunk = distinct[i : i + RENDER_CHUNK]
+        drawn = await studio.run(who, lambda chunk=chunk: render_scenes(chunk))
+        images |= {id(scene): image for scene, image in zip(chunk, drawn, strict=True)}
+    data = await asyncio.to_thread(_animated, [images[id(scene)] for scene in scenes], kind)
+    return _file(data, {"gif": "image/gif", "mp4": "video/mp4"}[kind], name=await _name(studio, who, f".{kind}"))
+
+
+def _animated(frames: list[Any], kind: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"edit.{kind}"
+        (save_gif if kind == "gif" else save_mp4)(frames, path)
+        return path.read_bytes()
+
+
+@router.get("/sessions/{session}/command")
+async def command(studio: Here, who: Who) -> dict[str, str]:
+    """A command that draws the current picture without the studio."""
+    file = await _name(studio, who, ".scene.json")
+
+    def job() -> str:
+        scene = who.session.scene
+        return command_line(scene, studio.models.name_of(scene.model), scene_file=file)
+
+    return {"command": await studio.run(who, job)}
+
+
+@router.post("/sessions/{session}/drag", status_code=202)
+async def drag(studio: Here, who: Who, body: Drag) -> dict[str, Any]:
+    """Begin to drag points to their targets. The outcome becomes the history's next entry."""
+    def make(session: Any) -> Dragging:
+        mask = read_mask(body.mask, session.scene.model.config.model.resolution)
+        return Dragging(session, body.handles, mask=mask, mode=body.mode, max_steps=body.max_steps)
+
+    return await studio.drag(who, make)
+
+
+@router.get("/sessions/{session}/drag")
+async def drag_status(studio: Here, who: Who) -> dict[str, Any]:
+    """How far the latest drag is."""
+    if who.drag is None:
+        raise SpatialGANError("there has been no drag in this session")
+    return await studio.run(who, who.drag.status)
+
+
+@router.delete("/sessions/{session}/drag")
+async def stop_drag(studio: Here, who: Who) -> dict[str, Any]:
+    """End the drag with the step that it has come to."""
+    return await studio.stop_drag(who)
+
+
+@router.websocket("/sessions/{session}/live")
+async def live(socket: WebSocket, session: str) -> None:
+    """Frames as they are drawn, and previews while something is being moved; see ``studio/live.py``."""
+    studio: Studio = socket.app.state.studio
+    try:
+        visitor = studio.sessions.get(session)
+    except NoSession as e:
+        await socket.accept()
+        await socket.close(4404, str(e))
+        return
+    await talk(studio, visitor, socket)
+
+
+async def _name(studio: Studio, who: Visitor, ending: str) -> str:
+    """What a download is called: cats-64-seed12.png."""
+    def job() -> str:
+        scene = who.session.scene
+        seed = "" if scene.seed is None else f"-seed{scene.seed}"
+        return f"{scene.model.name}{seed}{ending}"
+
+    return await studio.run(who, job)
+
+
+def _file(data: bytes, kind: str, *, name: str = "", cache: str = "no-store") -> Response:
+    headers = {"cache-control": cache}
+    if name:
+        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
+        headers["content-disposition"] = f'attachment; filename="{safe}"'
+    return Response(data, media_type=kind, headers=headers)
+
+
+def explain_errors(app: FastAPI) -> None:
+    """Every failure is answered with ``{"error": "one sentence"}``, and never with a traceback."""
+
+    @app.exception_handler(SpatialGANError)
+    async def mistake(request: Request, error: SpatialGANError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, STATUS.get(type(error), 400))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+        return JSONResponse({"error": f"{where or 'the request'}: {first['msg'].lower()}"}, 422)
+
+    @app.exception_handler(404)
+    async def nothing(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": f"there is nothing at {request.url.path[:200]}"}, 404)
+
+    @app.exception_handler(Stopped)
+    async def closing(request: Request, error: Stopped) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 503)
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": FAULT}, 500)

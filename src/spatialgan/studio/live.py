@@ -1,0 +1,211 @@
+"""What the web part does with sessions: jobs for the worker, frames to the pages, and the WebSocket between them."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from spatialgan.editing.scene import Scene
+from spatialgan.errors import SpatialGANError
+from spatialgan.studio.dragging import Dragging
+from spatialgan.studio.models import Models
+from spatialgan.studio.overlays import Overlay
+from spatialgan.studio.session import Change, Outdated, Session
+from spatialgan.studio.sessions import Outbox, Sessions, Visitor
+from spatialgan.studio.wire import frame, handles_of, planes_of, state_of
+from spatialgan.studio.worker import Replaced, Stopped, Worker
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+MAX_MESSAGE_BYTES = 64 << 10
+MAX_MESSAGES = 32  # of one page, that wait for their turn
+FAULT = "something went wrong inside the studio; its log has the details"
+
+
+class Studio:
+    """The models, the worker and the visitors of one server."""
+
+    def __init__(self, models: Models, **limits: Any):
+        """``limits`` are those of :class:`Sessions`."""
+        self.models = models
+        self.worker = Worker()
+        self.sessions = Sessions(lambda: Session(models), **limits)
+
+    def close(self) -> None:
+        self.worker.close()
+
+    async def run(self, visitor: Visitor, job: Callable[[], T], *, droppable: bool = False) -> T:
+        """Run ``job`` in the worker's thread, when it is the visitor's turn."""
+        return await asyncio.wrap_future(self.worker.submit(visitor.id, job, droppable=droppable))
+
+    async def change(self, visitor: Visitor, change: Callable[[Session], Any]) -> dict[str, Any]:
+        """Change a session, show its pages the outcome, and return its state."""
+        overlay, watched = visitor.overlay, bool(visitor.pages)
+
+        def job() -> tuple[dict[str, Any], bytes | None]:
+            change(visitor.session)
+            return state_of(visitor.session), current_frame(visitor.session, overlay) if watched else None
+
+        state, message = await self.run(visitor, job)
+        if message is not None:
+            visitor.send(message)
+        return state
+
+    async def refresh(self, visitor: Visitor) -> None:
+        """Show a session's pages what there is, if there is anything."""
+        if visitor.session.history:
+            await self.change(visitor, lambda session: None)
+
+    async def preview(self, visitor: Visitor, message: dict[str, Any]) -> None:
+        """Show what a change would do; nothing comes of it where a later message of the visitor has replaced it."""
+        change, revision = read_change(message), message.get("revision")
+        overlay, serial, arrived = visitor.overlay, message.get("serial"), time.perf_counter()
+
+        def job() -> bytes:
+            begun, cpu = time.perf_counter(), time.thread_time()
+            scene = visitor.session.preview(change, revision)
+            scene.tensor  # noqa: B018  drawn here, to be timed
+            drawn, cpu = time.perf_counter(), time.thread_time() - cpu
+            planes = planes_of(scene, overlay)
+            timing = {"queue_ms": 1e3 * (begun - arrived), "generator_ms": 1e3 * (drawn - begun), "cpu_ms": 1e3 * cpu,
+                      "encode_ms": 1e3 * (time.perf_counter() - drawn)}
+            return frame({"kind": "preview", "serial": serial, "revision": revision, "handles": handles_of(scene),
+                          "truncation": scene.truncation, "timing": timing}, planes)
+
+        with contextlib.suppress(Replaced, Outdated):
+            visitor.send(await self.run(visitor, job, droppable=True), droppable=True)
+
+    async def drag(self, visitor: Visitor, make: Callable[[Session], Dragging]) -> dict[str, Any]:
+        """Begin a drag; its steps follow as frames, one turn of the worker each. Returns its status."""
+        drag = await self.run(visitor, lambda: make(visitor.session))
+        try:
+            await self.run(visitor, drag.advance)  # bad handles are told to whoever asked
+        except SpatialGANError:
+            visitor.drag = None
+            raise
+        visitor.drag = drag
+        visitor.drag_task = asyncio.create_task(self._drag_on(visitor, drag))
+        return drag.status()
+
+    async def _drag_on(self, visitor: Visitor, drag: Dragging) -> None:
+        try:
+            while drag.stop_reason is None:
+                if visitor.pages:
+                    visitor.send(await self.run(visitor, lambda: drag_frame(drag, visitor.overlay)), droppable=True)
+                await self.run(visitor, lambda: None if drag.stop_reason else drag.advance())
+        except Stopped:
+            return
+        except Exception as e:
+            if not isinstance(e, SpatialGANError):
+                log.exception("a drag failed")
+            visitor.send(error_message(e))
+        finally:
+            visitor.drag_task = None
+        visitor.send(json.dumps({"kind": "drag_end", **drag.status()}))
+        await self.refresh(visitor)
+
+    async def stop_drag(self, visitor: Visitor) -> dict[str, Any]:
+        """End the drag with the step that was shown last; nothing where none is under way. Returns the state."""
+        drag = visitor.drag
+        if drag is not None:
+            await self.run(visitor, drag.stop)
+        return await self.run(visitor, lambda: state_of(visitor.session))
+
+
+def current_frame(session: Session, overlay: Overlay) -> bytes:
+    """The current picture and the one that it began with, with the state."""
+    planes = planes_of(session.scene, overlay)
+    original = planes_of(session.original, "none")
+    return frame({"kind": "current", "state": state_of(session)}, planes | {"original": original["picture"]})
+
+
+def drag_frame(drag: Dragging, overlay: Overlay) -> bytes:
+    """The step that a drag has come to."""
+    scene: Scene = drag.latest.scene
+    return frame({"kind": "drag", "handles": handles_of(scene), **drag.status()}, planes_of(scene, overlay))
+
+
+def read_change(data: dict[str, Any]) -> Change:
+    """A change from its JSON value; raises SpatialGANError."""
+    edits = data.get("edits", [])
+    if not isinstance(edits, list):
+        raise SpatialGANError("edits must be a list of edits")
+    return Change(tuple(edits), data.get("truncation"))
+
+
+def error_message(error: Exception) -> str:
+    """A sentence for the page; what is no user's mistake is not told in detail."""
+    return json.dumps({"kind": "error", "error": str(error) if isinstance(error, SpatialGANError) else FAULT})
+
+
+async def talk(studio: Studio, visitor: Visitor, socket: WebSocket) -> None:
+    """Serve one page until it closes."""
+    await socket.accept()
+    page, tasks = Outbox(), set()
+    visitor.pages.add(page)
+
+    async def write() -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it has gone; the reader notices too
+            while True:
+                message = await page.get()
+                await (socket.send_bytes(message) if isinstance(message, bytes) else socket.send_text(message))
+
+    async def answer(message: dict[str, Any]) -> None:
+        try:
+            await _answer(studio, visitor, message)
+        except Stopped:
+            pass
+        except Exception as e:  # of this message alone
+            if not isinstance(e, SpatialGANError):
+                log.exception("a message failed")
+            page.put(error_message(e))
+
+    writer = asyncio.create_task(write())
+    try:
+        await answer({"kind": "hello"})
+        while True:
+            text = await socket.receive_text()
+            if len(tasks) >= MAX_MESSAGES:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # Previews replace each other in the worker's queue, so this must not wait for one.
+            task = asyncio.create_task(answer(_read(text)))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+    except (WebSocketDisconnect, RuntimeError, KeyError):  # closed, or bytes where text belongs
+        pass
+    finally:
+        visitor.pages.discard(page)
+        writer.cancel()
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+async def _answer(studio: Studio, visitor: Visitor, message: dict[str, Any]) -> None:
+    kind = message.get("kind")
+    if kind == "preview":
+        await studio.preview(visitor, message)
+    elif kind == "overlay":
+        if message.get("overlay") not in get_args(Overlay):
+            raise SpatialGANError(f"there is no such overlay; use {', '.join(get_args(Overlay))}")
+        visitor.overlay = message["overlay"]
+        try:
+            await studio.refresh(visitor)
+        except SpatialGANError:  # every frame to come would fail alike
+            visitor.overlay = "none"
+            raise
+    elif kind == "hello":
+        await studio.refresh(visitor)
+    else:
+        raise SpatialGANError("a message is a JSON object with a kind: preview, overlay or hello")

@@ -1,0 +1,37 @@
+// Requests to the server. Whatever fails does so with a sentence for people.
+
+import { store } from './store.js';
+
+export const root = new URL('api/v1/', document.baseURI);
+export const here = path => new URL(`sessions/${store.session}${path && `/${path}`}`, root);
+
+export class Failure extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export async function request(method, url, body) {
+  const options = { method };
+  if (body instanceof Blob) options.body = body;
+  else if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers = { 'content-type': 'application/json' };
+  }
+  let answer;
+  try {
+    answer = await fetch(url, options);
+  } catch {
+    throw new Failure('The studio does not answer. Is it still running?', 0);
+  }
+  if (!answer.ok) {
+    const told = await answer.json().catch(() => ({}));
+    throw new Failure(told.error ?? `the studio answered with ${answer.status}`, answer.status);
+  }
+  return answer;
+}
+
+export const get = async url => (await request('GET', url)).json();
+export const post = async (path, body) => (await request('POST', here(path), body)).json();
+export const remove = async path => (await request('DELETE', here(path))).json();

@@ -1,0 +1,56 @@
+// Changes of the picture: shown while they are being made, and made when they are done.
+
+import { post } from './api.js';
+import { refresh, sendPreview } from './live.js';
+import { complain } from './notices.js';
+import { store } from './store.js';
+
+let waiting = null; // the latest change that has not been sent
+let queue = Promise.resolve(); // what is being made, one after the other
+
+export const rounded = number => Math.round(number * 1e4) / 1e4; // a tenth of a pixel at 1000 pixels
+export const randomSeed = () => Math.floor(Math.random() * 1e6);
+
+// At most once for every picture that the screen shows; the server drops what it has no time for.
+export function preview(change) {
+  if (waiting === null) {
+    requestAnimationFrame(() => {
+      if (waiting !== null) sendPreview(waiting);
+      waiting = null;
+    });
+  }
+  waiting = change;
+}
+
+export function commit(change) {
+  waiting = null;
+  return act(() => post('edits', change));
+}
+
+export function cancel() {
+  waiting = null;
+  refresh();
+}
+
+// Run a request after those before it; complain where it fails, and show what there is.
+export function act(f) {
+  queue = queue.then(async () => {
+    document.body.dataset.busy = '';
+    try {
+      return await f();
+    } catch (error) {
+      complain(error);
+      refresh();
+      return null;
+    } finally {
+      delete document.body.dataset.busy;
+    }
+  });
+  return queue;
+}
+
+export const undo = () => act(() => post('undo'));
+export const redo = () => act(() => post('redo'));
+export const go = position => act(() => post(`history/${position}`));
+export const start = (model, seed) => act(() => post('picture', { model, seed, truncation: store.state?.truncation ?? 1 }));
+export const edit = (...edits) => commit({ edits });

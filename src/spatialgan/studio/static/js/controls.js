@@ -1,0 +1,111 @@
+// The bar and the panel of the whole picture: model, seed, styles, layout, truncation, undo.
+
+import { commit, edit, go, preview, randomSeed, redo, start, undo } from './changes.js';
+import { openGallery } from './gallery.js';
+import { emit, on, select, store } from './store.js';
+
+const $ = selector => document.querySelector(selector);
+const model = $('#model'), seed = $('#seed'), truncation = $('#truncation'), stage = $('#stage');
+
+// A path is long: as much of its end as tells the models apart.
+function shortNames(names) {
+  const parts = names.map(name => name.replace(/\.safetensors$/, '').split(/[/\\]/));
+  const end = (name, n) => name.slice(-n).join('/');
+  return parts.map(name => {
+    let n = 1;
+    while (n < name.length && parts.some(other => other !== name && end(other, n) === end(name, n))) n += 1;
+    return end(name, n);
+  });
+}
+
+export function offerModels() {
+  const names = store.info.models.map(m => m.name);
+  model.replaceChildren(...shortNames(names).map((short, i) => new Option(short, names[i])));
+  $('#save-mp4').hidden = !store.info.mp4;
+}
+
+on('state', () => {
+  const { state } = store;
+  model.value = state.model.name;
+  if (document.activeElement !== seed) seed.value = state.seed ?? '';
+  if (document.activeElement !== truncation) truncation.value = state.truncation;
+  truncation.nextElementSibling.value = Number(truncation.value).toFixed(2);
+  $('#undo').disabled = state.position === 0;
+  $('#redo').disabled = state.position === state.history.length - 1;
+  $('#reset').disabled = state.position === state.start_position;
+  Object.assign(document.body.dataset, { kind: state.model.kind, position: state.position });
+  document.body.toggleAttribute('data-layout', state.model.editable);
+  document.body.toggleAttribute('data-objects', state.model.object_styles);
+  setDragging(state.dragging);
+});
+
+// While a drag is under way nothing else may change the picture.
+function setDragging(dragging) {
+  document.body.toggleAttribute('data-dragging', dragging);
+  for (const part of document.querySelectorAll('.model, .joined, .modes, #open, #history, #whole, #selection')) part.inert = dragging;
+}
+
+on('dragging', () => setDragging(store.dragging));
+
+const loading = async f => {
+  const timer = setTimeout(() => { document.body.dataset.loading = ''; }, 250);
+  await f();
+  clearTimeout(timer);
+  delete document.body.dataset.loading;
+};
+
+model.onchange = () => {
+  select(null);
+  loading(() => start(model.value, Number(seed.value) || 0));
+};
+seed.onchange = () => {
+  if (seed.value === '' || !seed.reportValidity()) return;
+  start(model.value, Number(seed.value));
+};
+export const anotherPicture = () => start(model.value, randomSeed());
+$('#dice').onclick = anotherPicture;
+$('#undo').onclick = undo;
+$('#redo').onclick = redo;
+$('#reset').onclick = () => go(store.state.start_position);
+
+const offer = (name, title, makeEdit) => {
+  $(`#${name}-dice`).onclick = () => edit(makeEdit(randomSeed()));
+  $(`#${name}-gallery`).onclick = () => openGallery(title, s => ({ edits: [makeEdit(s)] }));
+};
+offer('styles', 'New styles, same layout', s => ({ edit: 'with_new_styles', seed: s }));
+offer('layout', 'New layout, same styles', s => ({ edit: 'with_new_layout', seed: s }));
+offer('background', 'Background', s => ({ edit: 'restyle', object: 'background', seed: s }));
+
+truncation.oninput = () => {
+  truncation.nextElementSibling.value = Number(truncation.value).toFixed(2);
+  preview({ truncation: Number(truncation.value) });
+};
+truncation.onchange = () => commit({ truncation: Number(truncation.value) });
+
+// Adding an object: the next click says where.
+const add = $('#add');
+const place = adding => {
+  add.setAttribute('aria-pressed', adding);
+  add.lastElementChild.textContent = adding ? 'Click where' : 'Add one';
+  stage.toggleAttribute('data-adding', adding);
+};
+const addAt = (x, y) => edit({ edit: 'add', x: Math.round(x * 1e4) / 1e4, y: Math.round(y * 1e4) / 1e4, std: 0.15, seed: randomSeed() })
+  .then(state => state && select(`object ${state.handles.length - 1}`));
+add.onclick = event => {
+  if (event.detail === 0 && add.getAttribute('aria-pressed') !== 'true') addAt(0.5, 0.5); // by keyboard: in the middle
+  else place(add.getAttribute('aria-pressed') !== 'true');
+};
+stage.addEventListener('click', event => {
+  if (!stage.hasAttribute('data-adding') || event.target.closest('.handle')) return;
+  const { left, top, width } = stage.getBoundingClientRect();
+  place(false);
+  addAt((event.clientX - left) / width, (event.clientY - top) / width);
+});
+
+for (const input of document.querySelectorAll('[name=mode]')) {
+  input.onchange = () => {
+    store.mode = document.body.dataset.mode = input.value;
+    place(false);
+    emit('mode');
+  };
+}

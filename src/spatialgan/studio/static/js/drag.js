@@ -1,0 +1,105 @@
+// Drag mode: what the pointer does in it, and the drag itself, step by step.
+
+import { post, remove } from './api.js';
+import { act, undo } from './changes.js';
+import { brush, clearMask, maskPng } from './mask.js';
+import { complain } from './notices.js';
+import { addPair, drawPoints, pairs, placePoint, setPairs } from './points.js';
+import { emit, on, store } from './store.js';
+
+const $ = selector => document.querySelector(selector);
+const start = $('#drag-start'), maxSteps = $('#max-steps');
+const REASONS = {
+  reached: 'The points are there.', max_steps: 'It has made all its steps; start again to go on.', stopped: 'Stopped.',
+  lost_track: 'It lost track of a point: the picture changed too much.', no_progress: 'More steps bring nothing.', failed: 'It failed.',
+};
+let revision = null;
+let keep = false; // points and mask, since the picture changed by their own drag
+
+$('#stage').addEventListener('pointerdown', event => {
+  if (store.mode !== 'drag' || store.dragging || event.button || event.target.closest('#divider')) return;
+  event.preventDefault();
+  const { tool } = document.body.dataset;
+  if (tool === 'points') placePoint(event);
+  else brush(event, tool === 'eraser');
+});
+
+on('points', () => {
+  start.disabled = !store.dragging && !pairs.some(pair => pair.to);
+  $('#drag-clear').disabled = store.dragging || !pairs.length;
+  $('#drag-add').disabled = store.dragging;
+});
+
+async function begin() {
+  setPairs(pairs.filter(pair => pair.to));
+  $('#outcome').hidden = true;
+  setDragging(true);
+  const handles = pairs.map(({ from, to }) => [[from.x, from.y], [to.x, to.y]]);
+  await act(async () => {
+    try {
+      await post('drag', { handles, mask: maskPng(), mode: $('#drag-mode').value, max_steps: Number(maxSteps.value) });
+    } catch (error) {
+      setDragging(false);
+      throw error;
+    }
+  });
+}
+
+function setDragging(dragging) {
+  store.dragging = dragging;
+  start.textContent = dragging ? 'Stop' : 'Start';
+  emit('dragging');
+  drawPoints();
+}
+
+function show({ step, distance, seconds }) {
+  $('#m-step').textContent = step ?? '–';
+  $('#m-distance').textContent = distance == null ? '–' : `${(100 * distance).toFixed(1)} %`;
+  $('#m-seconds').textContent = seconds == null ? '–' : seconds.toFixed(1);
+}
+
+start.onclick = () => {
+  if (!store.dragging) begin();
+  else remove('drag').catch(complain);
+};
+$('#drag-clear').onclick = () => setPairs([]);
+$('#drag-add').onclick = addPair;
+$('#drag-undo').onclick = undo;
+on('drag', header => {
+  show(header);
+  drawPoints(header.points);
+});
+on('drag-end', message => {
+  show(message);
+  // Who starts again goes on from where the points are now, with the same mask.
+  if (message.points && message.stop_reason !== 'failed') {
+    setPairs(pairs.map((pair, i) => ({ ...pair, from: { x: message.points[i][0], y: message.points[i][1] } })));
+  }
+  keep = true;
+  setDragging(false);
+  $('#outcome span').textContent = REASONS[message.stop_reason] ?? '';
+  $('#outcome').hidden = false;
+});
+on('state', () => {
+  if (store.dragging) {
+    start.textContent = 'Stop';
+    start.disabled = false;
+  } else if (revision !== store.state.revision) { // points and paint belong to a picture
+    if (!keep && revision !== null) {
+      setPairs([]);
+      $('#outcome').hidden = true;
+      show({});
+    }
+    if (!keep) clearMask();
+  }
+  if (!store.dragging) keep = false;
+  revision = store.state.revision;
+  $('#drag-mode').querySelectorAll('option').forEach(option => { option.disabled = !store.state.model.editable && option.value !== 'latent'; });
+  if (!store.state.model.editable) $('#drag-mode').value = 'latent';
+  drawPoints();
+});
+
+const write = () => { maxSteps.nextElementSibling.value = `${maxSteps.value} steps`; };
+maxSteps.oninput = write;
+write();
+for (const input of document.querySelectorAll('[name=tool]')) input.onchange = () => { document.body.dataset.tool = input.value; };

@@ -1,0 +1,73 @@
+// Saving and opening.
+
+import { get, here, request } from './api.js';
+import { act } from './changes.js';
+import { complain, tell } from './notices.js';
+import { on, store } from './store.js';
+
+const $ = selector => document.querySelector(selector);
+const menu = $('#export-menu'), file = $('#file');
+
+menu.addEventListener('beforetoggle', async ({ newState }) => {
+  if (newState !== 'open') return;
+  $('#save-large small').textContent = `PNG, ${largeScale() * store.state.model.resolution} pixels wide`;
+  $('#command').textContent = '…';
+  try {
+    $('#command').textContent = (await get(here('command'))).command;
+  } catch (error) {
+    complain(error);
+  }
+});
+
+const largeScale = () => Math.max(1, Math.floor(1024 / store.state.model.resolution));
+
+for (const button of menu.querySelectorAll('[data-save]')) {
+  button.onclick = async () => {
+    menu.hidePopover();
+    const path = button.dataset.save.replace('scale=8', `scale=${largeScale()}`), slow = path.startsWith('animation');
+    if (slow) tell('Drawing the animation. It will be saved when it is ready', { seconds: 4 });
+    try {
+      const answer = await request('GET', here(path));
+      const name = /filename="(.+)"/.exec(answer.headers.get('content-disposition'))?.[1] ?? 'picture';
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(await answer.blob());
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    } catch (error) {
+      complain(error);
+    }
+  };
+}
+
+$('#copy').onclick = async () => {
+  const code = $('#command');
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    $('#copy').textContent = 'Copied';
+    setTimeout(() => { $('#copy').textContent = 'Copy'; }, 1500);
+  } catch { // without a secure connection there is no clipboard
+    getSelection().selectAllChildren(code);
+    tell('Press Ctrl+C to copy the command');
+  }
+};
+
+const openFile = blob => blob && act(async () => (await request('PUT', here('scene.json'), blob)).json());
+
+$('#open').onclick = () => file.click();
+file.onchange = () => {
+  openFile(file.files[0]);
+  file.value = '';
+};
+
+document.addEventListener('dragover', event => {
+  if (event.dataTransfer.types.includes('Files')) event.preventDefault();
+});
+document.addEventListener('drop', event => {
+  if (!event.dataTransfer.files.length) return;
+  event.preventDefault();
+  const [dropped] = event.dataTransfer.files;
+  if (/\.json$/i.test(dropped.name)) openFile(dropped);
+  else complain(new Error(`${dropped.name} is no scene. The studio opens .scene.json files that it has saved, and no photographs`));
+});
+on('state', () => menu.matches(':popover-open') && menu.hidePopover());

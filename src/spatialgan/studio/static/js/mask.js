@@ -1,0 +1,61 @@
+// The mask of a drag: painted means that it may change. It has the picture's pixels.
+
+import { at, follow } from './pointer.js';
+import { store } from './store.js';
+
+const $ = selector => document.querySelector(selector);
+const mask = $('#mask'), size = $('#brush');
+let painted = false;
+
+const context = mask.getContext('2d', { willReadFrequently: true });
+const resolution = () => store.state.model.resolution;
+
+export function clearMask() {
+  if (store.state) Object.assign(mask, { width: resolution(), height: resolution() }); // which empties it
+  painted = false;
+  showLegend();
+}
+
+function showLegend() {
+  $('#mask-legend').textContent = painted ? 'Painted: may change. The rest stays.' : 'Nothing is painted: everything may change.';
+  $('#clear-mask').hidden = !painted;
+}
+
+export function brush(event, erase) {
+  let last = at(event);
+  const stroke = e => {
+    const now = at(e), r = resolution();
+    context.globalCompositeOperation = erase ? 'destination-out' : 'source-over';
+    context.strokeStyle = '#31d0aa';
+    context.lineCap = 'round';
+    context.lineWidth = Math.max(1, 2 * size.value * r);
+    context.beginPath();
+    context.moveTo(last.x * r, last.y * r);
+    context.lineTo(now.x * r + 1e-3, now.y * r);
+    context.stroke();
+    last = now;
+    painted = context.getImageData(0, 0, r, r).data.some((value, i) => i % 4 === 3 && value > 127);
+    showLegend();
+  };
+  stroke(event);
+  follow(event, stroke);
+}
+
+// Base64 of a PNG, white where it is painted.
+export function maskPng() {
+  if (!painted) return null;
+  const r = resolution(), canvas = Object.assign(document.createElement('canvas'), { width: r, height: r }), c = canvas.getContext('2d');
+  c.drawImage(mask, 0, 0);
+  c.globalCompositeOperation = 'source-in';
+  c.fillStyle = '#fff';
+  c.fillRect(0, 0, r, r);
+  c.globalCompositeOperation = 'destination-over';
+  c.fillStyle = '#000';
+  c.fillRect(0, 0, r, r);
+  return canvas.toDataURL('image/png').split(',')[1];
+}
+
+const write = () => { size.nextElementSibling.value = `${Math.round(100 * size.value)} %`; };
+size.oninput = write;
+write();
+$('#clear-mask').onclick = clearMask;

@@ -1,0 +1,22 @@
+// Sentences for people, at the edge of the page.
+
+const box = document.querySelector('#notices');
+
+export function tell(text, { error = false, seconds = 7 } = {}) {
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+  for (const old of box.children) if (old.firstChild.textContent === sentence) old.remove();
+  const notice = document.createElement('div');
+  notice.className = error ? 'notice error' : 'notice';
+  const words = document.createElement('p');
+  words.textContent = sentence;
+  const close = document.createElement('button');
+  close.className = 'icon';
+  close.setAttribute('aria-label', 'Close this message');
+  close.textContent = '×';
+  close.onclick = () => notice.remove();
+  notice.append(words, close);
+  box.append(notice);
+  setTimeout(() => notice.remove(), 1000 * seconds);
+}
+
+export const complain = error => tell(error.message ?? String(error), { error: true });

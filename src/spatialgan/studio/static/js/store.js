@@ -1,0 +1,36 @@
+// What the page knows, and who wants to hear of it. All other modules meet here.
+
+export const store = {
+  info: null,      // of the studio: models, whether MP4 can be written
+  session: null,   // id
+  state: null,     // of the current picture, as the server tells it
+  handles: [],     // of the picture that is shown, which may be a preview
+  planes: {},      // its pictures, by name
+  original: null,  // the picture that the current one began as
+  selected: null,  // key of a handle
+  mode: 'arrange',
+  dragging: false, // a drag is under way
+};
+
+const listeners = new Map();
+
+// Events: 'state' (another current picture), 'frame' (new pixels), 'select', 'mode', 'dragging', 'drag', 'drag-end'.
+export function on(name, f) {
+  if (!listeners.has(name)) listeners.set(name, []);
+  listeners.get(name).push(f);
+}
+
+export function emit(name, detail) {
+  for (const f of listeners.get(name) ?? []) f(detail);
+}
+
+// Handles are told apart by their place in edits.
+export const keyOf = place => 'object' in place ? `object ${place.object}` : `level ${place.level} ${place.point ?? ''}`;
+
+export const selectedHandle = () => store.handles.find(h => keyOf(h.place) === store.selected && !h.gone) ?? null;
+
+export function select(key) {
+  if (key === store.selected) return;
+  store.selected = key;
+  emit('select');
+}

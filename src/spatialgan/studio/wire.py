@@ -1,0 +1,90 @@
+"""What a session looks like from outside: its state as JSON values, and frames, which are pictures as bytes."""
+
+import json
+import math
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from spatialgan.data.images import to_uint8
+from spatialgan.editing.scene import Scene
+from spatialgan.layout import GONE_STD, Gaussians
+from spatialgan.studio.overlays import Overlay, overlay_maps
+from spatialgan.studio.session import Session, name_of
+
+HEATMAP_PX = 32  # of the level maps in a frame; the page smooths them
+
+
+def state_of(session: Session) -> dict[str, Any]:
+    """Everything that a page shows but pictures: the current scene in numbers, and the history."""
+    scene = session.scene
+    return {
+        "revision": session.revision,
+        "model": session.models.offers[session.models.name_of(scene.model)].to_json(),
+        "seed": scene.seed,
+        "layout_seed": scene.layout_seed,
+        "truncation": scene.truncation,
+        "handles": handles_of(scene),
+        "history": [{"id": e.id, "label": e.label, "is_start": e.is_start} for e in session.history],
+        "position": session.position,
+        "start_position": session.start_position,
+        "dragging": session.dragging,
+    }
+
+
+def handles_of(scene: Scene) -> list[dict[str, Any]]:
+    """Everything that can be moved: where it is (centre and standard deviations in image widths), and its place in
+    edits. What has been removed is marked ``gone``; layouts that are rasters have no centres and no handles."""
+    if scene.layout is None:
+        return []
+    multi = scene.model.config.model.layout == "multi"
+    handles: list[dict[str, Any]] = []
+    for level, entry in enumerate(scene.layout.levels):
+        if not isinstance(entry, Gaussians):
+            continue
+        centers = scene.layout.level_centers(level).tolist()
+        for i, ((x, y), stds, angle) in enumerate(zip(centers, entry.stds.tolist(), entry.angles.tolist(),
+                                                      strict=True)):
+            # The one centre of level 0 is the level: commands are shorter so.
+            place = {"object": i} if multi else {"level": level, "point": None if entry.num_maps == 1 else i}
+            handles.append({"place": place, "name": name_of(place), "x": x, "y": y, "std_x": stds[0], "std_y": stds[1],
+                            "degrees": math.degrees(angle), "gone": max(stds) <= GONE_STD})
+    return handles
+
+
+def planes_of(scene: Scene, overlay: Overlay = "none") -> dict[str, np.ndarray]:
+    """The arrays of a frame, uint8 ``(H, W, C)`` by name: the picture, its heatmaps and the overlay that is shown."""
+    planes = {"picture": to_uint8(scene.tensor).permute(1, 2, 0).numpy()}  # CHW -1..1 => uint8 HWC
+    if scene.layout is not None:
+        planes |= _maps("heatmap", enumerate(scene.heatmaps(HEATMAP_PX)))
+    return planes | _maps(overlay, overlay_maps(scene, overlay).items())
+
+
+def _maps(name: str, maps: Iterable[tuple[int, Tensor]]) -> dict[str, np.ndarray]:
+    """Maps ``(H, W)`` in 0..1 as planes ``name/key``."""
+    return {f"{name}/{key}": (m * 255).round().byte().numpy()[..., None] for key, m in maps}
+
+
+def frame(header: dict[str, Any], planes: dict[str, np.ndarray]) -> bytes:
+    """A header and its planes as one message, without compression: pictures are small, and encoding takes its time.
+
+    Four bytes, the length N of the header, little-endian; N bytes of JSON, UTF-8, where ``planes`` lists name, width,
+    height and channels; then the planes' bytes one after the other, row by row.
+    """
+    listed = [{"name": n, "width": p.shape[1], "height": p.shape[0], "channels": p.shape[2]} for n, p in planes.items()]
+    text = json.dumps({**header, "planes": listed}, separators=(",", ":")).encode()
+    return b"".join([struct.pack("<I", len(text)), text, *(np.ascontiguousarray(p).tobytes() for p in planes.values())])
+
+
+def read_frame(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The inverse of :func:`frame`, for scripts."""
+    (length,) = struct.unpack_from("<I", data)
+    header, at, planes = json.loads(data[4 : 4 + length]), 4 + length, {}
+    for p in header.pop("planes"):
+        shape = (p["height"], p["width"], p["channels"])
+        planes[p["name"]] = np.frombuffer(data, np.uint8, math.prod(shape), at).reshape(shape)
+        at += math.prod(shape)
+    return header, planes

@@ -1,0 +1,42 @@
+"""MP4 files."""
+
+import subprocess
+
+import pytest
+from PIL import Image
+
+from spatialgan.editing import video
+from spatialgan.errors import SpatialGANError
+
+
+def frames(size: int = 33) -> list[Image.Image]:
+    return [Image.new("RGB", (size, size), (20 * i, 0, 0)) for i in range(10)]
+
+
+def test_an_odd_size_and_all_frames_arrive(tmp_path):
+    path = video.save_mp4(frames(), tmp_path / "a.mp4", fps=10, scale=1)
+    seen = subprocess.run([video.find_encoder(), "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+                          capture_output=True, check=True)
+    assert len(seen.stdout) == 10 * 34 * 34 * 3 and b"h264" in seen.stderr
+    assert seen.stdout[-34 * 34 * 3] == pytest.approx(180, abs=12)
+
+
+def test_mistakes(tmp_path, monkeypatch):
+    with pytest.raises(SpatialGANError, match="at least one frame"):
+        video.save_mp4([], tmp_path / "a.mp4")
+    with pytest.raises(SpatialGANError, match="fps is 0"):
+        video.save_mp4(frames(), tmp_path / "a.mp4", fps=0)
+    monkeypatch.setattr(video, "find_encoder", lambda: None)
+    with pytest.raises(SpatialGANError, match="needs ffmpeg"):
+        video.save_mp4(frames(), tmp_path / "a.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_an_encoder_there_is_none(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    assert video.find_encoder() is None
