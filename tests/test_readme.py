@@ -22,7 +22,7 @@ def at_home(tmp_path, monkeypatch):
     """A working folder with some photographs in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
-    (tmp_path / "out").mkdir()  # made by the first command
+    (tmp_path / "out").mkdir()
     for i in range(4):
         Image.new("RGB", (80, 60), (60 * i, 100, 200 - 40 * i)).save(tmp_path / "photos" / f"{i}.jpg")
     return tmp_path
@@ -30,7 +30,7 @@ def at_home(tmp_path, monkeypatch):
 
 def test_the_readme_shows_the_commands_that_matter():
     verbs = {shlex.split(c)[1] for c in COMMANDS}
-    assert {"generate", "edit", "train", "data"} <= verbs
+    assert {"studio", "edit", "drag", "train", "data"} <= verbs
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -38,10 +38,12 @@ def test_commands_run(command, at_home):
     words = shlex.split(command)[1:]  # without .venv/bin/spatialgan
     if words[0] == "train":
         words.append("--dry-run")
+    if words[0] == "studio":
+        words.append("--help")  # it would run for ever; tests/studio drives it
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     for option, value in pairwise(words):
-        if option in ("--out", "--gif", "--save-scene") and words[0] != "train":
+        if option in ("--out", "--gif", "--json", "--save-scene") and words[0] != "train":
             assert (at_home / value).exists(), f"{option} {value} was not written"
 
 
