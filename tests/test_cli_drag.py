@@ -1,15 +1,17 @@
 """``spatialgan drag`` and ``spatialgan eval drag``, on a tiny model's files."""
 
 import json
+import struct
 import subprocess
 import sys
+import zlib
 
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from spatialgan.cli import app
-from spatialgan.cli_drag import read_handle
+from spatialgan.cli_drag import read_handle, read_mask_file
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import SpatialGAN
@@ -88,6 +90,17 @@ def test_mistakes_are_sentences(model, tmp_path, words, message):
     result = run("drag", "--model", model, *words, "--out", str(tmp_path / "out.png"))
     assert isinstance(result.exception, SpatialGANError) and message in str(result.exception)
     assert not (tmp_path / "out.png").exists()
+
+
+def test_masks_that_cannot_be_read_are_named(tmp_path):
+    path = tmp_path / "m.png"
+    Image.new("L", (64, 64), 255).save(path)
+    data = path.read_bytes()
+    huge = data[:16] + struct.pack(">II", 10**5, 10**5) + data[24:29]
+    for damaged in (b"", b"no picture", data[:40], huge + struct.pack(">I", zlib.crc32(huge[12:])) + data[33:]):
+        path.write_bytes(damaged)
+        with pytest.raises(SpatialGANError, match=r"m\.png is no picture that can be read"):
+            read_mask_file(path)
 
 
 def test_the_benchmark_prints_its_table_and_writes_its_result(model, tmp_path, monkeypatch):

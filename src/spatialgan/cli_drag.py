@@ -80,5 +80,5 @@ def read_mask_file(path: Path) -> "Image":
     try:
         with Image.open(path) as image:
             return image.convert("L")
-    except (OSError, ValueError):
+    except Exception:  # Pillow's readers raise nearly anything on damaged files
         raise SpatialGANError(f"{path} is no picture that can be read; give the mask as a PNG") from None
