@@ -107,6 +107,7 @@ def comove(
     data: Annotated[Path | None, typer.Option(
         "--data", metavar="PATH", help="With --self-test: a folder or zip of pictures with instance masks.")] = None,
     resolution: Annotated[int | None, typer.Option(
+        min=16, max=1024,
         help="With --self-test: bring the pictures to this size, as a model draws them; their own by default.")] = None,
     holdout: Annotated[int, typer.Option(
         help="With --self-test: only every this-many-th picture, those held out of training; 0 takes all.")] = 0,
@@ -124,8 +125,8 @@ def comove(
         finder = _segmenter(segmenter, device)
         _comove_self_test(data, resolution, holdout, finder, samples, shortest, longest, seed, json)
         return
-    if model is None or data is not None or resolution is not None:
-        raise SpatialGANError("give --model, or --self-test with --data")
+    if model is None or data is not None or resolution is not None or holdout:
+        raise SpatialGANError("give --model, or --self-test with --data, to which --resolution and --holdout belong")
     from spatialgan.evaluation.comove import measure_comove
     from spatialgan.evaluation.result import result_record, write_result
     from spatialgan.model import SpatialGAN

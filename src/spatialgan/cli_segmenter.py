@@ -71,7 +71,7 @@ def segmenter(
     data: Data,
     segmenter: Annotated[Path | None, typer.Option(
         metavar="FILE.safetensors", help="What `train-segmenter` wrote; the bundled one by default.")] = None,
-    size: Annotated[int, typer.Option(min=16, help="Side to which the pictures are brought before.")] = 64,
+    size: Annotated[int, typer.Option(min=16, max=1024, help="Side to which the pictures are brought before.")] = 64,
     blur: Annotated[float, typer.Option(min=0, max=1.5, help="Blur them, by this many pixels.")] = 0.0,
     holdout: Holdout = 20,
     split: Annotated[Literal["train", "test", "all"], typer.Option(help="Pictures to judge on.")] = "test",

@@ -162,6 +162,12 @@ def test_a_wrong_line_is_named(folder: Path, changes: dict[str, object], message
         ObjectDataset.open(folder)
 
 
+@pytest.mark.parametrize("resolution", [0, -1])
+def test_wrong_resolutions_are_refused(folder: Path, resolution: int) -> None:
+    with pytest.raises(SpatialGANError, match=f"resolution={resolution}: give the side"):
+        ObjectDataset.open(folder, resolution=resolution)
+
+
 def test_wrong_files_are_named(folder: Path) -> None:
     table = (folder / "objects.jsonl").read_text()
     (folder / "objects.jsonl").write_text(table.splitlines()[0])

@@ -92,7 +92,7 @@ class ObjectDataset:
         Raises SpatialGANError naming the file: there is no `objects.jsonl` or more than one, a line of it is not as
         docs/data.md has it, an image has no line or no mask, or a line has no image.
         """
-        check_settings(resolution or 1, channels, fit)
+        check_settings(1 if resolution is None else resolution, channels, fit)
         source = open_source(path, _visible)
         files = {name: i for i, name in enumerate(source.names)}
         tables = [name for name in files if PurePosixPath(name).name == TABLE]
