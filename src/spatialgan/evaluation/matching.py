@@ -40,8 +40,8 @@ class EfficientNetMatcher:
     stages = (1, 2)  # of the network's four maps
     block_radius_px = 4
     rival_px = 4.0
-    # Of cosine. Between unrelated pictures of cats 90 % of the margins were below 0.08, so that somewhat more than one in
-    # ten of them still gets an answer; a higher bound would silence true matches.
+    # Of cosine. Between unrelated pictures of cats 90 % of the margins were below 0.08, so that somewhat more than one
+    # in ten of them still gets an answer; a higher bound would silence true matches.
     least_margin = 0.06
     least_size = 256  # pictures are enlarged to four times their size, at least to this
 
