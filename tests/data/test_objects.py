@@ -11,7 +11,7 @@ from pictures import encode, noise, zip_folder
 from PIL import Image
 
 from spatialgan.data.images import ImageDataset
-from spatialgan.data.objects import STRUCTURE, ObjectDataset, RootObject, fit_instances
+from spatialgan.data.objects import STRUCTURE, ObjectDataset, RootObject, fit_instances, mask_name
 from spatialgan.errors import SpatialGANError
 
 ROOMS = Path(__file__).parents[1] / "rooms"
@@ -77,6 +77,12 @@ def test_a_zip_a_folder_in_a_zip_and_a_folder_are_the_same(folder: Path, tmp_pat
         assert torch.equal(other[2].instances, sets[0][2].instances) and other[2].objects == sets[0][2].objects
         assert torch.equal(other[2].image, sets[0][2].image)
     assert sets[0].fingerprint == sets[1].fingerprint != sets[2].fingerprint  # names count
+
+
+def test_masks_of_folders_whose_names_end_in_images() -> None:
+    assert mask_name("images/a.jpg") == "masks/a.png" and mask_name("set/images/b/a.jpg") == "set/masks/b/a.png"
+    assert mask_name("images/my_images/a.b.jpg") == "masks/my_images/a.b.png"
+    assert mask_name("images/images/a.jpg") == "images/masks/a.png" and mask_name("b/a.jpg") == "masks/b/a.png"
 
 
 def test_numbers_and_splits_are_those_of_the_images(folder: Path) -> None:

@@ -175,8 +175,8 @@ class ObjectDataset:
 
 def mask_name(image_name: str) -> str:
     """`images/a.jpg` => `masks/a.png`, below the same folder."""
-    root, _, file = image_name.rpartition("images/")
-    return f"{root}masks/{PurePosixPath(file).with_suffix('.png')}"
+    root, _, file = f"/{image_name}".rpartition("/images/")
+    return f"{root}/masks/{PurePosixPath(file.lstrip('/')).with_suffix('.png')}".lstrip("/")
 
 
 def fit_instances(ids: np.ndarray, size: int, fit: Fit) -> np.ndarray:
