@@ -152,12 +152,14 @@ def drag(
     device: Device = "auto",
 ) -> None:
     """Table II: seconds, steps and distances of all drag modes, judged by features that no drag has seen."""
-    from spatialgan.errors import SpatialGANError
     from spatialgan.evaluation.drag_benchmark import run_benchmark, to_markdown
     from spatialgan.evaluation.matching import EfficientNetMatcher
     from spatialgan.evaluation.result import result_record, write_result
+    from spatialgan.files import require_writable
     from spatialgan.model import SpatialGAN
 
+    if json is not None:
+        require_writable(json)
     loaded = SpatialGAN.from_pretrained(model, device=device)
     models = [loaded]
     if baseline is not None:
@@ -173,7 +175,9 @@ def drag(
                                   on_progress=lambda done, total, name=m.name: show(f"drags of {name}", done, total))
     typer.echo(to_markdown(rows))
     if json is not None:
-        values = {"matcher": matcher.name, "rows": [row.to_json() for row in rows]}
+        plain = [{"name": m.name, "weights_sha256": m.weights_hash} for m in models[1:]]
+        values = {"matcher": matcher.name, "baseline": plain[0] if plain else None,
+                  "rows": [row.to_json() for row in rows]}
         write_result(json, result_record("drag", values, loaded, num_samples=scenes, seed=seed))
 
 

@@ -39,9 +39,11 @@ def train_segmenter(
     from spatialgan.evaluation.result import command_line
     from spatialgan.evaluation.segmentation import check_segmenter_path, load_segmenter, save_segmenter
     from spatialgan.evaluation.segmenter_training import Losses, read_training_set, train_segmenter
+    from spatialgan.files import require_writable
     from spatialgan.networks.segmenter import INPUT_SIZE
 
     check_segmenter_path(out)
+    require_writable(out)
     first, classes, first_card = (None, None, None) if init_from is None else load_segmenter(init_from)
     dataset = ObjectDataset.open(data, resolution=INPUT_SIZE, holdout=holdout, split="train")
     checkpoints = out.with_suffix(".checkpoint")
