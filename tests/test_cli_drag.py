@@ -1,15 +1,17 @@
 """``spatialgan drag`` and ``spatialgan eval drag``, on a tiny model's files."""
 
 import json
+import struct
 import subprocess
 import sys
+import zlib
 
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from spatialgan.cli import app
-from spatialgan.cli_drag import read_handle
+from spatialgan.cli_drag import read_handle, read_mask_file
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import SpatialGAN
@@ -90,6 +92,24 @@ def test_mistakes_are_sentences(model, tmp_path, words, message):
     assert not (tmp_path / "out.png").exists()
 
 
+def test_heatmaps_of_a_model_without_any_are_refused_before_anything_is_written(tmp_path):
+    plain = save_model(tmp_path, encoding="none")
+    result = run("drag", "--model", plain, *HANDLE, "--seed", "3", "--mode", "latent", "--steps", "1", "--out",
+                 str(tmp_path / "out.png"), "--heatmaps", str(tmp_path / "h.png"))
+    assert "no heatmaps to show" in str(result.exception) and not (tmp_path / "out.png").exists()
+
+
+def test_masks_that_cannot_be_read_are_named(tmp_path):
+    path = tmp_path / "m.png"
+    Image.new("L", (64, 64), 255).save(path)
+    data = path.read_bytes()
+    huge = data[:16] + struct.pack(">II", 10**5, 10**5) + data[24:29]
+    for damaged in (b"", b"no picture", data[:40], huge + struct.pack(">I", zlib.crc32(huge[12:])) + data[33:]):
+        path.write_bytes(damaged)
+        with pytest.raises(SpatialGANError, match=r"m\.png is no picture that can be read"):
+            read_mask_file(path)
+
+
 def test_the_benchmark_prints_its_table_and_writes_its_result(model, tmp_path, monkeypatch):
     from spatialgan.evaluation import drag_benchmark as bench
 
@@ -108,5 +128,8 @@ def test_the_benchmark_prints_its_table_and_writes_its_result(model, tmp_path, m
     record = json.loads((tmp_path / "t2.json").read_text())
     assert (record["metric"], record["seed"], record["num_samples"]) == ("drag", 4, 1)
     assert len(record["values"]["rows"]) == 2 * 6 + 2 * 2 and record["values"]["matcher"] == "halfway"
+    assert record["values"]["baseline"]["weights_sha256"] == SpatialGAN.from_pretrained(baseline).weights_hash
+    nowhere = run(*command[:-1], str(tmp_path / "tiny.json" / "t2.json"))
+    assert "t2.json cannot be written" in str(nowhere.exception) and "|" not in nowhere.stdout
     refused = run(*command, "--baseline", model)
     assert "name a plain StyleGAN2" in str(refused.exception)

@@ -41,13 +41,15 @@ def drag(
     """Pull points of a picture to where they should be."""
     pairs = [read_handle(text) for text in handle]
     check_start(seed, scene, layout_seed, truncation)
-    from spatialgan.editing.drag.views import drag_frames, heatmap_figure, save_trace
+    from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
     from spatialgan.editing.export import save_gif, save_png
     from spatialgan.model import SpatialGAN
 
     gan = SpatialGAN.from_pretrained(model, device=device)
     sampling = {"layout_seed": layout_seed, "truncation": 1.0 if truncation is None else truncation}
     start = gan.sample(seed, **sampling) if scene is None else gan.load_scene(scene)
+    if heatmaps is not None:
+        require_heatmaps(start)
     result = start.drag(pairs, mask=None if mask is None else read_mask_file(mask), mode=mode, max_steps=steps)
     save_png(result.scene.image, out, scale=1.0 if scale is None else scale)
     if save_scene is not None:
@@ -80,5 +82,5 @@ def read_mask_file(path: Path) -> "Image":
     try:
         with Image.open(path) as image:
             return image.convert("L")
-    except (OSError, ValueError):
+    except Exception:  # Pillow's readers raise nearly anything on damaged files
         raise SpatialGANError(f"{path} is no picture that can be read; give the mask as a PNG") from None

@@ -107,6 +107,7 @@ def comove(
     data: Annotated[Path | None, typer.Option(
         "--data", metavar="PATH", help="With --self-test: a folder or zip of pictures with instance masks.")] = None,
     resolution: Annotated[int | None, typer.Option(
+        min=16, max=1024,
         help="With --self-test: bring the pictures to this size, as a model draws them; their own by default.")] = None,
     holdout: Annotated[int, typer.Option(
         help="With --self-test: only every this-many-th picture, those held out of training; 0 takes all.")] = 0,
@@ -124,8 +125,8 @@ def comove(
         finder = _segmenter(segmenter, device)
         _comove_self_test(data, resolution, holdout, finder, samples, shortest, longest, seed, json)
         return
-    if model is None or data is not None or resolution is not None:
-        raise SpatialGANError("give --model, or --self-test with --data")
+    if model is None or data is not None or resolution is not None or holdout:
+        raise SpatialGANError("give --model, or --self-test with --data, to which --resolution and --holdout belong")
     from spatialgan.evaluation.comove import measure_comove
     from spatialgan.evaluation.result import result_record, write_result
     from spatialgan.model import SpatialGAN
@@ -151,12 +152,14 @@ def drag(
     device: Device = "auto",
 ) -> None:
     """Table II: seconds, steps and distances of all drag modes, judged by features that no drag has seen."""
-    from spatialgan.errors import SpatialGANError
     from spatialgan.evaluation.drag_benchmark import run_benchmark, to_markdown
     from spatialgan.evaluation.matching import EfficientNetMatcher
     from spatialgan.evaluation.result import result_record, write_result
+    from spatialgan.files import require_writable
     from spatialgan.model import SpatialGAN
 
+    if json is not None:
+        require_writable(json)
     loaded = SpatialGAN.from_pretrained(model, device=device)
     models = [loaded]
     if baseline is not None:
@@ -172,7 +175,9 @@ def drag(
                                   on_progress=lambda done, total, name=m.name: show(f"drags of {name}", done, total))
     typer.echo(to_markdown(rows))
     if json is not None:
-        values = {"matcher": matcher.name, "rows": [row.to_json() for row in rows]}
+        plain = [{"name": m.name, "weights_sha256": m.weights_hash} for m in models[1:]]
+        values = {"matcher": matcher.name, "baseline": plain[0] if plain else None,
+                  "rows": [row.to_json() for row in rows]}
         write_result(json, result_record("drag", values, loaded, num_samples=scenes, seed=seed))
 
 

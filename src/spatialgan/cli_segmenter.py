@@ -39,9 +39,11 @@ def train_segmenter(
     from spatialgan.evaluation.result import command_line
     from spatialgan.evaluation.segmentation import check_segmenter_path, load_segmenter, save_segmenter
     from spatialgan.evaluation.segmenter_training import Losses, read_training_set, train_segmenter
+    from spatialgan.files import require_writable
     from spatialgan.networks.segmenter import INPUT_SIZE
 
     check_segmenter_path(out)
+    require_writable(out)
     first, classes, first_card = (None, None, None) if init_from is None else load_segmenter(init_from)
     dataset = ObjectDataset.open(data, resolution=INPUT_SIZE, holdout=holdout, split="train")
     checkpoints = out.with_suffix(".checkpoint")
@@ -71,7 +73,7 @@ def segmenter(
     data: Data,
     segmenter: Annotated[Path | None, typer.Option(
         metavar="FILE.safetensors", help="What `train-segmenter` wrote; the bundled one by default.")] = None,
-    size: Annotated[int, typer.Option(min=16, help="Side to which the pictures are brought before.")] = 64,
+    size: Annotated[int, typer.Option(min=16, max=1024, help="Side to which the pictures are brought before.")] = 64,
     blur: Annotated[float, typer.Option(min=0, max=1.5, help="Blur them, by this many pixels.")] = 0.0,
     holdout: Holdout = 20,
     split: Annotated[Literal["train", "test", "all"], typer.Option(help="Pictures to judge on.")] = "test",

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,18 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
             partial.chmod(mode)  # as any new file: safetensors makes its own readable for their owner alone
     except (OSError, SafetensorError) as e:
         raise SpatialGANError(f"{path} cannot be written: {getattr(e, 'strerror', None) or e}") from e
+
+
+def require_writable(path: Path) -> None:
+    """Raise SpatialGANError where nothing could be written at ``path``, before hours of work are lost for it."""
+    if path.is_dir():
+        raise SpatialGANError(f"{path} cannot be written: it is a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as e:
+        raise SpatialGANError(f"{path} cannot be written: {e.strerror}") from None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pictures import encode, noise, zip_folder
 from PIL import Image
 
 from spatialgan.data.images import ImageDataset
-from spatialgan.data.objects import STRUCTURE, ObjectDataset, RootObject, fit_instances
+from spatialgan.data.objects import STRUCTURE, ObjectDataset, RootObject, fit_instances, mask_name
 from spatialgan.errors import SpatialGANError
 
 ROOMS = Path(__file__).parents[1] / "rooms"
@@ -77,6 +77,12 @@ def test_a_zip_a_folder_in_a_zip_and_a_folder_are_the_same(folder: Path, tmp_pat
         assert torch.equal(other[2].instances, sets[0][2].instances) and other[2].objects == sets[0][2].objects
         assert torch.equal(other[2].image, sets[0][2].image)
     assert sets[0].fingerprint == sets[1].fingerprint != sets[2].fingerprint  # names count
+
+
+def test_masks_of_folders_whose_names_end_in_images() -> None:
+    assert mask_name("images/a.jpg") == "masks/a.png" and mask_name("set/images/b/a.jpg") == "set/masks/b/a.png"
+    assert mask_name("images/my_images/a.b.jpg") == "masks/my_images/a.b.png"
+    assert mask_name("images/images/a.jpg") == "images/masks/a.png" and mask_name("b/a.jpg") == "masks/b/a.png"
 
 
 def test_numbers_and_splits_are_those_of_the_images(folder: Path) -> None:
@@ -160,6 +166,12 @@ def test_a_wrong_line_is_named(folder: Path, changes: dict[str, object], message
     change_line(folder, 2, **changes)
     with pytest.raises(SpatialGANError, match=f"objects.jsonl, {message}"):
         ObjectDataset.open(folder)
+
+
+@pytest.mark.parametrize("resolution", [0, -1])
+def test_wrong_resolutions_are_refused(folder: Path, resolution: int) -> None:
+    with pytest.raises(SpatialGANError, match=f"resolution={resolution}: give the side"):
+        ObjectDataset.open(folder, resolution=resolution)
 
 
 def test_wrong_files_are_named(folder: Path) -> None:

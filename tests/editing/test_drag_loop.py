@@ -140,6 +140,35 @@ def test_lost_track(blob, monkeypatch):
     assert result.scene is result.trace[2].scene
 
 
+@pytest.mark.parametrize("mode", ["latent", "hybrid"])
+def test_features_that_are_no_longer_finite_are_lost(blob, monkeypatch, mode):
+    draw, count = type(blob.generator).draw, 0
+
+    def breaks(self, places, size):
+        nonlocal count
+        count += 1
+        return draw(self, places, size) * (1 if count < 2 else math.nan)
+
+    monkeypatch.setattr(type(blob.generator), "draw", breaks)
+    result = blob_scene(blob, START).drag([(START, (0.9, 0.9))], mode=mode)
+    assert result.stop_reason == "lost_track" and result.scene is result.trace[0].scene
+
+
+def test_a_scene_without_finite_features_is_refused(blob, monkeypatch):
+    draw = type(blob.generator).draw
+    monkeypatch.setattr(type(blob.generator), "draw", lambda self, places, size: math.nan * draw(self, places, size))
+    with pytest.raises(SpatialGANError, match="are not finite"):
+        blob_scene(blob, START).drag([(START, TARGET)], mode="latent")
+
+
+def test_handles_start_where_they_are_in_a_picture_of_one_colour(blob, monkeypatch):
+    """Every place there looks like every other; the tracker would take the first one."""
+    draw = type(blob.generator).draw
+    monkeypatch.setattr(type(blob.generator), "draw", lambda self, places, size: 0 * draw(self, places, size))
+    result = blob_scene(blob, START).drag([(START, START)], mode="latent")
+    assert (result.stop_reason, result.steps) == ("reached", 0) and near(result.handles[0], START, 1e-6)
+
+
 def test_no_progress_keeps_the_best_scene(blob, monkeypatch):
     """The generator's picture jumps back after some steps and no longer follows."""
     places = type(blob.generator).places

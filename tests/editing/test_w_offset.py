@@ -55,6 +55,17 @@ def test_a_new_style_has_none(multi):
     assert codes(scene) == [1, 2, 3, 4]
 
 
+def test_styles_change_after_a_drag_of_pixels_too(multi):
+    scene = multi.sample(1).drag([((0.4, 0.5), (0.6, 0.5))], mode="pixels", max_steps=1).scene
+    assert scene.num_objects == 3
+    assert not torch.equal(scene.restyle(1, seed=7).z[1], scene.z[1])
+    assert torch.equal(scene.with_new_styles(5).z, multi.sample(5).z)
+    assert scene.with_new_layout(5).num_objects == 3
+    for edit in (lambda: scene.remove(1), lambda: scene.duplicate(1, 0.1, 0), lambda: scene.add(0.5, 0.5, 0.1, 3)):
+        with pytest.raises(SpatialGANError, match="is a raster and has no centres to edit"):
+            edit()
+
+
 def test_a_copy_takes_it_along_and_a_new_object_has_none(multi):
     scene = dragged(multi)
     assert codes(scene.duplicate(1, 0.1, 0)) == [1, 2, 3, 2, 4]

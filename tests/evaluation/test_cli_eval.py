@@ -9,6 +9,7 @@ import pytest
 from fakes import Halves, MeanColour, tiny_model
 from typer.testing import CliRunner
 
+from spatialgan.cli import app as main_app
 from spatialgan.cli_eval import app
 from spatialgan.errors import SpatialGANError
 
@@ -101,10 +102,18 @@ def test_comove_self_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--self-test"], ["--model", "m", "--data", "d"],
+                                     ["--model", "m", "--holdout", "20"],
                                      ["--self-test", "--data", "d", "--model", "m"]])
 def test_comove_asks_for_a_model_or_for_data(options: list[str]) -> None:
     result = CliRunner().invoke(app, ["comove", *options])
     assert isinstance(result.exception, SpatialGANError) and "--model" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", [["comove", "--self-test", "--resolution"], ["segmenter", "--size"]])
+@pytest.mark.parametrize("size", ["0", "1000000"])
+def test_sizes_that_no_memory_holds_are_refused(command: list[str], size: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main_app, ["eval", *command, size, "--data", str(tmp_path)])
+    assert result.exit_code == 2 and "Invalid value" in result.output
 
 
 def test_mistakes_reach_the_command_line_as_sentences(tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ def test_going_on_from_a_segmenter(tmp_path: Path) -> None:
         CliRunner().invoke(eval_app, [*command[:-1], str(other)], catch_exceptions=False)
 
 
+@pytest.mark.parametrize("out", ["file/net.safetensors", "folder.safetensors"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_data_are_read(tmp_path: Path, out: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.safetensors").mkdir()
+    command = ["train-segmenter", "--data", str(tmp_path / "none"), "--out", str(tmp_path / out)]
+    with pytest.raises(SpatialGANError, match=r"\.safetensors cannot be written"):
+        CliRunner().invoke(eval_app, command, catch_exceptions=False)
+
+
 def test_a_wrong_name_is_refused_before_the_training() -> None:
     command = ["train-segmenter", "--data", str(ROOMS), "--out", "net.pt"]
     with pytest.raises(SpatialGANError, match=r"net\.pt: a segmenter's file ends in \.safetensors"):

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -138,6 +139,8 @@ def test_wrong_files_are_named(written: Path, tmp_path: Path) -> None:
     card.write_text(json.dumps(data | {"classes": {"objects": ["bed"]}}))
     fails("tiny.json: classes must hold the lists objects and surroundings")
     card.write_text(json.dumps(data | {"classes": {"objects": ["bed"], "surroundings": ["wall"]}}))
+    fails("tiny.json: the surroundings are wall; one of them must be none")
+    card.write_text(json.dumps(data | {"classes": {"objects": ["bed"], "surroundings": ["none"]}}))
     fails("does not fit its configuration: semantic.weight has shape")
     card.write_text(json.dumps(data))
     written.write_bytes(written.read_bytes()[:-2] + b"\0\1")
@@ -221,6 +224,15 @@ def test_mask_rcnn_on_a_stand_in(torchvision: None, tmp_path: Path) -> None:
     # level has pixels of the picture's own size, so there it is exact.
     colour = cat.feature.reshape(4, 3)
     assert colour[0].tolist() == pytest.approx([v / (200**2 + 100**2 + 30**2) ** 0.5 / 2 for v in (200, 100, 30)])
+
+
+def test_without_a_network_the_message_names_the_weights(torchvision: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*, weights: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(sys.modules["torchvision.models.detection"], "maskrcnn_resnet50_fpn_v2", offline)
+    with pytest.raises(SpatialGANError, match=r"cannot be had from https://x.org/w-1.pth \(.*no route to host"):
+        MaskRCNNSegmenter(device="cpu")
 
 
 def test_without_torchvision_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

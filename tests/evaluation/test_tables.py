@@ -57,6 +57,12 @@ def test_other_configurations_are_on_no_rung() -> None:
     assert [r[2] for r in table] == ["N/A"] + ["not measured"] * 4
 
 
+def test_the_conference_rung_is_of_its_own_processing_and_sampling() -> None:
+    results = [record("comove", "x", encoding="norm"),
+               record("comove", "y", encoding="norm", processing="fine", sampling="independent")]
+    assert [r[2] for r in rows(table_1(results))] == ["N/A"] + ["not measured"] * 4
+
+
 def test_a_frechet_distance_joins_by_the_weights() -> None:
     old = record("fd", "c", value=150.0, samples=5000)
     del old["model"]["config"]  # as result files were before
@@ -109,4 +115,18 @@ def test_folders_without_results(tmp_path: Path) -> None:
         read_results(tmp_path)
     write_result(tmp_path / "c.json", {"result_version": 1, "metric": "comove", "date": "2026"})
     with pytest.raises(SpatialGANError, match=r"c\.json is not a whole result file"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"model": None}, "model.name, model.weights_sha256 is missing or of the wrong type"),
+    ({"model": {"name": "m", "weights_sha256": "c", "config": None}}, "model.config must be a JSON object"),
+    ({"model": {"name": "m", "weights_sha256": "c", "config": {"model": {"encoding": 3}}}}, "config.model.encoding"),
+    ({"model": {"name": "m", "weights_sha256": "c", "config": {}, "kimg": "many"}}, "model.kimg is missing or"),
+    ({"values": {}}, "values.no_object"), ({"segmenter": None}, "segmenter.name is missing"), ({"date": 5}, "date is"),
+    ({"values": {"ratio": {"mean": "x"}}}, "values.ratio"), ({"metric": "fd"}, "features.network, values.distance"),
+])
+def test_damaged_results_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    (tmp_path / "c.json").write_text(json.dumps(record("comove", "c", **MULTI) | changes))
+    with pytest.raises(SpatialGANError, match=rf"c\.json is not a whole result file: .*{message}"):
         read_results(tmp_path)

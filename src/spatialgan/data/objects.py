@@ -92,7 +92,7 @@ class ObjectDataset:
         Raises SpatialGANError naming the file: there is no `objects.jsonl` or more than one, a line of it is not as
         docs/data.md has it, an image has no line or no mask, or a line has no image.
         """
-        check_settings(resolution or 1, channels, fit)
+        check_settings(1 if resolution is None else resolution, channels, fit)
         source = open_source(path, _visible)
         files = {name: i for i, name in enumerate(source.names)}
         tables = [name for name in files if PurePosixPath(name).name == TABLE]
@@ -175,8 +175,8 @@ class ObjectDataset:
 
 def mask_name(image_name: str) -> str:
     """`images/a.jpg` => `masks/a.png`, below the same folder."""
-    root, _, file = image_name.rpartition("images/")
-    return f"{root}masks/{PurePosixPath(file).with_suffix('.png')}"
+    root, _, file = f"/{image_name}".rpartition("/images/")
+    return f"{root}/masks/{PurePosixPath(file.lstrip('/')).with_suffix('.png')}".lstrip("/")
 
 
 def fit_instances(ids: np.ndarray, size: int, fit: Fit) -> np.ndarray:

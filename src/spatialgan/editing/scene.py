@@ -86,7 +86,7 @@ class Scene:
     @property
     def num_objects(self) -> int:
         """Objects of a multi-object layout, removed ones included."""
-        return self._gaussians(0).num_maps
+        return self._require_layout().levels[0].num_maps
 
     @property
     def w_offset_or_zeros(self) -> Tensor:
@@ -210,6 +210,7 @@ class Scene:
         """
         self._require_styles("add", "with_new_layout(seed) places what is there anew")
         x, y, std, seed = finite(x, "x"), finite(y, "y"), positive(std, "std"), whole(seed, "seed")
+        self._require_layout().gaussians(0)  # raises where the heatmaps are pixels, which no object can be added to
         new = Gaussians(torch.tensor([[x, y]]), torch.tensor([[std, std]]), torch.zeros(1))
         changes = self._with_object(Layout((new,), hierarchical=False), self._new_style(seed))
         return self._edited("add", {}, x=x, y=y, std=std, seed=seed, **changes)
@@ -283,9 +284,6 @@ class Scene:
             raise SpatialGANError(f"the model {self.model.name} has encoding=none and reads no layout; "
                                   "with_new_styles(seed) is the one edit that works")
         return self.layout
-
-    def _gaussians(self, level: int) -> Gaussians:
-        return self._require_layout().gaussians(level)
 
     def _require_styles(self, edit: str, instead: str) -> None:
         self._require_layout()

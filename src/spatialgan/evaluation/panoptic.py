@@ -16,6 +16,7 @@ PEAK_WINDOW_PX = 5  # one centre in a square of this side
 MIN_PEAK = 0.2
 MIN_AREA = 0.003  # share of the picture; smaller instances can hardly be told from noise at 64 pixels
 MIN_SCORE = 0.05  # what is less sure is mostly the torn edge of something else
+NONE = "none"  # class of pixels with no object at all
 UNKNOWN = -1  # semantic class of pixels that do not count
 
 

@@ -18,7 +18,7 @@ from spatialgan.data.images import to_float
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import resize_antialiased, rgb
-from spatialgan.evaluation.panoptic import find_regions
+from spatialgan.evaluation.panoptic import NONE, find_regions
 from spatialgan.files import file_hash, read_json, write_atomically
 from spatialgan.model import CARD, WEIGHTS, load_weights, save_weights
 from spatialgan.networks.segmenter import INPUT_SIZE, Classes, Heads, SegmenterNetwork
@@ -168,7 +168,12 @@ class MaskRCNNSegmenter:
         self.device = choose_device(device)
         self.min_score = min_score
         self._labels: list[str] = weights.meta["categories"]
-        self._model = maskrcnn_resnet50_fpn_v2(weights=weights).eval().requires_grad_(False).to(self.device)
+        try:
+            model = maskrcnn_resnet50_fpn_v2(weights=weights)
+        except (OSError, RuntimeError) as e:  # without a network, or of a file that was cut short
+            raise SpatialGANError(f"the weights of Mask R-CNN cannot be had from {weights.url} ({e}); "
+                                  "try again with a connection") from None
+        self._model = model.eval().requires_grad_(False).to(self.device)
         self.weights_hash = file_hash(Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name)
 
     @torch.no_grad()
@@ -253,4 +258,7 @@ def _read_card(path: Path) -> tuple[Classes, dict[str, Any]]:
         objects, surroundings = (tuple(str(n) for n in data["classes"][k]) for k in ("objects", "surroundings"))
     except (KeyError, TypeError):
         raise SpatialGANError(f"{beside}: classes must hold the lists objects and surroundings") from None
+    if NONE not in surroundings:
+        raise SpatialGANError(f"{beside}: the surroundings are {', '.join(surroundings)}; one of them must be {NONE}, "
+                              "the class of pixels with no object")
     return Classes(objects, surroundings), data.get("card", {})

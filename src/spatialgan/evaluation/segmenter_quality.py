@@ -14,10 +14,10 @@ from torch import Tensor
 from spatialgan.data.images import to_float, to_uint8
 from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.panoptic import MIN_AREA
+from spatialgan.evaluation.panoptic import MIN_AREA, NONE
 from spatialgan.evaluation.segmentation import BATCH, Instance, RoomSegmenter
 from spatialgan.evaluation.segmenter_augment import blurred, degrade, warp
-from spatialgan.evaluation.segmenter_training import ALIASES, NONE
+from spatialgan.evaluation.segmenter_training import ALIASES
 from spatialgan.streams import random_stream
 
 MATCH_IOU = 0.5

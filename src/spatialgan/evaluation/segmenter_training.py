@@ -16,14 +16,13 @@ from spatialgan.data.decoding import in_threads
 from spatialgan.data.images import epoch_indices, to_float
 from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.panoptic import UNKNOWN, Targets, make_targets
+from spatialgan.evaluation.panoptic import NONE, UNKNOWN, Targets, make_targets
 from spatialgan.evaluation.segmenter_augment import PASTED, degrade, paste_objects, warp
 from spatialgan.networks.efficientnet_lite import load_imagenet
 from spatialgan.networks.segmenter import INPUT_SIZE, STRIDE, Classes, Heads, SegmenterNetwork
 from spatialgan.streams import random_stream
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 
-NONE = "none"  # class of pixels with no object at all
 ALIASES = {"curtain": "window"}  # a curtain is a root object only where its window is out of sight
 BACKBONE_LEARNING_RATE, LEARNING_RATE = 3e-4, 2e-3
 RESTART_FACTOR = 0.5  # of both, where the training starts from a trained segmenter

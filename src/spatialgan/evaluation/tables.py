@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spatialgan.config import RunConfig, from_dict
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.result import RESULT_VERSION
 from spatialgan.files import read_json
 
-METRICS = ("comove", "fd")
+SUMMARIES = ("ratio", "chance", "control", "locality", "identity")
+NEEDED = {  # metric -> what a row or a note is made of: texts, then numbers
+    "comove": (("date", "model.name", "model.weights_sha256", "segmenter.name"),
+               ("num_samples", "values.no_object", "values.no_match", "values.shortest", "values.longest")),
+    "fd": (("date", "model.name", "model.weights_sha256", "features.network"), ("num_samples", "values.distance")),
+}
 COLUMNS = ("", "paper", "ours (95 %)", "chance", "control", "locality", "identity", "no object", "no match", "FD",
            "kimg", "model")
 NOT_MEASURED = "not measured"
@@ -26,17 +32,19 @@ class Rung:
     layout: str | None = None
     """None for any."""
     align: str | None = None
+    processing: str | None = None
 
-    def fits(self, config: dict[str, Any]) -> bool:
-        """Whether a model of this configuration, as JSON values, is on the rung."""
-        model, loss = config["model"], config["loss"]
-        return (model["encoding"] == self.encoding and self.layout in (None, model["layout"])
-                and self.align in (None, loss["align"]))
+    def fits(self, config: RunConfig) -> bool:
+        """Whether a model of this configuration is on the rung; ablations of the sampling are on none."""
+        model = config.model
+        return (model.encoding == self.encoding and self.layout in (None, model.layout)
+                and self.align in (None, config.loss.align) and self.processing in (None, model.processing)
+                and (model.encoding == "none" or model.sampling == "hierarchical"))
 
 
 RUNGS = (
     Rung("StyleGAN2", None, "none"),
-    Rung("conference (EqGAN-SA)", 0.32, "norm", "single", "single"),
+    Rung("conference (EqGAN-SA)", 0.32, "norm", "single", "single", "fine"),
     Rung("+ multi-object sampling", 0.41, "norm", "multi", "single"),
     Rung("+ SEL_multi", 0.62, "multi", "multi", "single"),
     Rung("+ L_multi", 0.69, "multi", "multi", "multi"),
@@ -47,7 +55,7 @@ def read_results(folder: Path | str) -> list[dict[str, Any]]:
     """The result files of a folder and of those in it, oldest first; other JSON files are left alone.
 
     Raises:
-        SpatialGANError: there is no such folder, no result file of :data:`METRICS` in it, or one that is not whole.
+        SpatialGANError: there is no such folder, no result file of :data:`NEEDED` in it, or one that is not whole.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -55,15 +63,42 @@ def read_results(folder: Path | str) -> list[dict[str, Any]]:
     results = []
     for path in sorted(folder.rglob("*.json")):
         r = read_json(path)
-        if not isinstance(r, dict) or r.get("result_version") != RESULT_VERSION or r.get("metric") not in METRICS:
+        if not isinstance(r, dict) or r.get("result_version") != RESULT_VERSION or r.get("metric") not in [*NEEDED]:
             continue
-        missing = [key for key in ("values", "model", "num_samples", "date") if key not in r]
-        if missing:
-            raise SpatialGANError(f"{path} is not a whole result file: it has no {', '.join(missing)}")
+        try:
+            _check(r)
+        except SpatialGANError as e:
+            raise SpatialGANError(f"{path} is not a whole result file: {e}") from None
         results.append(r)
     if not results:
         raise SpatialGANError(f"{folder} holds no result files; write them with `spatialgan eval comove --json F.json`")
     return sorted(results, key=lambda r: r["date"])
+
+
+def _check(result: dict[str, Any]) -> None:
+    """Raise SpatialGANError naming what a table could not be made of."""
+    def at(path: str) -> Any:
+        value: Any = result
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def is_number(value: Any) -> bool:
+        return type(value) in (int, float)
+
+    texts, numbers = NEEDED[result["metric"]]
+    wrong = [p for p in texts if not isinstance(at(p), str)] + [p for p in numbers if not is_number(at(p))]
+    for name in SUMMARIES if result["metric"] == "comove" else ():
+        mean, interval = at(f"values.{name}.mean"), at(f"values.{name}.mean_interval")
+        pair = interval is None or (isinstance(interval, list) and len(interval) == 2 and all(map(is_number, interval)))
+        if not isinstance(at(f"values.{name}"), dict) or not (mean is None or is_number(mean)) or not pair:
+            wrong.append(f"values.{name}")
+    if not wrong and "config" in result["model"]:  # earlier result files have none
+        from_dict(RunConfig, result["model"]["config"], where="model.config")
+        if at("model.kimg") is not None and not is_number(at("model.kimg")):
+            wrong.append("model.kimg")
+    if wrong:
+        raise SpatialGANError(f"{', '.join(wrong)} is missing or of the wrong type")
 
 
 def table_1(results: Sequence[dict[str, Any]]) -> str:
@@ -77,8 +112,8 @@ def table_1(results: Sequence[dict[str, Any]]) -> str:
     configured = {_weights(r): r["model"] for r in results if "config" in r["model"]}
     lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     for rung in RUNGS:
-        found = [(w, m) for w, m in configured.items() if rung.fits(m["config"])]
-        for weights, model in sorted(found, key=lambda f: (f[1]["kimg"] or 0, f[1]["name"])) or [(None, None)]:
+        found = [(w, m) for w, m in configured.items() if rung.fits(from_dict(RunConfig, m["config"]))]
+        for weights, model in sorted(found, key=lambda f: (f[1].get("kimg") or 0, f[1]["name"])) or [(None, None)]:
             lines.append(_row(rung, model, comoves.get(weights), distances.get(weights)))
     return "\n".join([*lines, "", *_notes(list(comoves.values()), list(distances.values()))]) + "\n"
 
@@ -94,7 +129,7 @@ def _row(rung: Rung, model: dict[str, Any] | None, comove: dict[str, Any] | None
     else:
         measured = ["N/A" if rung.paper is None else NOT_MEASURED, *[""] * 6]
     distance = "" if fd is None else f"{fd['values']['distance']:.1f}"
-    kimg = "" if model is None or model["kimg"] is None else f"{model['kimg']:g}"
+    kimg = "" if model is None or model.get("kimg") is None else f"{model['kimg']:g}"
     name = "" if model is None else f"`{model['name']}`"
     return f"| {' | '.join([rung.name, paper, *measured, distance, kimg, name])} |"
 

@@ -22,6 +22,7 @@ from spatialgan.editing.drag.records import (
     StopReason,
 )
 from spatialgan.editing.drag.variables import Variables
+from spatialgan.errors import SpatialGANError
 from spatialgan.layout import resize_maps
 
 if TYPE_CHECKING:
@@ -106,10 +107,11 @@ class DragRun:
         while reason is None:
             with torch.inference_mode(False), torch.enable_grad():
                 features = self.variables.features()
+                seen = features.detach()
                 if not trace:
-                    self.set_references(features.detach())
+                    self.set_references(seen)
                 before = self.handles
-                self.handles, mismatches = self.track(features.detach())
+                self.handles, mismatches = self.track(seen)
                 loss = self.loss(features)
             step = self._step(len(trace), mismatches, loss, time.perf_counter() - began - away)
             trace.append(step)
@@ -130,6 +132,9 @@ class DragRun:
                           as_points(self.starts), as_points(self.targets), tuple(trace))
 
     def set_references(self, features: Tensor) -> None:
+        if not bool(features.isfinite().all()):
+            raise SpatialGANError("the features of this scene are not finite, so nothing in it can be followed; "
+                                  "its truncation, layout or w_offset is too large")
         self.first = features
         self.references = discs_at(features, self.starts, self.tracked_disc)
         places = pixel_centers_xy(VARIATION_GRID, VARIATION_GRID, device=features.device).reshape(-1, 2)
@@ -168,7 +173,8 @@ class DragRun:
         return step.distance > before.distance + self.pixel / 2 or self._is_lost(step)
 
     def _is_lost(self, step: DragStep) -> bool:
-        return max(step.mismatches) > self.options.lost_mismatch
+        # Not finite is lost too: NaN is not above anything.
+        return not all(m <= self.options.lost_mismatch for m in step.mismatches)
 
     def _stop_reason(self, step: DragStep, best: int, max_steps: int, go_on: bool | None,
                      bad_jump: bool) -> StopReason | None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image, ImageDraw
@@ -13,6 +13,9 @@ from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
+
+if TYPE_CHECKING:
+    from spatialgan.editing.scene import Scene
 
 DOT_SHARE = 1 / 50  # radius of a handle's dot, in image widths
 HANDLE_COLOUR, TARGET_COLOUR = (230, 40, 40), (40, 110, 250)
@@ -70,6 +73,12 @@ def _step_to_json(step: DragStep) -> dict[str, Any]:
             "loss": step.loss, "seconds": step.seconds}
 
 
+def require_heatmaps(scene: "Scene") -> None:
+    """Raise SpatialGANError where a scene has no heatmaps for a figure."""
+    if scene.layout is None:
+        raise SpatialGANError(f"the model {scene.model.name} has encoding=none and reads no heatmaps to show")
+
+
 def heatmap_figure(result: DragResult, *, columns: int = 6) -> Image.Image:
     """What a drag does to the heatmaps (Fig. 12): a column a step, the picture above the heatmap of each level.
 
@@ -80,8 +89,7 @@ def heatmap_figure(result: DragResult, *, columns: int = 6) -> Image.Image:
     Raises:
         SpatialGANError: the model reads no heatmaps.
     """
-    if result.scene.layout is None:
-        raise SpatialGANError(f"the model {result.scene.model.name} has encoding=none and reads no heatmaps to show")
+    require_heatmaps(result.scene)
     indices = torch.linspace(0, len(result.trace) - 1, max(2, columns)).round().long().unique().tolist()
     steps = [result.trace[i] for i in indices]
     pictures = [enlarge(step.image, None) for step in steps]
