@@ -35,8 +35,8 @@ def cats64() -> RunConfig:
 def rooms64() -> RunConfig:
     """Multi-object rooms at 64x64 on a CPU: :func:`cats64` for indoor scenes, with smaller and more steps."""
     c = _indoor(cats64())
-    # Half the channels and half the batch make twice as many steps in the same time, and for as long as shapes are only
-    # forming, steps are what counts. D is held back (R1, its learning rate), or it finds G's pictures wholly unreal and
+    # Half the channels and half the batch make nearly four times as many steps in the same time, and while shapes only
+    # form, steps are what counts. D is held back (R1, its learning rate), or it finds G's pictures wholly unreal and
     # attends to nothing in them. 11,400 rooms need no augmentation for the first few hundred thousand images.
     return replace(c, model=replace(c.model, channel_base=1024, minibatch_std_group=4),
                    loss=replace(c.loss, r1_gamma=1.0, align_weight=25.0, align_empty="relative"),
