@@ -93,7 +93,7 @@ def test_help_is_quick():
 def test_errors_are_one_line_and_exit_with_2(single, tmp_path):
     result = in_a_process("generate", "--model", single, "--seeds", "x", "--out", tmp_path)
     assert result.returncode == 2 and result.stdout == ""
-    assert result.stderr == "error: --seeds x: write whole numbers and ranges, as in --seeds 0-15,42\n"
+    assert result.stderr == "error: --seeds x: write numbers from 0 and ranges upwards, as in --seeds 0-15,42\n"
     assert in_a_process("generate", "--nonsense").returncode == 2
 
 
@@ -253,6 +253,13 @@ def test_edit_goes_on_from_a_scene(run, single, tmp_path):
     scene = loaded(single).load_scene(tmp_path / "b.json")
     assert [(e["dx"], e["dy"]) for e in scene.edits] == [(0.1, 0.0), (0.0, 0.1)] and scene.layout_seed == 5
     assert Image.open(tmp_path / "f.png").size == (96, 96)
+
+
+def test_edit_refuses_names_of_other_formats_before_it_writes(run, single, tmp_path):
+    code, _, err = run("edit", "--model", single, "--seed", 3, "--device", "cpu", "--out", tmp_path / "f.png", "--gif",
+                       tmp_path / "f.mp4")
+    assert code == 2 and "f.mp4: animations are written as GIF; give a name that ends in .gif" in err
+    assert not list(tmp_path.iterdir())
 
 
 def test_edit_animates(run, single, tmp_path):

@@ -84,7 +84,9 @@ def test_handles_are_read():
 @pytest.mark.parametrize("words, message", [
     (["--handle", "0.4,0.5:1.5,0.5", "--seed", "3"], "outside the image"),
     ([*HANDLE, "--seed", "3", "--scene", "x.json"], "either --seed or --scene"),
-    ([*HANDLE, "--seed", "3", "--mask", "missing.png"], "missing.png is no picture"),
+    ([*HANDLE, "--seed", "3", "--mask", "missing.png"], "missing.png does not exist"),
+    ([*HANDLE, "--seed", "3", "--gif", "drag.mp4"], "drag.mp4: animations are written as GIF"),
+    ([*HANDLE, "--seed", "3", "--heatmaps", "maps.jpg"], "maps.jpg: pictures are written as PNG"),
 ])
 def test_mistakes_are_sentences(model, tmp_path, words, message):
     result = run("drag", "--model", model, *words, "--out", str(tmp_path / "out.png"))

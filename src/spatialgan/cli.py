@@ -12,7 +12,7 @@ from spatialgan import __version__
 from spatialgan.cli_drag import drag
 from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, read_edit, read_seeds
 from spatialgan.cli_eval import app as eval_app
-from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation, check_start, progress_bar
+from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation, check_names, check_start, progress_bar
 from spatialgan.cli_segmenter import segmenter, train_segmenter
 from spatialgan.cli_studio import studio
 from spatialgan.cli_tables import tables
@@ -184,6 +184,7 @@ def edit(
              "stretch": stretch, "rotate": rotate, "new-styles": new_styles, "new-layout": new_layout}
     edits = [read_edit(option, text) for option, text in edits_in_order(ctx.meta[ORDER_KEY], given)]
     check_start(seed, scene, layout_seed, truncation)
+    check_names(out, gif=gif)
     from spatialgan.editing.export import animate, save_gif, save_png
     from spatialgan.editing.rendering import render_scenes
     from spatialgan.model import SpatialGAN

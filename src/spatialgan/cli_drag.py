@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation, check_start
+from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation, check_names, check_start
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def drag(
     """Pull points of a picture to where they should be."""
     pairs = [read_handle(text) for text in handle]
     check_start(seed, scene, layout_seed, truncation)
+    check_names(out, heatmaps, gif=gif)
     from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
     from spatialgan.editing.export import save_gif, save_png
     from spatialgan.model import SpatialGAN
@@ -82,5 +83,7 @@ def read_mask_file(path: Path) -> "Image":
     try:
         with Image.open(path) as image:
             return image.convert("L")
+    except FileNotFoundError:
+        raise SpatialGANError(f"{path} does not exist; give the mask as a PNG") from None
     except Exception:  # Pillow's readers raise nearly anything on damaged files
         raise SpatialGANError(f"{path} is no picture that can be read; give the mask as a PNG") from None

@@ -129,7 +129,7 @@ def read_seeds(text: str) -> list[int]:
         except ValueError:  # also for numbers of thousands of digits
             span = range(0)
         if not span:
-            raise SpatialGANError(f"--seeds {text}: write whole numbers and ranges, as in --seeds 0-15,42")
+            raise SpatialGANError(f"--seeds {text}: write numbers from 0 and ranges upwards, as in --seeds 0-15,42")
         if span.stop - span.start + len(seeds) > MAX_SEEDS:
             raise SpatialGANError(f"--seeds {text}: use at most {MAX_SEEDS:,} seeds at once")
         seeds |= dict.fromkeys(span)

@@ -28,6 +28,17 @@ def check_start(seed: int | None, scene: Path | None, layout_seed: int | None, t
         raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
 
 
+def check_names(*pictures: Path | None, gif: Path | None) -> None:
+    """Whether the files' names fit what will be written to them, before any of it is drawn."""
+    from spatialgan.files import require_ending
+
+    for path in pictures:
+        if path is not None:
+            require_ending(path, ".png", "pictures")
+    if gif is not None:
+        require_ending(gif, ".gif", "animations")
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """Yields ``show(what, done, total)``: a bar on the error stream, with one row for each thing that is counted."""

@@ -43,6 +43,12 @@ def require_writable(path: Path) -> None:
         raise SpatialGANError(f"{path} cannot be written: {e.strerror}") from None
 
 
+def require_ending(path: Path, ending: str, what: str) -> None:
+    """Raise SpatialGANError where a file's name would promise another format than it has, as in ``.png``."""
+    if path.suffix.lower() != ending:
+        raise SpatialGANError(f"{path}: {what} are written as {ending[1:].upper()}; give a name that ends in {ending}")
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A hidden name beside ``path`` for a new file or folder, renamed at the end, removed where anything fails."""

@@ -122,6 +122,12 @@ def test_gif_of_grey_pictures_is_exact(tmp_path):
     assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(read, ramps, strict=True))
 
 
+def test_gif_refuses_the_name_of_another_format(tmp_path):
+    with pytest.raises(SpatialGANError, match=r"a\.mp4: animations are written as GIF"):
+        save_gif([flat((0, 0, 0))], tmp_path / "a.mp4")
+    assert not list(tmp_path.iterdir())
+
+
 def test_gif_stands_still_on_equal_frames(tmp_path):
     path = save_gif([flat((0, 0, 0))] * 3 + [flat((200, 0, 0))], tmp_path / "a.gif", fps=10)
     with Image.open(path) as gif:

@@ -263,6 +263,14 @@ def test_objects_are_added_and_duplicated(visit):
     assert settle(page, 3)["handles"][4]["x"] == pytest.approx(added["x"] + 0.2, abs=0.001)
 
 
+@pytest.mark.parametrize("text", ["", "-3", "1e99", "3.7"])
+def test_a_seed_that_is_none_does_not_stay_in_its_field(visit, text):
+    page = visit()
+    page.fill("#seed", text)
+    page.keyboard.press("Tab")
+    expect(page.locator("#seed")).to_have_value(str(state(page)["seed"]))
+
+
 def test_styles_layout_truncation_seed_and_model(visit):
     page = visit()
     page.click("#styles-dice")

@@ -95,6 +95,7 @@ def test_the_picture_and_its_frame_agree(client, visit):
     assert "features/32" in planes
     large = client.get(f"{home}/picture.png", params={"scale": 4})
     assert Image.open(io.BytesIO(large.content)).size == (128, 128)
+    assert '-128px.png"' in large.headers["content-disposition"]  # beside the small one, in one folder
     assert client.get(f"{home}/picture.png", params={"scale": 1000}).status_code == 400
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from spatialgan.data.images import to_uint8
 from spatialgan.editing.arguments import positive
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import write_atomically
+from spatialgan.files import require_ending, write_atomically
 from spatialgan.layout import GONE_STD, MIN_STD, Gaussians, Layout, Raster
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def save_png(image: Image.Image, path: str | Path, *, scale: float = 1.0) -> Pat
         SpatialGANError: ``path`` ends otherwise than in .png, or cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise SpatialGANError(f"{path}: pictures are written as PNG; give a name that ends in .png")
+    require_ending(path, ".png", "pictures")
     write_atomically(path, lambda p: enlarge(image, scale).save(p, format="PNG"))
     return path
 
@@ -129,8 +128,12 @@ def save_gif(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *
         path: of the GIF.
         fps: frames per second, above 0 and at most 50; GIF rounds a frame's duration to 1/100 second.
         scale: None enlarges small pictures for viewing.
+
+    Raises:
+        SpatialGANError: ``path`` ends otherwise than in .gif, or cannot be written.
     """
-    fps = positive(fps, "fps")
+    fps, path = positive(fps, "fps"), Path(path)
+    require_ending(path, ".gif", "animations")
     if not frames or fps > 50:
         raise SpatialGANError(f"a GIF of {len(frames)} frames at {fps:g} per second: use 1 or more, at most 50 fps")
     distinct = {id(frame): frame for frame in frames}  # the way back of an animation repeats the way there
@@ -141,7 +144,6 @@ def save_gif(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *
     # disposal=1 leaves each frame standing; Pillow then stores what has changed.
     pages[0].save(data, format="GIF", save_all=True, append_images=pages[1:], duration=duration_ms, loop=0, disposal=1,
                   optimize=False)
-    path = Path(path)
     write_atomically(path, lambda p: p.write_bytes(data.getvalue()))
     return path
 

@@ -201,8 +201,10 @@ async def picture(studio: Here, who: Who, scale: float = 1.0) -> Response:
     image = await studio.run(who, lambda: who.session.scene.image)
     if max(image.size) * scale > MAX_EXPORT_PX:
         raise SpatialGANError(f"scale is {scale:g}; the studio writes pictures of up to {MAX_EXPORT_PX} pixels")
-    png = await asyncio.to_thread(lambda: to_png(enlarge(image, scale)))
-    return _file(png, "image/png", name=await _name(studio, who, ".png"))
+    image = await asyncio.to_thread(enlarge, image, scale)
+    ending = ".png" if scale == 1 else f"-{image.width}px.png"
+    png = await asyncio.to_thread(to_png, image)
+    return _file(png, "image/png", name=await _name(studio, who, ending))
 
 
 @router.get("/sessions/{session}/scene.json", response_class=Response)

@@ -48,7 +48,7 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     dataset = ImageDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels,
                                 fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
     report(f"{dataset.num_images} pictures of {Path(data).name}"
-           + (f", {len(dataset.skipped)} unusable ones skipped: {out / SKIPPED} names them" if dataset.skipped else ""))
+           + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else ""))
     _check_folder(out, config)
     t = make_trainee(config, choose_device(device))
     checkpoints = list_checkpoints(out / "checkpoint")

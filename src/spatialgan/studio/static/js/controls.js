@@ -58,6 +58,10 @@ model.onchange = () => {
   select(null);
   loading(() => start(model.value, Number(seed.value) || 0));
 };
+// What is left unfinished or out of range does not stay: the field says which picture this is.
+seed.onblur = () => {
+  if (seed.value === '' || !seed.validity.valid) seed.value = store.state?.seed ?? '';
+};
 seed.onchange = () => {
   if (seed.value === '' || !seed.reportValidity()) return;
   start(model.value, Number(seed.value));

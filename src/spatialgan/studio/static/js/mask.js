@@ -17,7 +17,7 @@ export function clearMask() {
 }
 
 function showLegend() {
-  $('#mask-legend').textContent = painted ? 'Painted: may change. The rest stays.' : 'Nothing is painted: everything may change.';
+  $('#mask-legend').textContent = painted ? 'Painted: may change. The rest is held back.' : 'Nothing is painted: everything may change.';
   $('#clear-mask').hidden = !painted;
 }
 
