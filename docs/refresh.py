@@ -1,7 +1,7 @@
 """Makes anew what the documents take from elsewhere: the README's tables and pictures, docs/method.md's line numbers.
 
     python docs/refresh.py            # tables, from docs/results and benchmarks/results, and line numbers
-    python docs/refresh.py --images   # pictures of the bundled model as well, a minute
+    python docs/refresh.py --images   # pictures of the bundled models as well, a minute
 
 Tests see that tables and line numbers are right.
 """
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-MODEL = "cats-64"
+MODEL, ROOMS = "cats-64", "rooms-64"
 STEER_SEEDS = (3, 8)
 SAMPLE_SEEDS = range(24)
+ROOM_SEEDS = (0, 1, 2)
 
 
 def load(name: str) -> dict[str, Any]:
@@ -57,7 +58,39 @@ def cost_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"response": response_table, "cost": cost_table}
+def percent(summary: dict[str, Any]) -> str:
+    """``8.2 %``: a median share of the image width."""
+    return "none" if summary["median"] is None else f"{summary['median']:.1%}".replace("%", " %")
+
+
+def drag_table() -> str:
+    """Medians of the drag benchmark, and how often the judge could tell and found the point at its target."""
+    lines = ["| | moved by | steps | CPU seconds | left, by its own tracker | left, by the judge | the judge could "
+             "tell | arrived |", "|---|---|---|---|---|---|---|---|"]
+    for r in load("docs/results/drag.json")["values"]["rows"]:
+        cells = [r["method"], f"{round(256 * r['distance'])}/256", f"{r['steps']['median']:.0f}",
+                 f"{r['cpu_seconds']['median']:.2f}", percent(r["tracked"]), percent(r["matched_without_noise"]),
+                 f"{r['matched_without_noise']['share']:.0%}", f"{r['success_without_noise']['mean']:.0%}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def comove_table() -> str:
+    """The Co-move ratio of the bundled rooms with its controls."""
+    r = load("docs/results/comove.json")
+    v = r["values"]
+
+    def mean(name: str) -> str:
+        low, high = v[name]["mean_interval"]
+        return f"{v[name]['mean']:.2f} ({low:.2f} to {high:.2f})"
+
+    cells = [f"`{r['model']['name']}`", f"{r['model']['kimg']:g}", *map(mean, ("ratio", "chance", "control", "locality",
+             "identity")), f"{v['no_object']:.0%}"]
+    return "\n".join(["| model | kimg | Co-move ratio | chance | control | locality | identity | no object |",
+                      "|---|---|---|---|---|---|---|---|", f"| {' | '.join(cells)} |"])
+
+
+TABLES = {"response": response_table, "cost": cost_table, "drag": drag_table, "comove": comove_table}
 
 
 def with_tables(text: str) -> str:
@@ -95,7 +128,7 @@ def with_lines(text: str) -> str:
 
 
 def make_images() -> None:
-    """``steer.png``: the level-0 centre moved; ``samples.png``: random pictures, not chosen."""
+    """``steer.png``: the level-0 centre moved; ``samples.png`` and ``rooms.png``: random pictures, not chosen."""
     from spatialgan import SpatialGAN
     from spatialgan.editing.export import image_grid, save_png
     from spatialgan.editing.rendering import render_scenes
@@ -107,6 +140,20 @@ def make_images() -> None:
     pictures = render_scenes([model.sample(seed) for seed in SAMPLE_SEEDS])
     save_png(image_grid(pictures, columns=8, scale=2), images / "samples.png")
     save_png(attention_grid(model, (0, 1, 2, 3)), images / "attention.png", scale=0.5)
+    rooms = SpatialGAN.from_pretrained(ROOMS)
+    pictures = render_scenes([rooms.sample(seed) for seed in SAMPLE_SEEDS])
+    save_png(image_grid(pictures, columns=8, scale=2), images / "rooms.png")
+    save_png(image_grid(render_scenes(room_edits(rooms)), columns=6, scale=2), images / "room-edits.png")
+
+
+def room_edits(model: Any) -> list[Any]:
+    """Scenes: each room as it was, object 0 moved, 1 removed, 2 restyled, another background, all styles new."""
+    scenes = []
+    for seed in ROOM_SEEDS:
+        scene = model.sample(seed)
+        scenes += [scene, scene.move(0, dx=0.25), scene.remove(1), scene.restyle(2, seed=7),
+                   scene.restyle("background", seed=5), scene.with_new_styles(9)]
+    return scenes
 
 
 def main() -> None:
