@@ -90,7 +90,24 @@ def comove_table() -> str:
                       "|---|---|---|---|---|---|---|---|", f"| {' | '.join(cells)} |"])
 
 
-TABLES = {"response": response_table, "cost": cost_table, "drag": drag_table, "comove": comove_table}
+LATENCY_PARTS = ("queue", "generator", "encode", "network", "decode and paint", "screen")
+
+
+def latency_table() -> str:
+    """From the pointer's move to new pixels, in milliseconds, and where they go; from benchmarks/results."""
+    r = load("benchmarks/results/studio_latency.json")
+    lines = [f"| | median ms | p95 ms | pictures a second | {' | '.join(LATENCY_PARTS)} |",
+             "|---" * (4 + len(LATENCY_PARTS)) + "|"]
+    for name, m in r["models"].items():
+        parts = [f"{m['parts_median_ms'][part]:.1f}" for part in LATENCY_PARTS]
+        cells = [f"`{name}`", f"{m['latency_median_ms']:.0f}", f"{m['latency_p95_ms']:.0f}",
+                 f"{m['frames_per_second']:.0f}", *parts]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+TABLES = {"latency": latency_table, "response": response_table, "cost": cost_table, "drag": drag_table,
+          "comove": comove_table}
 
 
 def with_tables(text: str) -> str:
