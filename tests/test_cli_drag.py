@@ -57,17 +57,18 @@ def test_all_files_are_written(model, tmp_path):
     mask = Image.new("L", (32, 32), 0)
     mask.paste(255, (0, 0, 32, 24))
     mask.save(tmp_path / "mask.png")
-    names = ("out.png", "d.gif", "d.json", "maps.png", "d.scene.json")
-    out, gif, trace, maps, scene = (str(tmp_path / name) for name in names)
+    names = ("out.png", "d.gif", "d.mp4", "d.json", "maps.png", "d.scene.json")
+    out, gif, mp4, trace, maps, scene = (str(tmp_path / name) for name in names)
     result = run("drag", "--model", model, "--seed", "3", *HANDLE, "--handle", "0.2,0.2:0.2,0.2", "--mode", "joint",
                  "--steps", "2", "--mask", str(tmp_path / "mask.png"), "--out", out, "--gif", gif, "--json", trace,
-                 "--heatmaps", maps, "--save-scene", scene, "--device", "cpu")
+                 "--mp4", mp4, "--heatmaps", maps, "--save-scene", scene, "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert "max_steps after 2 steps" in result.stdout and all(name in result.stdout for name in names)
     data = json.loads((tmp_path / "d.json").read_text())
     assert data["steps"] == 2 and len(data["starts"]) == 2
     with Image.open(gif) as animation:
         assert animation.size == (256, 256) and animation.n_frames > 2
+    assert (tmp_path / "d.mp4").read_bytes()[4:8] == b"ftyp"
     again = run("drag", "--model", model, "--scene", scene, *HANDLE, "--steps", "0", "--out", str(tmp_path / "2.png"),
                 "--device", "cpu")
     assert again.exit_code == 0
@@ -86,6 +87,7 @@ def test_handles_are_read():
     ([*HANDLE, "--seed", "3", "--scene", "x.json"], "either --seed or --scene"),
     ([*HANDLE, "--seed", "3", "--mask", "missing.png"], "missing.png does not exist"),
     ([*HANDLE, "--seed", "3", "--gif", "drag.mp4"], "drag.mp4: animations are written as GIF"),
+    ([*HANDLE, "--seed", "3", "--mp4", "drag.gif"], "drag.gif: videos are written as MP4"),
     ([*HANDLE, "--seed", "3", "--heatmaps", "maps.jpg"], "maps.jpg: pictures are written as PNG"),
 ])
 def test_mistakes_are_sentences(model, tmp_path, words, message):

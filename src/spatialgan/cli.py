@@ -12,7 +12,17 @@ from spatialgan import __version__
 from spatialgan.cli_drag import drag
 from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, read_edit, read_seeds
 from spatialgan.cli_eval import app as eval_app
-from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation, check_names, check_start, progress_bar
+from spatialgan.cli_options import (
+    Device,
+    LayoutSeed,
+    Model,
+    Mp4,
+    Scale,
+    Truncation,
+    check_names,
+    check_start,
+    progress_bar,
+)
 from spatialgan.cli_segmenter import segmenter, train_segmenter
 from spatialgan.cli_studio import studio
 from spatialgan.cli_tables import tables
@@ -173,6 +183,7 @@ def edit(
     new_layout: Annotated[list[str] | None, _edit_option("new-layout", "The same styles, the layout new.")] = None,
     save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the edited scene.")] = None,
     gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate each edit, there and back.")] = None,
+    mp4: Mp4 = None,
     scale: Scale = None,
     device: Device = "auto",
 ) -> None:
@@ -184,9 +195,10 @@ def edit(
              "stretch": stretch, "rotate": rotate, "new-styles": new_styles, "new-layout": new_layout}
     edits = [read_edit(option, text) for option, text in edits_in_order(ctx.meta[ORDER_KEY], given)]
     check_start(seed, scene, layout_seed, truncation)
-    check_names(out, gif=gif)
+    check_names(out, gif=gif, mp4=mp4)
     from spatialgan.editing.export import animate, save_gif, save_png
     from spatialgan.editing.rendering import render_scenes
+    from spatialgan.editing.video import save_mp4
     from spatialgan.model import SpatialGAN
 
     gan = SpatialGAN.from_pretrained(model, device=device)
@@ -197,9 +209,12 @@ def edit(
     save_png(steps[-1].image, out, scale=_or_one(scale))
     if save_scene is not None:
         steps[-1].save(save_scene)
+    frames = [] if gif is None and mp4 is None else render_scenes(animate(steps))
     if gif is not None:
-        save_gif(render_scenes(animate(steps)), gif, scale=scale)
-    written = ", ".join(str(p) for p in (out, gif, save_scene) if p is not None)
+        save_gif(frames, gif, scale=scale)
+    if mp4 is not None:
+        save_mp4(frames, mp4, scale=scale)
+    written = ", ".join(str(p) for p in (out, gif, mp4, save_scene) if p is not None)
     typer.echo(f"{len(edits)} {'edit' if len(edits) == 1 else 'edits'}: {written}")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from spatialgan.cli_options import Device, LayoutSeed, Model, Scale, Truncation, check_names, check_start
+from spatialgan.cli_options import Device, LayoutSeed, Model, Mp4, Scale, Truncation, check_names, check_start
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def drag(
         metavar="F.png", help="A picture of the same size: what is painted white may change.")] = None,
     steps: Annotated[int, typer.Option(min=0, help="The most steps.")] = 200,
     gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate all steps, with handles.")] = None,
+    mp4: Mp4 = None,
     json: Annotated[Path | None, typer.Option(metavar="F.json", help="Write every step's numbers.")] = None,
     heatmaps: Annotated[Path | None, typer.Option(
         metavar="F.png", help="Draw what the drag does to the heatmaps.")] = None,
@@ -41,9 +42,10 @@ def drag(
     """Pull points of a picture to where they should be."""
     pairs = [read_handle(text) for text in handle]
     check_start(seed, scene, layout_seed, truncation)
-    check_names(out, heatmaps, gif=gif)
+    check_names(out, heatmaps, gif=gif, mp4=mp4)
     from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
     from spatialgan.editing.export import save_gif, save_png
+    from spatialgan.editing.video import save_mp4
     from spatialgan.model import SpatialGAN
 
     gan = SpatialGAN.from_pretrained(model, device=device)
@@ -55,13 +57,16 @@ def drag(
     save_png(result.scene.image, out, scale=1.0 if scale is None else scale)
     if save_scene is not None:
         result.scene.save(save_scene)
+    frames = [] if gif is None and mp4 is None else drag_frames(result, scale=scale)
     if gif is not None:
-        save_gif(drag_frames(result, scale=scale), gif, scale=1)
+        save_gif(frames, gif, scale=1)
+    if mp4 is not None:
+        save_mp4(frames, mp4, scale=1)
     if json is not None:
         save_trace(result, json)
     if heatmaps is not None:
         save_png(heatmap_figure(result), heatmaps)
-    written = ", ".join(str(p) for p in (out, gif, json, heatmaps, save_scene) if p is not None)
+    written = ", ".join(str(p) for p in (out, gif, mp4, json, heatmaps, save_scene) if p is not None)
     typer.echo(f"{result.stop_reason} after {result.steps} steps in {result.seconds:.1f} s; "
                f"{result.distance:.1%} of the width from the target: {written}")
 

@@ -16,6 +16,7 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 o
 Scale = Annotated[float | None, typer.Option(
     help="Enlarge pictures by this factor. Without it, PNGs stay as they are, and small pictures in grids and GIFs "
          "become about 256 pixels wide.")]
+Mp4 = Annotated[Path | None, typer.Option(metavar="F.mp4", help="The same as a video, where there is an ffmpeg.")]
 LayoutSeed = Annotated[int | None, typer.Option(metavar="S", help="Take the layout of this seed.")]
 Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
 
@@ -28,8 +29,8 @@ def check_start(seed: int | None, scene: Path | None, layout_seed: int | None, t
         raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
 
 
-def check_names(*pictures: Path | None, gif: Path | None) -> None:
-    """Whether the files' names fit what will be written to them, before any of it is drawn."""
+def check_names(*pictures: Path | None, gif: Path | None, mp4: Path | None) -> None:
+    """Whether the files' names fit what will be written to them, and it can be, before any of it is drawn."""
     from spatialgan.files import require_ending
 
     for path in pictures:
@@ -37,6 +38,11 @@ def check_names(*pictures: Path | None, gif: Path | None) -> None:
             require_ending(path, ".png", "pictures")
     if gif is not None:
         require_ending(gif, ".gif", "animations")
+    if mp4 is not None:
+        from spatialgan.editing.video import require_encoder
+
+        require_ending(mp4, ".mp4", "videos")
+        require_encoder()
 
 
 @contextmanager

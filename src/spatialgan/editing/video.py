@@ -25,6 +25,14 @@ def find_encoder() -> str | None:
         return None
 
 
+def require_encoder() -> str:
+    """:func:`find_encoder`; raises SpatialGANError where there is none."""
+    encoder = find_encoder()
+    if encoder is None:
+        raise SpatialGANError("an MP4 needs ffmpeg; install it, or pip install 'spatialgan[video]', or write a GIF")
+    return encoder
+
+
 def save_mp4(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *, scale: float | None = None) -> Path:
     """Write an H.264 video that every browser plays.
 
@@ -37,10 +45,7 @@ def save_mp4(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *
     Raises:
         SpatialGANError: there is no encoder, or it fails.
     """
-    fps, path = positive(fps, "fps"), Path(path)
-    encoder = find_encoder()
-    if encoder is None:
-        raise SpatialGANError("an MP4 needs ffmpeg; install it, or pip install 'spatialgan[video]', or write a GIF")
+    fps, path, encoder = positive(fps, "fps"), Path(path), require_encoder()
     if not frames:
         raise SpatialGANError("a video needs at least one frame")
     distinct = {id(frame): frame for frame in frames}
