@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from spatialgan.cli_options import Device, Model, progress_bar
+from spatialgan.cli_options import Device, JsonOption, Model, progress_bar
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
 
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.")]
 SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Pictures, or pairs of pictures, to generate.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the first picture; the others follow it.")]
 
@@ -155,11 +154,8 @@ def drag(
     from spatialgan.evaluation.drag_benchmark import run_benchmark, to_markdown
     from spatialgan.evaluation.matching import EfficientNetMatcher
     from spatialgan.evaluation.result import result_record, write_result
-    from spatialgan.files import require_writable
     from spatialgan.model import SpatialGAN
 
-    if json is not None:
-        require_writable(json)
     loaded = SpatialGAN.from_pretrained(model, device=device)
     models = [loaded]
     if baseline is not None:

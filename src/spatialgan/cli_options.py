@@ -21,6 +21,18 @@ LayoutSeed = Annotated[int | None, typer.Option(metavar="S", help="Take the layo
 Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
 
 
+def _told_early(path: Path | None) -> Path | None:
+    """Refuse a place that cannot be written while nothing has been computed yet."""
+    if path is not None:
+        from spatialgan.files import require_writable
+
+        require_writable(path)
+    return path
+
+
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=_told_early)]
+
+
 def check_start(seed: int | None, scene: Path | None, layout_seed: int | None, truncation: float | None) -> None:
     """Whether an edit has one picture to start from."""
     if (seed is None) == (scene is None):

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from spatialgan.cli_eval import JsonOption
-from spatialgan.cli_options import Device, progress_bar
+from spatialgan.cli_options import Device, JsonOption, progress_bar
 
 Data = Annotated[Path, typer.Option(
     "--data", help="Folder or zip of pictures with instance masks: images/, masks/ and objects.jsonl.")]

@@ -119,3 +119,14 @@ def test_sizes_that_no_memory_holds_are_refused(command: list[str], size: str, t
 def test_mistakes_reach_the_command_line_as_sentences(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["response", "--model", str(tmp_path / "none.safetensors")])
     assert isinstance(result.exception, SpatialGANError)
+
+
+@pytest.mark.parametrize("words", [
+    ["response", "--model", "cats-64"], ["fd", "--model", "cats-64", "--data", "photos"],
+    ["comove", "--model", "rooms-64"], ["drag", "--model", "cats-64"], ["segmenter", "--data", "rooms"],
+], ids=lambda words: words[0])
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_computed(words, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(main_app, ["eval", *words, "--json", str(tmp_path / "file/r.json")])
+    assert isinstance(result.exception, SpatialGANError) and "r.json cannot be written" in str(result.exception)
+    assert result.stdout == ""
