@@ -63,6 +63,11 @@ class ModelConfig:
     """Size at which ImageNet features are taken, in pixels: 64 costs a quarter (projected and combined)."""
     minibatch_std_group: int = 8
     """Pictures that share one minibatch-standard-deviation statistic (residual and combined discriminator)."""
+    constant: Literal["learned", "uniform"] = "learned"
+    """The 4x4 feature that all pictures start from: one value a pixel, or [ours] the same for all pixels, so that what
+    is where comes from the heatmaps, and only the border is known besides."""
+    noise_inputs: bool = True
+    """StyleGAN2's noise in every layer; without it [ours] nothing is left that stays where it is when things move."""
 
     def __post_init__(self) -> None:
         _require_choices(self, "model")
@@ -132,7 +137,7 @@ class LossConfig:
     adversarial: Literal["logistic", "hinge"] = "logistic"
     """logistic: non-saturating, as StyleGAN2; hinge: for the projected discriminator."""
     r1_gamma: float = 1.0
-    """Weight of R1; 0.0002 R^2 / batch is the usual start. 0 switches it off."""
+    """Weight of R1; 0.0002 R^2 / batch is the usual start. 0 is off."""
     r1_interval: int = 16
     """D steps from one R1 evaluation to the next (lazy regularisation)."""
     align: Literal["none", "single", "multi"] = "single"
@@ -147,6 +152,10 @@ class LossConfig:
     """Attention where nothing in a picture speaks for "real": none, as GradCAM has it, or what speaks least against."""
     align_levels: tuple[int, ...] = (0, 1, 2)
     """Levels that are aligned: D features of 4x4, 8x8, 16x16."""
+    comove_weight: float = 0.0
+    """[ours] Weight of the co-move loss: what lies under a sub-heatmap follows it; 0, as in the paper, is off."""
+    comove_distance: float = 0.3
+    """[ours] How far the co-move loss moves a sub-heatmap at most, in x and in y, in image widths."""
     path_length_weight: float = 0.0
     """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
     path_length_interval: int = 4
@@ -156,10 +165,11 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         _require_choices(self, "loss")
-        for name in ("r1_gamma", "align_weight", "align_tau", "path_length_weight"):
+        for name in ("r1_gamma", "align_weight", "align_tau", "comove_weight", "path_length_weight"):
             _require(getattr(self, name) >= 0, f"loss.{name} is {getattr(self, name)}; use 0 or more")
         for name in ("r1_interval", "path_length_interval"):
             _require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
+        _require(0 < self.comove_distance <= 1, f"loss.comove_distance is {self.comove_distance}; use above 0 to 1")
         _require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")
         levels = range(len(LEVEL_RESOLUTIONS))
         _require(len(self.align_levels) > 0 and set(self.align_levels) <= set(levels)
@@ -241,6 +251,12 @@ class RunConfig:
             _require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
         if loss.align == "multi":
             _require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
+        if loss.comove_weight > 0:
+            _require(m.encoding != "none" and m.sampling != "noise" and m.impulse_noise == 0,
+                     "loss.comove_weight needs heatmaps that can be moved; set it to 0 with model.encoding=none, "
+                     "model.sampling=noise or model.impulse_noise")
+            _require((t.micro_batch or t.batch_size) % 2 == 0,
+                     "loss.comove_weight takes pictures in pairs: use an even train.batch_size (and micro_batch)")
         if m.discriminator != "projected":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
             _require(micro % min(group, micro) == 0,

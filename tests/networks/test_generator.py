@@ -357,3 +357,28 @@ def test_bfloat16_stays_close(tiny: Tiny):
         assert rough.dtype == torch.float32
         assert not torch.equal(rough, exact)
         assert float((rough - exact).norm() / exact.norm()) < 0.05
+
+
+def test_a_generator_without_noise_inputs_ignores_noise(tiny: Tiny):
+    for noise_inputs in (True, False):
+        config = tiny(noise_inputs=noise_inputs)
+        g = Generator(config)
+        turn_noise_on(g)
+        z, layout, noise = inputs(config)
+        with torch.no_grad():
+            same = torch.equal(g(z, layout, noise).image, g(z, layout, None).image)
+        assert same is not noise_inputs
+
+
+def test_with_a_uniform_constant_only_the_border_tells_places_apart(tiny: Tiny):
+    """Without objects, the first block of one 3x3 convolution differs from place to place only by padding."""
+    config = tiny(constant="uniform", layout="multi", encoding="multi", num_objects=1)
+    g = Generator(config)
+    z, layout, _ = inputs(config)
+    nothing = layout.resized(0.0)
+    with torch.no_grad():
+        x = g(z, nothing, None).features[4]  # (B, C, 4, 4)
+    inner = x[:, :, 1:3, 1:3]
+    torch.testing.assert_close(inner, inner[:, :, :1, :1].expand_as(inner))
+    assert not torch.allclose(x[:, :, 0, 0], x[:, :, 1, 1])
+    assert dict(g.named_parameters())["blocks.0.const"].shape[1:] == (1, 1)

@@ -34,7 +34,7 @@ def sample_z(config: ModelConfig, batch: int, generator: torch.Generator) -> Ten
 
 
 def sample_noise(config: ModelConfig, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Noise inputs, one ``(B, 1, r, r)`` a layer, coarse to fine."""
+    """Noise inputs, one ``(B, 1, r, r)`` a layer, coarse to fine; a generator without ``noise_inputs`` ignores them."""
     sizes = [4] + [r for r in config.block_resolutions[1:] for _ in range(2)]
     return tuple(torch.randn(batch, 1, r, r, generator=generator, device=generator.device) for r in sizes)
 
@@ -145,7 +145,8 @@ class Block(nn.Module):
         channels = config.channels(resolution)
         self.resolution = resolution
         if resolution == 4:
-            self.const = nn.Parameter(torch.randn(channels, 4, 4))
+            size = 4 if config.constant == "learned" else 1
+            self.const = nn.Parameter(torch.randn(channels, size, size))
             self.conv0 = None
         else:
             self.conv0 = StyledConv(config, config.channels(resolution // 2), channels, resolution, up=True)
@@ -203,10 +204,12 @@ class Generator(nn.Module):
             stop_resolution: return after this block, without an image.
         """
         config = self.config
+        if not config.noise_inputs:
+            noise = None
         if layout is None and config.encoding != "none":
             raise SpatialGANError(f"a model with encoding={config.encoding} needs a layout")
         heatmaps = None if config.encoding in ("none", "flatten") else HeatmapInput(config, layout)
-        x = self.blocks[0].const[None].expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x = self.blocks[0].const[None].expand(ws.shape[0], -1, 4, 4).contiguous(memory_format=torch.channels_last)
         image: Tensor | None = None
         features: dict[int, Tensor] = {}
         layer = 0

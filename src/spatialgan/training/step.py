@@ -13,6 +13,7 @@ from spatialgan.networks.discriminator import DiscriminatorOutput, make_discrimi
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images, visible_pixels
+from spatialgan.training.comove import comove_loss, draw_move, moved
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
     alignment_loss,
@@ -129,7 +130,11 @@ def generator_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
 def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
     """G's loss on ``batch`` new pictures, with its graph, and its terms for the record."""
     loss = t.config.loss
-    layout, images = draw_pictures(t, batch, random, update_w_mean=True)
+    comoving: dict[str, Tensor] = {}
+    if loss.comove_weight > 0:
+        layout, images, comoving = draw_twins(t, batch, random)
+    else:
+        layout, images = draw_pictures(t, batch, random, update_w_mean=True)
     a = draw(t.config, batch, random)
     with autocast(t):
         output = t.discriminator(augment(images, a))
@@ -139,6 +144,9 @@ def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[T
         aligned, more = align(t.config, output, layout, a)
         total = total + loss.align_weight * aligned
         stats |= {"loss/align": aligned, **more}
+    if comoving:
+        total = total + loss.comove_weight * sum(comoving.values())
+        stats |= comoving
     return total, {name: value.detach() for name, value in stats.items()}  # the graph stays with the total
 
 
@@ -236,9 +244,33 @@ def draw_pictures(t: Trainee, batch: int, random: torch.Generator, *,
         ws, layout, noise = draw_ws(t, batch, random)
         images = t.generator.synthesize(ws, layout, noise).image
     if update_w_mean:
-        with torch.no_grad():
-            t.generator.mapping.w_mean.lerp_(ws[:, 0].mean(dim=(0, 1)), W_MEAN_SHARE)
+        follow_w_mean(t, ws)
     return layout, images
+
+
+def draw_twins(t: Trainee, batch: int, random: torch.Generator) -> tuple[Layout, Tensor, dict[str, Tensor]]:
+    """Generated pictures (B, C, R, R) in pairs, the second with one sub-heatmap moved; their layouts; co-move terms.
+
+    D's minibatch statistics are of every n-th picture. So where the batch has an even number of groups, the two of a
+    pair are in different ones, and D sees no sudden sameness.
+    """
+    size = t.config.model.resolution
+    with autocast(t):
+        ws, layout, noise = draw_ws(t, batch // 2, random)
+        move = draw_move(layout, size, t.config.loss.comove_distance, random)
+        pairs = torch.arange(batch, device=t.device).reshape(2, -1).T.flatten()  # 0, B/2, 1, B/2 + 1, ...
+        layouts = Layout.cat([layout, moved(layout, move, size)])[pairs]
+        images = t.generator.synthesize(ws.repeat_interleave(2, dim=0), layouts,
+                                        tuple(n.repeat_interleave(2, dim=0) for n in noise)).image
+    follow_w_mean(t, ws)
+    follow, stay = comove_loss(images[::2], images[1::2], layout.heatmaps(0, size), move)
+    return layouts, images, {"loss/follow": follow, "loss/stay": stay}
+
+
+def follow_w_mean(t: Trainee, ws: Tensor) -> None:
+    """Take a batch of w into the running mean that truncation uses."""
+    with torch.no_grad():
+        t.generator.mapping.w_mean.lerp_(ws[:, 0].mean(dim=(0, 1)), W_MEAN_SHARE)
 
 
 def mix_styles(ws: Tensor, others: Tensor, probability: float, random: torch.Generator) -> Tensor:
