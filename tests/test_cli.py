@@ -255,6 +255,27 @@ def test_edit_goes_on_from_a_scene(run, single, tmp_path):
     assert Image.open(tmp_path / "f.png").size == (96, 96)
 
 
+def test_a_scene_of_a_bundled_model_needs_no_model(run, tmp_path):
+    SpatialGAN.from_pretrained("cats-64", device="cpu").sample(3).save(tmp_path / "a.json")
+    code, _, err = run("edit", "--scene", tmp_path / "a.json", "--device", "cpu", "--out", tmp_path / "f.png")
+    assert code == 0, err
+    assert Image.open(tmp_path / "f.png").size == (64, 64)
+
+
+def test_without_a_model_a_scene_of_another_one_or_a_seed_is_refused(run, single, tmp_path):
+    loaded(single).sample(3).save(tmp_path / "a.json")
+    code, _, err = run("edit", "--scene", tmp_path / "a.json", "--device", "cpu", "--out", tmp_path / "f.png")
+    assert code == 2 and "the model single, which is not a bundled one; give it as --model PATH" in err
+    (tmp_path / "b.json").write_text("[]")
+    code, _, err = run("edit", "--scene", tmp_path / "b.json", "--device", "cpu", "--out", tmp_path / "f.png")
+    assert code == 2 and "b.json: the scene names no model; give --model" in err
+    code, _, err = run("edit", "--seed", 3, "--device", "cpu", "--out", tmp_path / "f.png")
+    assert code == 2 and "give --model beside --seed" in err
+    code, _, err = run("edit", "--model", single, "--seed", -1, "--device", "cpu", "--out", tmp_path / "f.png")
+    assert code == 2 and "greater than or equal to 0" in err
+    assert not (tmp_path / "f.png").exists()
+
+
 def test_edit_refuses_names_of_other_formats_before_it_writes(run, single, tmp_path):
     code, _, err = run("edit", "--model", single, "--seed", 3, "--device", "cpu", "--out", tmp_path / "f.png", "--gif",
                        tmp_path / "f.mp4")

@@ -16,11 +16,15 @@ from spatialgan.cli_options import (
     Device,
     LayoutSeed,
     Model,
+    ModelOfScene,
     Mp4,
     Scale,
+    SceneFile,
+    Seed,
     Truncation,
     check_names,
     check_start,
+    open_start,
     progress_bar,
 )
 from spatialgan.cli_segmenter import segmenter, train_segmenter
@@ -163,10 +167,10 @@ def _edit_option(name: str, help: str) -> Any:
 @app.command(cls=OrderedCommand)
 def edit(
     ctx: typer.Context,
-    model: Model,
     out: Annotated[Path, typer.Option(metavar="F.png", help="The edited picture.")],
-    seed: Annotated[int | None, typer.Option(metavar="S", help="Start from this random picture.")] = None,
-    scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Start from this saved scene.")] = None,
+    model: ModelOfScene = None,
+    seed: Seed = None,
+    scene: SceneFile = None,
     layout_seed: LayoutSeed = None,
     truncation: Truncation = None,
     move: Annotated[list[str] | None, _edit_option("move", "Move by shares of the image's width.")] = None,
@@ -194,16 +198,13 @@ def edit(
     given = {"move": move, "resize": resize, "remove": remove, "restyle": restyle, "duplicate": duplicate, "add": add,
              "stretch": stretch, "rotate": rotate, "new-styles": new_styles, "new-layout": new_layout}
     edits = [read_edit(option, text) for option, text in edits_in_order(ctx.meta[ORDER_KEY], given)]
-    check_start(seed, scene, layout_seed, truncation)
+    check_start(model, seed, scene, layout_seed, truncation)
     check_names(out, gif=gif, mp4=mp4)
     from spatialgan.editing.export import animate, save_gif, save_png
     from spatialgan.editing.rendering import render_scenes
     from spatialgan.editing.video import save_mp4
-    from spatialgan.model import SpatialGAN
 
-    gan = SpatialGAN.from_pretrained(model, device=device)
-    sampling = {"layout_seed": layout_seed, "truncation": _or_one(truncation)}
-    steps = [gan.sample(seed, **sampling) if scene is None else gan.load_scene(scene)]
+    steps = [open_start(model, seed, scene, layout_seed, truncation, device)]
     for apply in edits:
         steps.append(apply(steps[-1]))
     save_png(steps[-1].image, out, scale=_or_one(scale))

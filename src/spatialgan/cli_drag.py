@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from spatialgan.cli_options import Device, LayoutSeed, Model, Mp4, Scale, Truncation, check_names, check_start
+from spatialgan.cli_options import (
+    Device,
+    LayoutSeed,
+    ModelOfScene,
+    Mp4,
+    Scale,
+    SceneFile,
+    Seed,
+    Truncation,
+    check_names,
+    check_start,
+    open_start,
+)
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -15,13 +27,13 @@ if TYPE_CHECKING:
 
 
 def drag(
-    model: Model,
     handle: Annotated[list[str], typer.Option(
         metavar="X,Y:X,Y", help="Where a point is, and where it should be, in 0..1 from the upper left. "
                                 "May be repeated.")],
     out: Annotated[Path, typer.Option(metavar="F.png", help="The picture afterwards.")],
-    seed: Annotated[int | None, typer.Option(metavar="S", help="Start from this random picture.")] = None,
-    scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Start from this saved scene.")] = None,
+    model: ModelOfScene = None,
+    seed: Seed = None,
+    scene: SceneFile = None,
     mode: Annotated[Literal["hybrid", "joint", "pixels", "latent"], typer.Option(
         help="hybrid: move the heatmaps, then refine; joint: styles and heatmap centres in turns; "
              "pixels: styles and heatmap pixels; latent: styles alone, as DragGAN.")] = "hybrid",
@@ -41,16 +53,13 @@ def drag(
 ) -> None:
     """Pull points of a picture to where they should be."""
     pairs = [read_handle(text) for text in handle]
-    check_start(seed, scene, layout_seed, truncation)
+    check_start(model, seed, scene, layout_seed, truncation)
     check_names(out, heatmaps, gif=gif, mp4=mp4)
     from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
     from spatialgan.editing.export import save_gif, save_png
     from spatialgan.editing.video import save_mp4
-    from spatialgan.model import SpatialGAN
 
-    gan = SpatialGAN.from_pretrained(model, device=device)
-    sampling = {"layout_seed": layout_seed, "truncation": 1.0 if truncation is None else truncation}
-    start = gan.sample(seed, **sampling) if scene is None else gan.load_scene(scene)
+    start = open_start(model, seed, scene, layout_seed, truncation, device)
     if heatmaps is not None:
         require_heatmaps(start)
     result = start.drag(pairs, mask=None if mask is None else read_mask_file(mask), mode=mode, max_steps=steps)

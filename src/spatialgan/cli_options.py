@@ -3,21 +3,29 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spatialgan.errors import SpatialGANError
 
+if TYPE_CHECKING:
+    from spatialgan.editing.scene import Scene
+
 Model = Annotated[str, typer.Option(
     "--model", metavar="NAME|PATH", help="A bundled model, a .safetensors file, or the folder of a model or a run.")]
+ModelOfScene = Annotated[str | None, typer.Option(
+    "--model", metavar="NAME|PATH", help="A bundled model, a .safetensors file, or the folder of a model or a run. "
+                                         "A scene names its own, where that is bundled.")]
+Seed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Start from this random picture.")]
+SceneFile = Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Start from this saved scene.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 
 Scale = Annotated[float | None, typer.Option(
     help="Enlarge pictures by this factor. Without it, PNGs stay as they are, and small pictures in grids and GIFs "
          "become about 256 pixels wide.")]
 Mp4 = Annotated[Path | None, typer.Option(metavar="F.mp4", help="The same as a video, where there is an ffmpeg.")]
-LayoutSeed = Annotated[int | None, typer.Option(metavar="S", help="Take the layout of this seed.")]
+LayoutSeed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Take the layout of this seed.")]
 Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
 
 
@@ -33,12 +41,27 @@ def _told_early(path: Path | None) -> Path | None:
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=_told_early)]
 
 
-def check_start(seed: int | None, scene: Path | None, layout_seed: int | None, truncation: float | None) -> None:
-    """Whether an edit has one picture to start from."""
+def check_start(model: str | None, seed: int | None, scene: Path | None, layout_seed: int | None,
+                truncation: float | None) -> None:
+    """Whether an edit has one picture to start from, and a model to draw it with."""
     if (seed is None) == (scene is None):
         raise SpatialGANError("give either --seed or --scene")
     if scene is not None and (layout_seed is not None or truncation is not None):
         raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
+    if scene is None and model is None:
+        raise SpatialGANError("give --model beside --seed; spatialgan models lists the bundled ones")
+
+
+def open_start(model: str | None, seed: int | None, scene: Path | None, layout_seed: int | None,
+               truncation: float | None, device: str) -> "Scene":
+    """The picture that an edit starts from, as :func:`check_start` has found it to be given."""
+    from spatialgan.editing.scene_file import bundled_model_of
+    from spatialgan.model import SpatialGAN
+
+    gan = SpatialGAN.from_pretrained(bundled_model_of(scene) if model is None else model, device=device)
+    if scene is not None:
+        return gan.load_scene(scene)
+    return gan.sample(seed, layout_seed=layout_seed, truncation=1.0 if truncation is None else truncation)
 
 
 def check_names(*pictures: Path | None, gif: Path | None, mp4: Path | None) -> None:

@@ -173,6 +173,9 @@ def test_same_seed_same_weights_also_when_stopped_and_gone_on(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     with pytest.raises(SpatialGANError, match="is of a training with seed=0"):
         train_segmenter(small, **settings, seed=1)
+    other = train_segmenter(small, num_images=2, batch=2)
+    with pytest.raises(SpatialGANError, match="is of a training with start_from=ImageNet"):
+        train_segmenter(small, **settings, start_from=other)
 
 
 def test_a_loss_that_is_not_finite_stops(small: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:

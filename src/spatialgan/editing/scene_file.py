@@ -1,6 +1,5 @@
 """Scenes as JSON: everything that the picture depends on but the weights, which are named by their hash."""
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import read_json, write_atomically
 from spatialgan.layout import Gaussians, Layout, layout_from_json, layout_to_json, tensor_from_json, tensor_to_json
+from spatialgan.networks.digest import weights_digest
 
 if TYPE_CHECKING:
     from spatialgan.model import SpatialGAN
@@ -87,14 +87,24 @@ def load_scene(model: "SpatialGAN", path: str | Path) -> Scene:
         raise SpatialGANError(f"{path}: {e}") from None
 
 
+def bundled_model_of(path: str | Path) -> str:
+    """The bundled model that a saved scene was made with, by name; raises SpatialGANError where it is not bundled."""
+    from spatialgan.model import bundled_models
+
+    data = read_json(Path(path))
+    made_with = data.get("model") if isinstance(data, dict) else None
+    name = made_with.get("name") if isinstance(made_with, dict) else None
+    if not isinstance(name, str):
+        raise SpatialGANError(f"{path}: the scene names no model; give --model")
+    if name not in bundled_models():
+        raise SpatialGANError(f"{path}: the scene was made with the model {name}, which is not a bundled one; "
+                              "give it as --model PATH")
+    return name
+
+
 def weights_hash(model: "SpatialGAN") -> str:
     """The hash of the generator's file; for a model that has none yet, of the weights themselves."""
-    if model.weights_hash:
-        return model.weights_hash
-    digest = hashlib.sha256()
-    for name, tensor in model.generator.state_dict().items():
-        digest.update(name.encode() + tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return model.weights_hash or weights_digest(model.generator)
 
 
 def _check_model(model: "SpatialGAN", made_with: Any) -> None:

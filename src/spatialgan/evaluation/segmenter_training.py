@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.panoptic import NONE, UNKNOWN, Targets, make_targets
 from spatialgan.evaluation.segmenter_augment import PASTED, degrade, paste_objects, warp
+from spatialgan.networks.digest import weights_digest
 from spatialgan.networks.efficientnet_lite import load_imagenet
 from spatialgan.networks.segmenter import INPUT_SIZE, STRIDE, Classes, Heads, SegmenterNetwork
 from spatialgan.streams import random_stream
@@ -152,6 +154,8 @@ def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed
         SpatialGANError: the backbone's weights are not installed, the loss is not finite, or the checkpoint is of
             another training.
     """
+    settings = {"num_images": num_images, "batch": batch, "seed": seed, "set_size": len(data.images),
+                "start_from": weights_digest(start_from) if start_from else "ImageNet"}
     weights = class_weights(data).to(device)
     network = start_from or _fresh_network(data, seed)
     highest = RESTART_FACTOR if start_from else 1.0
@@ -162,7 +166,6 @@ def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed
     groups = [{"params": list(network.backbone.parameters()), "highest": highest * BACKBONE_LEARNING_RATE},
               {"params": own, "highest": highest * LEARNING_RATE}]
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-2)
-    settings = {"num_images": num_images, "batch": batch, "seed": seed, "set_size": len(data.images)}
     first = 0 if checkpoints is None else _resume(checkpoints, network, optimizer, settings)
     for start in range(first, num_images, batch):
         for group in optimizer.param_groups:
@@ -194,7 +197,7 @@ def _shift_priors(network: SegmenterNetwork, weights: Tensor, share: float) -> N
 
 
 def _resume(checkpoints: Path, network: SegmenterNetwork, optimizer: torch.optim.Optimizer,
-            settings: dict[str, int]) -> int:
+            settings: dict[str, Any]) -> int:
     """Images that the newest checkpoint has seen, after loading it; 0 where there is none."""
     found = list_checkpoints(checkpoints)
     if not found:
