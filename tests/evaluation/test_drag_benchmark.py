@@ -77,6 +77,13 @@ def test_the_coarse_move_counts_for_better_or_worse():
     assert run.steps == 1 and run.tracked == result.trace[-1].distance
 
 
+def test_without_a_centre_near_the_handle_there_is_no_coarse_move():
+    scene = blob_scene(blob_model(), (0.1, 0.1))
+    method = Method("coarse", "hybrid", max_steps=1, only_first_step=True)
+    run, result = bench.run_task(Task(scene, (0.9, 0.9), (0.8, 0.9), 0.1), method, Truth((0.5, 0.5)))
+    assert run.steps == 0 and len(result.trace) == 1 and run.outside == 0
+
+
 def test_tasks_are_drawn_inside_and_the_same_each_time():
     model = tiny_model()
     for seed in range(4):

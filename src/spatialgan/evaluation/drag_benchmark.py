@@ -18,6 +18,8 @@ from torch.nn import functional as F
 
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.editing.drag import PUBLISHED, DragOptions, DragResult, Mode, Point
+from spatialgan.editing.drag.checks import read_handles
+from spatialgan.editing.drag.modes import coarse_move
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.matching import Matcher
@@ -43,7 +45,7 @@ class Method:
     """None for the defaults."""
     max_steps: int = 200
     only_first_step: bool = False
-    """The coarse move alone: what it leads to counts, better or worse."""
+    """The coarse move alone: what it leads to counts, better or worse. Where no centre is near, there is none."""
 
 
 METHODS = (
@@ -204,8 +206,10 @@ def run_task(task: Task, method: Method, matcher: Matcher) -> tuple[Run, DragRes
     """One drag, timed and judged."""
     before = task.scene.tensor  # drawn before the clock starts: a user has it before dragging
     wall, cpu = perf_counter(), process_time()
-    result = task.scene.drag([(task.start, task.target)], mode=method.mode, max_steps=method.max_steps,
-                             options=method.options)
+    # A hybrid drag without a centre near its handle begins with a step of the style codes: no coarse move.
+    nothing_to_move = method.only_first_step and not has_center_near(task, method.options or DragOptions())
+    result = task.scene.drag([(task.start, task.target)], mode=method.mode,
+                             max_steps=0 if nothing_to_move else method.max_steps, options=method.options)
     end = result.trace[-1] if method.only_first_step else result
     after = end.scene.tensor
     wall, cpu = perf_counter() - wall, process_time() - cpu
@@ -216,6 +220,12 @@ def run_task(task: Task, method: Method, matcher: Matcher) -> tuple[Run, DragRes
     outside = float(change[~moved_region(task, change.shape[-1])].mean())
     return Run(wall, cpu, result.steps, result.stop_reason, end.distance, matched, matched_without_noise,
                outside), result
+
+
+def has_center_near(task: Task, options: DragOptions) -> bool:
+    """Whether the coarse move of Eq. 6 has a centre to move."""
+    starts, targets = read_handles([(task.start, task.target)])
+    return bool(coarse_move(task.scene.layout, starts, targets, options)[1].any())
 
 
 def moved_region(task: Task, size: int) -> Tensor:
