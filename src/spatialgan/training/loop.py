@@ -11,10 +11,11 @@ from spatialgan.data.images import ImageDataset, epoch_indices, to_float
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import read_json, write_atomically
-from spatialgan.model import DISCRIMINATOR, find_weights, load_weights, save_model
+from spatialgan.model import save_model
 from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from spatialgan.training.growing import load_or_grow
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
 from spatialgan.training.samples import write_samples
 from spatialgan.training.step import Trainee, make_trainee, training_step
@@ -36,7 +37,7 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         data: folder, zip or LMDB of pictures.
         out: a new folder, or that of a run with the same configuration.
         device: auto, cpu, cuda, ...
-        init_from: a model to take the first weights from (fine-tuning); no part in going on.
+        init_from: a model to take the first weights from (fine-tuning), of this size or smaller; no part in going on.
         report: gets a line of text now and then.
 
     Raises:
@@ -131,12 +132,8 @@ def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
         indices, _ = epoch_indices(0, count, num_images=dataset.num_images, seed=t.config.train.seed)
         t.discriminator.calibrate(to_float(dataset.batch(indices, None)).to(t.device))
     if init_from is not None:
-        weights = find_weights(init_from)
-        for network in (t.generator, t.ema):
-            load_weights(network, weights)
-        second = weights.with_suffix(DISCRIMINATOR)
-        if second.exists():
-            load_weights(t.discriminator, second)
+        load_or_grow(t.config, t.generator, t.discriminator, init_from)
+        t.ema.load_state_dict(t.generator.state_dict())
 
 
 def _resume(t: Trainee, path: Path, dataset: ImageDataset) -> None:

@@ -13,7 +13,7 @@ from spatialgan.networks.discriminator import DiscriminatorOutput, make_discrimi
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images, visible_pixels
-from spatialgan.training.comove import comove_loss, draw_move, moved
+from spatialgan.training.comove_loss import comove_loss, draw_move, moved
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
     alignment_loss,

@@ -7,7 +7,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.layout import sample_layout
 from spatialgan.streams import random_stream
 from spatialgan.training.augment import shift_images
-from spatialgan.training.comove import Move, comove_loss, draw_move, moved, relative_difference
+from spatialgan.training.comove_loss import Move, comove_loss, draw_move, moved, relative_difference
 from spatialgan.training.step import draw_twins, make_trainee, training_step
 
 SIZE = 32

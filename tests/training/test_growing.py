@@ -1,0 +1,110 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_run import tiny_config
+
+from spatialgan.errors import SpatialGANError
+from spatialgan.layout import sample_layout
+from spatialgan.model import SpatialGAN, save_model
+from spatialgan.networks.discriminator import ResidualDiscriminator
+from spatialgan.networks.generator import Generator, sample_noise, sample_z
+from spatialgan.networks.resample import downsample2, upsample2
+from spatialgan.streams import random_stream
+from spatialgan.training.growing import grow_discriminator, grow_generator, load_or_grow
+from spatialgan.training.loop import train
+
+SMALL = tiny_config().model
+LARGE = replace(SMALL, resolution=64, channel_base=512)
+SMALL = replace(SMALL, channel_base=512)
+
+
+def quiet(_):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def weights():
+    torch.manual_seed(0)
+
+
+def test_the_grown_generator_draws_the_same_pictures_upsampled():
+    small, large = Generator(SMALL), Generator(LARGE)
+    for p in small.parameters():  # noise and biases, too, which start at 0
+        p.data += 0.1 * torch.randn_like(p)
+    grow_generator(small, large)
+    random = random_stream(0, "test")
+    z, layout, noise = sample_z(LARGE, 3, random), sample_layout(LARGE, 3, random), sample_noise(LARGE, 3, random)
+    with torch.no_grad():
+        torch.testing.assert_close(large(z, layout, noise).image, upsample2(small(z, layout, noise[:-2]).image))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_grown_discriminator_judges_pictures_as_the_small_one_judges_them_downsampled(channels):
+    small = ResidualDiscriminator(replace(SMALL, image_channels=channels))
+    large = ResidualDiscriminator(replace(LARGE, image_channels=channels))
+    for p in small.parameters():
+        p.data += 0.1 * torch.randn_like(p)
+    grow_discriminator(small, large)
+    images = torch.rand(4, channels, 64, 64) * 2 - 1
+    with torch.no_grad():
+        a, b = small(downsample2(images)), large(images)
+    torch.testing.assert_close(a.logits, b.logits, rtol=1e-4, atol=1e-5)
+    for size in (4, 8, 16):
+        torch.testing.assert_close(a.features[size], b.features[size], rtol=1e-4, atol=1e-5)
+
+
+def test_all_of_the_new_block_learns():
+    small, large = ResidualDiscriminator(SMALL), ResidualDiscriminator(LARGE)
+    grow_discriminator(small, large)
+    large(torch.rand(4, 3, 64, 64)).logits.sum().backward()
+    block = large.blocks[0]
+    for conv in (block.conv1, block.skip):
+        assert (conv.weight.grad != 0).float().mean() > 0.9
+    generator = Generator(LARGE)
+    grow_generator(Generator(SMALL), generator)
+    random = random_stream(0, "test")
+    generator(sample_z(LARGE, 2, random), sample_layout(LARGE, 2, random), None).image.square().sum().backward()
+    assert (generator.blocks[-1].to_rgb.weight.grad != 0).all()
+
+
+def test_two_steps_at_once(tmp_path):
+    config = replace(tiny_config(), model=replace(LARGE, resolution=128, channel_base=1024))
+    small = replace(config, model=replace(config.model, resolution=32))
+    g, d = Generator(small.model), ResidualDiscriminator(small.model)
+    save_model(tmp_path / "small", small, g, d, card={}, dtype=torch.float32)
+    large_g, large_d = Generator(config.model), ResidualDiscriminator(config.model)
+    load_or_grow(config, large_g, large_d, tmp_path / "small.safetensors")
+    images = torch.rand(4, 3, 128, 128) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(large_d(images).logits, d(downsample2(downsample2(images))).logits, rtol=1e-4,
+                                   atol=1e-5)
+
+
+def test_a_run_starts_from_a_smaller_one(tmp_path, pictures):
+    config = replace(tiny_config(train={"kimg": 0.004, "g_lr": 1e-12}), model=SMALL)
+    train(config, data=pictures, out=tmp_path / "small", device="cpu", report=quiet)
+    train(replace(config, model=LARGE), data=pictures, out=tmp_path / "large", device="cpu",
+          init_from=str(tmp_path / "small"), report=quiet)
+    small, large = (SpatialGAN.from_pretrained(tmp_path / n) for n in ("small", "large"))
+    random = random_stream(0, "test")
+    z, layout = sample_z(LARGE, 2, random), sample_layout(LARGE, 2, random)
+    torch.testing.assert_close(large.generate(z, layout), upsample2(small.generate(z, layout)), atol=0.02, rtol=0)
+
+
+def test_what_cannot_be_grown_is_refused(tmp_path):
+    config = replace(tiny_config(), model=LARGE)
+    small = replace(config, model=SMALL)
+    save_model(tmp_path / "large", config, Generator(LARGE), None, card={})
+    save_model(tmp_path / "alone", small, Generator(SMALL), None, card={})
+    other = replace(SMALL, channel_max=8)
+    save_model(tmp_path / "other", replace(small, model=other), Generator(other), ResidualDiscriminator(other), card={})
+    with pytest.raises(SpatialGANError, match="64 pixels; a run of 32 can start from a smaller"):
+        load_or_grow(small, Generator(SMALL), ResidualDiscriminator(SMALL), tmp_path / "large.safetensors")
+    with pytest.raises(SpatialGANError, match="only with its discriminator"):
+        load_or_grow(config, Generator(LARGE), ResidualDiscriminator(LARGE), tmp_path / "alone.safetensors")
+    with pytest.raises(SpatialGANError, match="has shape"):
+        load_or_grow(config, Generator(LARGE), ResidualDiscriminator(LARGE), tmp_path / "other.safetensors")
+    thin = replace(LARGE, channel_base=256)
+    with pytest.raises(SpatialGANError, match=r"raise model\.channel_base"):
+        grow_discriminator(ResidualDiscriminator(replace(SMALL, channel_base=256)), ResidualDiscriminator(thin))
