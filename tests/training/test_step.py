@@ -46,6 +46,21 @@ def test_the_generator_step_leaves_d_alone_and_the_discriminator_step_g():
     assert changed(d_before, t.discriminator)
 
 
+@pytest.mark.parametrize("micro", [0, 2])
+def test_d_may_learn_from_the_pictures_that_g_was_judged_on(micro, monkeypatch):
+    train = {"micro_batch": micro, "reuse_pictures": True}
+    t = make_trainee(tiny_config(train=train, model={"minibatch_std_group": 2}), torch.device("cpu"))
+    shown, judge = [], t.discriminator.forward
+    monkeypatch.setattr(t.discriminator, "forward", lambda images: shown.append(images.detach()) or judge(images))
+    training_step(t, REALS)
+    if not micro:  # G's step, then fakes, reals, and reals again for R1
+        torch.testing.assert_close(shown[1], shown[0])
+        torch.testing.assert_close(shown[2], REALS)
+    else:
+        torch.testing.assert_close(torch.cat([shown[2], shown[4]]), torch.cat(shown[:2]))
+        torch.testing.assert_close(torch.cat([shown[3], shown[5]]), REALS)
+
+
 def test_the_same_seed_gives_the_same_step_and_another_another():
     results = []
     for seed in (0, 0, 1):

@@ -128,7 +128,19 @@ class RoomSegmenter:
     @torch.no_grad()
     def _heads(self, images: Tensor) -> Heads:
         x = to_float(resize_antialiased(rgb(images).to(self.device), INPUT_SIZE))
-        return self._network(x.contiguous(memory_format=torch.channels_last))
+        x = torch.cat([x, x.flip(-1)])
+        return averaged(self._network(x.contiguous(memory_format=torch.channels_last)))
+
+
+def averaged(heads: Heads) -> Heads:
+    """Of B pictures followed by the same mirrored: what the network says of both on average, B pictures again."""
+    def mean(maps: Tensor) -> Tensor:
+        ahead, mirrored = maps.chunk(2)
+        return (ahead + mirrored.flip(-1)) / 2
+
+    ahead, mirrored = heads.offsets.chunk(2)
+    back = mirrored.flip(-1) * mirrored.new_tensor([-1, 1])[:, None, None]  # left is right in a mirror
+    return Heads(mean(heads.semantic), mean(heads.centers), (ahead + back) / 2, tuple(map(mean, heads.maps)))
 
 
 def pooled_features(maps: list[Tensor], masks: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ def _adam(config: RunConfig, parameters: list[nn.Parameter], lr: float, lazy_int
     """Adam; lazy regularisation has more steps, and rates shrink to match (Karras et al., 2020, Appendix B)."""
     share = lazy_interval / (lazy_interval + 1) if lazy_interval else 1.0
     t = config.train
-    return torch.optim.Adam(parameters, lr=lr * share, betas=(t.beta1**share, t.beta2**share), eps=1e-8)
+    return torch.optim.Adam(parameters, lr=lr * share, betas=(t.beta1**share, t.beta2**share), eps=1e-8, fused=True)
 
 
 def step_generator(seed: int, num_images_seen: int, device: torch.device) -> torch.Generator:
@@ -97,10 +97,10 @@ def training_step(t: Trainee, reals: Tensor) -> dict[str, Tensor]:
     config = t.config
     step = t.num_images_seen // config.train.batch_size
     random = step_generator(config.train.seed, t.num_images_seen, t.device)
-    stats = generator_step(t, random)
+    stats, drawn = generator_step(t, random)
     if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
         stats |= path_length_step(t, random)
-    stats |= discriminator_step(t, reals, random,
+    stats |= discriminator_step(t, reals, random, fakes=drawn if config.train.reuse_pictures else None,
                                 with_r1=config.loss.r1_gamma > 0 and step % config.loss.r1_interval == 0)
     t.num_images_seen += config.train.batch_size
     decay = ema_decay(config.train.batch_size, t.num_images_seen, half_life_kimg=config.train.ema_half_life_kimg,
@@ -109,26 +109,31 @@ def training_step(t: Trainee, reals: Tensor) -> dict[str, Tensor]:
     return stats
 
 
-def generator_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
-    """Make pictures, look at them through D once, and follow both its verdict and its attention."""
+def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+    """Make pictures, look at them through D once, and follow both its verdict and its attention.
+
+    Returns:
+        scalars for the record, and the pictures (B, C, R, R), without a graph.
+    """
     micro = t.config.train.micro_batch or t.config.train.batch_size
     num_parts = t.config.train.batch_size // micro
-    parts = []
+    parts, drawn = [], []
     for p in t.d_parameters:
         p.requires_grad_(False)  # D is not updated here [paper]: its weights' gradients would be work for nothing
     t.g_optimizer.zero_grad(set_to_none=True)
     for _ in range(num_parts):
-        total, stats = generator_losses(t, micro, random)
+        total, stats, images = generator_losses(t, micro, random)
         (total / num_parts).backward()
         parts.append(stats)
+        drawn.append(images.detach())
     t.g_optimizer.step()
     for p in t.d_parameters:
         p.requires_grad_(True)
-    return {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}
+    return {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}, torch.cat(drawn)
 
 
-def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-    """G's loss on ``batch`` new pictures, with its graph, and its terms for the record."""
+def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    """G's loss on ``batch`` new pictures, with its graph, its terms for the record, and the pictures."""
     loss = t.config.loss
     comoving: dict[str, Tensor] = {}
     if loss.comove_weight > 0:
@@ -147,7 +152,7 @@ def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[T
     if comoving:
         total = total + loss.comove_weight * sum(comoving.values())
         stats |= comoving
-    return total, {name: value.detach() for name, value in stats.items()}  # the graph stays with the total
+    return total, {name: value.detach() for name, value in stats.items()}, images  # the graph stays with the total
 
 
 def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
@@ -197,16 +202,17 @@ def path_length_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
     return {"loss/path": torch.stack(penalties).mean()}
 
 
-def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, with_r1: bool) -> dict[str, Tensor]:
-    """Tell real from generated; every ``r1_interval`` steps R1 on top, in a step of its own."""
+def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, fakes: Tensor | None = None,
+                       with_r1: bool) -> dict[str, Tensor]:
+    """Tell real from generated, ``fakes`` or new ones; every ``r1_interval`` steps R1 on top, in a step of its own."""
     config, loss = t.config, t.config.loss
     micro = config.train.micro_batch or config.train.batch_size
     chunks = [augment(chunk, draw(config, micro, random)) for chunk in reals.split(micro)]
     parts = []
     t.d_optimizer.zero_grad(set_to_none=True)
-    for chunk in chunks:
+    for i, chunk in enumerate(chunks):
         with torch.no_grad():
-            _, images = draw_pictures(t, micro, random)
+            images = draw_pictures(t, micro, random)[1] if fakes is None else fakes[i * micro : (i + 1) * micro]
             images = augment(images, draw(config, micro, random))
         with autocast(t):
             fake, real = t.discriminator(images).logits, t.discriminator(chunk).logits
