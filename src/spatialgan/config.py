@@ -124,11 +124,15 @@ class DataConfig:
     """How a picture that is not square becomes so."""
     mirror: bool = False
     """Show each picture flipped left to right half of the time."""
+    shift: float = 0.0
+    """[ours] Show each picture through a window of 1 less this of its width, at a random place: where all subjects are
+    in the middle, places are to vary before a generator can learn to move things."""
     holdout: int = 0
     """Keep every picture whose index modulo this is 0 out of training; 0 keeps none out."""
 
     def __post_init__(self) -> None:
         _require_choices(self, "data")
+        _require(0 <= self.shift <= 0.5, f"data.shift is {self.shift}; use 0..0.5")
         _require(self.holdout == 0 or self.holdout >= 2, f"data.holdout is {self.holdout}; use 0, or 2 and more")
 
 
@@ -156,6 +160,9 @@ class LossConfig:
     """[ours] Weight of the co-move loss: what lies under a sub-heatmap follows it; 0, as in the paper, is off."""
     comove_distance: float = 0.3
     """[ours] How far the co-move loss moves a sub-heatmap at most, in x and in y, in image widths."""
+    comove_size: int = 16
+    """[ours] Width that pictures are averaged down to before the co-move loss compares them, in pixels; at most the
+    resolution. Smaller ones leave more of the detail to D."""
     path_length_weight: float = 0.0
     """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
     path_length_interval: int = 4
@@ -203,6 +210,11 @@ class TrainConfig:
     """DiffAugment: differentiable augmentation of what D sees, real and generated alike."""
     augment_policy: tuple[str, ...] = ("color", "translation", "cutout")
     """Parts of DiffAugment that are used."""
+    blur_std: float = 0.0
+    """Standard deviation, in image widths, of a blur of all that D sees at first (Karras et al., 2021, Appendix F.2),
+    so that shapes come before textures; 0 is off."""
+    blur_kimg: float = 50.0
+    """Thousands of images after which that blur has faded to nothing."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: autocast of both networks; R1 and all losses stay in float32."""
     seed: int = 0
@@ -228,11 +240,12 @@ class TrainConfig:
         _require(m >= 0 and (m == 0 or self.batch_size % m == 0),
                  f"train.micro_batch is {m}; use 0 or a divisor of train.batch_size, {self.batch_size}")
         for name in ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg", "g_lr", "d_lr",
-                     "ema_half_life_kimg", "sample_columns", "sample_rows"):
+                     "ema_half_life_kimg", "sample_columns", "sample_rows", "blur_kimg"):
             _require(getattr(self, name) > 0, f"train.{name} is {getattr(self, name)}; use a number above 0")
         _require(self.kimg >= 0.001, f"train.kimg is {self.kimg}; use at least 0.001, one image")
         for name in ("beta1", "beta2"):
             _require(0 <= getattr(self, name) < 1, f"train.{name} is {getattr(self, name)}; use 0 to below 1")
+        _require(0 <= self.blur_std <= 1, f"train.blur_std is {self.blur_std}; use 0..1")
         _require(self.ema_rampup >= 0, f"train.ema_rampup is {self.ema_rampup}; use 0 or more")
         unknown = set(self.augment_policy) - {"color", "translation", "cutout"}
         _require(not unknown, f"train.augment_policy names {sorted(unknown)}; use color, translation, cutout")
@@ -254,6 +267,8 @@ class RunConfig:
         if loss.align == "multi":
             _require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
         if loss.comove_weight > 0:
+            _require(1 <= loss.comove_size <= m.resolution,
+                     f"loss.comove_size is {loss.comove_size}; use 1 to model.resolution, {m.resolution}")
             _require(m.encoding != "none" and m.sampling != "noise" and m.impulse_noise == 0,
                      "loss.comove_weight needs heatmaps that can be moved; set it to 0 with model.encoding=none, "
                      "model.sampling=noise or model.impulse_noise")

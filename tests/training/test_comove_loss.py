@@ -66,6 +66,16 @@ def test_blurring_gains_nothing():
     torch.testing.assert_close(full, pale, rtol=0.15, atol=0)
 
 
+def test_compared_small_texture_does_not_count_and_place_does():
+    heatmap, move = single_object([8, 0])
+    shape = (heatmap[0] > 0.5).float() * 2 - 1  # (1, R, R): a disc
+    before = (shape + 0.5 * torch.randn(3, SIZE, SIZE, generator=stream()))[None]
+    after = shift_images(shape[None] + 1, move.shift_px) - 1 + 0.5 * torch.randn(1, 3, SIZE, SIZE, generator=stream(1))
+    large, small = (comove_loss(before, after, heatmap, move, size=size) for size in (None, 8))
+    assert small[0] < 0.5 * large[0] and small[0] < 0.2  # other textures, the same disc
+    assert comove_loss(before, before, heatmap, move, size=8)[0] > 0.5  # the same texture, not moved
+
+
 def test_what_lies_under_another_object_does_not_count():
     heatmap, move = single_object([4, 0])
     covered = torch.cat([heatmap, torch.full_like(heatmap, 1e6)], dim=1)
@@ -147,6 +157,7 @@ def test_the_loss_teaches_a_generator_to_follow():
     ({"loss": {"comove_weight": 1.0}, "train": {"batch_size": 5}}, "even"),
     ({"loss": {"comove_weight": -1.0}}, "loss.comove_weight"),
     ({"loss": {"comove_distance": 0.0}}, "loss.comove_distance"),
+    ({"loss": {"comove_weight": 1.0, "comove_size": 64}}, "loss.comove_size"),
 ])
 def test_settings_that_cannot_be_are_refused(sections, names):
     with pytest.raises(SpatialGANError, match=names):

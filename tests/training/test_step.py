@@ -9,7 +9,7 @@ from spatialgan.layout import LEVEL_RESOLUTIONS, resize_maps
 from spatialgan.networks.generator import sample_z
 from spatialgan.streams import random_stream
 from spatialgan.training import step as step_module
-from spatialgan.training.augment import Augmentation, augment
+from spatialgan.training.augment import Augmentation, augment, blur
 from spatialgan.training.losses import alignment_loss, path_length_penalty
 from spatialgan.training.step import align, draw_pictures, make_trainee, mix_styles, step_generator, training_step
 
@@ -59,6 +59,30 @@ def test_d_may_learn_from_the_pictures_that_g_was_judged_on(micro, monkeypatch):
     else:
         torch.testing.assert_close(torch.cat([shown[2], shown[4]]), torch.cat(shown[:2]))
         torch.testing.assert_close(torch.cat([shown[3], shown[5]]), REALS)
+
+
+def test_the_blur_fades_to_nothing():
+    t = make_trainee(tiny_config(train={"blur_std": 0.1, "blur_kimg": 0.008}), torch.device("cpu"))
+    stds = [step_module.blur_std(t)]
+    for _ in range(3):
+        training_step(t, REALS)
+        stds.append(step_module.blur_std(t))
+    assert stds == pytest.approx([0.1, 0.05, 0, 0])
+
+
+def test_d_sees_blurred_pictures(monkeypatch):
+    def first_step(std):
+        t = make_trainee(tiny_config(train={"blur_std": std}), torch.device("cpu"))
+        shown, judge = [], t.discriminator.forward
+        monkeypatch.setattr(t.discriminator, "forward", lambda images: shown.append(images.detach()) or judge(images))
+        training_step(t, REALS)
+        return shown  # by G's step, of the fakes, of the reals, of the reals for R1
+
+    plain, blurred = first_step(0.0), first_step(0.1)
+    torch.testing.assert_close(blurred[0], blur(plain[0], 0.1))
+    for reals in blurred[2:]:
+        torch.testing.assert_close(reals, blur(REALS, 0.1))
+    assert len(blurred) == 4 and blurred[1].diff(dim=-1).abs().mean() < 0.5 * plain[1].diff(dim=-1).abs().mean()
 
 
 def test_the_same_seed_gives_the_same_step_and_another_another():

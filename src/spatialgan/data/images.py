@@ -21,6 +21,7 @@ import torch
 from spatialgan.data.decoding import BadImageError, Fit, Progress, check_settings, decode, in_threads
 from spatialgan.data.sources import ImageSource, open_source
 from spatialgan.errors import SpatialGANError
+from spatialgan.streams import random_stream
 
 Split = Literal["train", "test", "all"]
 
@@ -133,6 +134,17 @@ class ImageDataset:
         """uint8 (count, C, R, R): the images that training shows at positions start..start+count-1."""
         indices, flips = epoch_indices(start, count, num_images=self.num_images, seed=seed)
         return self.batch(indices, flips if self.mirror else None)
+
+    def windows(self, start: int, count: int, *, size: int, seed: int) -> torch.Tensor:
+        """uint8 (count, C, size, size): as `shown`, each through a window of `size` pixels at a random place."""
+        images = self.shown(start, count, seed=seed)
+        room = self.resolution - size
+        if room == 0:
+            return images
+        stream = random_stream(seed, f"windows from {start}")
+        places = torch.randint(room + 1, (count, 2), generator=stream).tolist()
+        return torch.stack([image[:, y : y + size, x : x + size]
+                            for image, (x, y) in zip(images, places, strict=True)])
 
     def _decode(self, row: int) -> np.ndarray:
         name = self.names[row]

@@ -109,7 +109,7 @@ def find_regions(semantic: Tensor, centers: Tensor, offsets: Tensor, size: tuple
 
 
 def merge_pieces(regions: list[Region], places: Tensor) -> list[Region]:
-    """One region in place of pieces that point to the same centre: an object whose parts were taken for several classes.
+    """One region in place of pieces that point to one centre: an object whose parts were taken for several classes.
 
     Args:
         regions: the surest first; a piece joins the surest that it fits, and takes its label.

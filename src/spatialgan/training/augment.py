@@ -1,4 +1,5 @@
-"""DiffAugment (Zhao et al., NeurIPS 2020): differentiable augmentation of all that D sees."""
+"""What is done to all that D sees, real and generated alike, so that G can learn from it: DiffAugment (Zhao et al.,
+NeurIPS 2020), and a blur that fades (Karras et al., NeurIPS 2021, Appendix F.2)."""
 
 from dataclasses import dataclass
 
@@ -90,3 +91,13 @@ def cutout_mask(cutout_px: Tensor, resolution: int) -> Tensor:
     x = torch.arange(resolution, device=cutout_px.device)
     inside = (x >= cutout_px[..., None]) & (x < cutout_px[..., None] + size)  # (B, 2, R): columns, rows
     return ~(inside[:, 1, :, None] & inside[:, 0, None, :])[:, None]
+
+
+def blur(images: Tensor, std: float) -> Tensor:
+    """Pictures ``(B, C, R, R)`` under a Gaussian of ``std`` image widths; edge pixels weigh more, nothing comes in."""
+    if std <= 0:
+        return images
+    x = torch.arange(images.shape[-1], device=images.device) / images.shape[-1]
+    kernel = torch.exp(-0.5 * ((x[:, None] - x) / std).square())  # (R, R)
+    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).to(images.dtype)
+    return kernel @ images @ kernel.T

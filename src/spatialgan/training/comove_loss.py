@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spatialgan.layout import Layout
+from spatialgan.layout import Layout, resize_maps
 from spatialgan.training.augment import shift_images
 
 EPS = 1e-3  # of a variance of pixels in -1..1: blank areas are alike, whatever little they differ
@@ -47,7 +47,8 @@ def moved(layout: Layout, move: Move, resolution: int) -> Layout:
     return replace(layout, levels=(replace(g, centers_xy=g.centers_xy + chosen * dxy), *layout.levels[1:]))
 
 
-def comove_loss(before: Tensor, after: Tensor, heatmaps: Tensor, move: Move) -> tuple[Tensor, Tensor]:
+def comove_loss(before: Tensor, after: Tensor, heatmaps: Tensor, move: Move, *,
+                size: int | None = None) -> tuple[Tensor, Tensor]:
     """How far the content stays behind its sub-heatmap, and how far the rest does not stay.
 
     With a the moved sub-heatmap's share of each pixel and T the shift, ``follow`` is the squared difference of the new
@@ -60,6 +61,8 @@ def comove_loss(before: Tensor, after: Tensor, heatmaps: Tensor, move: Move) -> 
         after: (B, C, R, R), with one sub-heatmap moved.
         heatmaps: (B, K, R, R) in 0..1, before the move.
         move: of B pictures.
+        size: pictures are averaged down to it before they are compared. Where things are is asked, and fine texture,
+            which cannot be shifted without losing its detail, is left to D. None: the pictures' own.
 
     Returns:
         ``follow`` and ``stay``, scalars, means over pictures.
@@ -70,22 +73,25 @@ def comove_loss(before: Tensor, after: Tensor, heatmaps: Tensor, move: Move) -> 
     share_before = old / (old + others).clamp_min(1)
     share_after = new / (new + others).clamp_min(1)
     follow = relative_difference(after, shift_images(before, move.shift_px),
-                                 share_after * shift_images(share_before, move.shift_px))
-    stay = relative_difference(after, before, 1 - torch.maximum(old, new))
+                                 share_after * shift_images(share_before, move.shift_px), size)
+    stay = relative_difference(after, before, 1 - torch.maximum(old, new), size)
     return follow, stay
 
 
-def relative_difference(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
+def relative_difference(a: Tensor, b: Tensor, weights: Tensor, size: int | None = None) -> Tensor:
     """``sum w (a - b)^2 / sum w ((a - mean a)^2 + (b - mean b)^2)``, mean over pictures.
 
     Args:
         a: (B, C, R, R).
         b: (B, C, R, R).
         weights: (B, 1, R, R), 0 or more.
+        size: of the maps that all three are averaged down to first; None: R.
 
     Returns:
         a scalar; 0 where a and b are equal, about 1 where they are unrelated and their means agree.
     """
+    if size is not None:
+        a, b, weights = (resize_maps(x, size) for x in (a, b, weights))
     total = weights.sum(dim=(2, 3), keepdim=True) + EPS
 
     def mean(x: Tensor) -> Tensor:

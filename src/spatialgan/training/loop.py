@@ -7,7 +7,7 @@ from pathlib import Path
 from types import FrameType
 
 from spatialgan.config import RunConfig, from_dict, to_dict
-from spatialgan.data.images import ImageDataset, epoch_indices, to_float
+from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import read_json, write_atomically
@@ -46,8 +46,8 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     """
     out = Path(out)
     d = config.data
-    dataset = ImageDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels,
-                                fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
+    dataset = ImageDataset.open(data, resolution=round(config.model.resolution / (1 - d.shift)), fit=d.fit,
+                                channels=config.model.image_channels, mirror=d.mirror, holdout=d.holdout, split="train")
     report(f"{dataset.num_images} pictures of {Path(data).name}"
            + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else ""))
     _check_folder(out, config)
@@ -81,7 +81,8 @@ def _loop(t: Trainee, dataset: ImageDataset, out: Path, report: Callable[[str], 
     with StopRequest() as stop:
         while t.num_images_seen < total_nimg:
             start = t.num_images_seen
-            reals = dataset.shown(start, c.batch_size, seed=c.seed).to(t.device)  # uint8: a quarter of the traffic
+            reals = dataset.windows(start, c.batch_size, size=t.config.model.resolution, seed=c.seed)
+            reals = reals.to(t.device)  # uint8: a quarter of the traffic
             stats = training_step(t, to_float(reals))
             check_finite(stats, t.num_images_seen)
             averages.add(stats)
@@ -129,8 +130,8 @@ def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
     """First weights: random, or another model's; and the projected discriminator's look at the data."""
     if isinstance(t.discriminator, CombinedDiscriminator | ProjectedDiscriminator):
         count = min(CALIBRATION_IMAGES, dataset.num_images)
-        indices, _ = epoch_indices(0, count, num_images=dataset.num_images, seed=t.config.train.seed)
-        t.discriminator.calibrate(to_float(dataset.batch(indices, None)).to(t.device))
+        reals = dataset.windows(0, count, size=t.config.model.resolution, seed=t.config.train.seed)
+        t.discriminator.calibrate(to_float(reals).to(t.device))
     if init_from is not None:
         load_or_grow(t.config, t.generator, t.discriminator, init_from)
         t.ema.load_state_dict(t.generator.state_dict())

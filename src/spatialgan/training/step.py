@@ -12,7 +12,7 @@ from spatialgan.layout import Layout, resize_maps, sample_layout
 from spatialgan.networks.discriminator import DiscriminatorOutput, make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.streams import random_stream, stream_seed
-from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images, visible_pixels
+from spatialgan.training.augment import Augmentation, augment, blur, draw_augmentation, shift_images, visible_pixels
 from spatialgan.training.comove_loss import comove_loss, draw_move, moved
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
@@ -142,7 +142,7 @@ def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[T
         layout, images = draw_pictures(t, batch, random, update_w_mean=True)
     a = draw(t.config, batch, random)
     with autocast(t):
-        output = t.discriminator(augment(images, a))
+        output = t.discriminator(blur(augment(images, a), blur_std(t)))
     total = generator_loss(output.logits, loss.adversarial)
     stats = {"loss/G": total}
     if loss.align != "none":
@@ -207,13 +207,13 @@ def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, fa
     """Tell real from generated, ``fakes`` or new ones; every ``r1_interval`` steps R1 on top, in a step of its own."""
     config, loss = t.config, t.config.loss
     micro = config.train.micro_batch or config.train.batch_size
-    chunks = [augment(chunk, draw(config, micro, random)) for chunk in reals.split(micro)]
+    chunks = [blur(augment(chunk, draw(config, micro, random)), blur_std(t)) for chunk in reals.split(micro)]
     parts = []
     t.d_optimizer.zero_grad(set_to_none=True)
     for i, chunk in enumerate(chunks):
         with torch.no_grad():
             images = draw_pictures(t, micro, random)[1] if fakes is None else fakes[i * micro : (i + 1) * micro]
-            images = augment(images, draw(config, micro, random))
+            images = blur(augment(images, draw(config, micro, random)), blur_std(t))
         with autocast(t):
             fake, real = t.discriminator(images).logits, t.discriminator(chunk).logits
         adversarial = discriminator_loss(real, fake, loss.adversarial)
@@ -269,7 +269,8 @@ def draw_twins(t: Trainee, batch: int, random: torch.Generator) -> tuple[Layout,
         images = t.generator.synthesize(ws.repeat_interleave(2, dim=0), layouts,
                                         tuple(n.repeat_interleave(2, dim=0) for n in noise)).image
     follow_w_mean(t, ws)
-    follow, stay = comove_loss(images[::2], images[1::2], layout.heatmaps(0, size), move)
+    follow, stay = comove_loss(images[::2], images[1::2], layout.heatmaps(0, size), move,
+                               size=t.config.loss.comove_size)
     return layouts, images, {"loss/follow": follow, "loss/stay": stay}
 
 
@@ -292,6 +293,12 @@ def draw(config: RunConfig, batch: int, random: torch.Generator) -> Augmentation
     """Augmentation parameters as configured; an empty draw leaves pictures as they are."""
     policy = config.train.augment_policy if config.train.augment == "diffaug" else ()
     return draw_augmentation(policy, batch, config.model.resolution, random)
+
+
+def blur_std(t: Trainee) -> float:
+    """Of the blur on what D sees, in image widths: it fades linearly."""
+    c = t.config.train
+    return c.blur_std * max(0.0, 1 - t.num_images_seen / (c.blur_kimg * 1000))
 
 
 def autocast(t: Trainee) -> torch.autocast:
