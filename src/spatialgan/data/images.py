@@ -141,10 +141,11 @@ class ImageDataset:
         room = self.resolution - size
         if room == 0:
             return images
-        stream = random_stream(seed, f"windows from {start}")
-        places = torch.randint(room + 1, (count, 2), generator=stream).tolist()
-        return torch.stack([image[:, y : y + size, x : x + size]
-                            for image, (x, y) in zip(images, places, strict=True)])
+        shown = []
+        for position, image in enumerate(images, start):  # a stream each: the same whatever the batch size
+            x, y = torch.randint(room + 1, (2,), generator=random_stream(seed, f"window at {position}")).tolist()
+            shown.append(image[:, y : y + size, x : x + size])
+        return torch.stack(shown)
 
     def _decode(self, row: int) -> np.ndarray:
         name = self.names[row]
