@@ -259,7 +259,8 @@ def train(
         "--set", metavar="SECTION.FIELD=VALUE", help="As in train.batch_size=32. May be repeated.")] = None,
     kimg: Annotated[float | None, typer.Option(help="Thousands of images to train on, as --set train.kimg.")] = None,
     device: Device = "auto",
-    init_from: Annotated[str | None, typer.Option(metavar="NAME|PATH", help="Start from a model's weights.")] = None,
+    init_from: Annotated[str | None, typer.Option(
+        metavar="NAME|PATH", help="Start from a model's weights; those of a smaller size are grown.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
 ) -> None:
     """Train a model. The same command again continues the run exactly where it stopped."""

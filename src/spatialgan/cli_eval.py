@@ -78,7 +78,7 @@ def fd(
 
     loaded = SpatialGAN.from_pretrained(model, device=device)
     config = loaded.config
-    dataset = ImageDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels,
+    dataset = ImageDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
                                 fit=config.data.fit, holdout=config.data.holdout, split=split)
     extractor = EfficientNetLite2Features(loaded.device)
     with progress_bar() as show:

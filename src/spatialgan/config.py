@@ -160,8 +160,8 @@ class LossConfig:
     """[ours] Weight of the co-move loss: what lies under a sub-heatmap follows it; 0, as in the paper, is off."""
     comove_distance: float = 0.3
     """[ours] How far the co-move loss moves a sub-heatmap at most, in x and in y, in image widths."""
-    comove_size: int = 16
-    """[ours] Width that pictures are averaged down to before the co-move loss compares them, in pixels; at most the
+    comove_size: int = 8
+    """[ours] Width that pictures are averaged down to before the co-move loss compares them, in pixels: from 4 to the
     resolution. Smaller ones leave more of the detail to D."""
     path_length_weight: float = 0.0
     """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
@@ -262,20 +262,29 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         m, loss, t = self.model, self.loss, self.train
+        _require(self.data.shift == 0 or self.data_resolution > m.resolution,
+                 f"data.shift is {self.data.shift}, less than a pixel; use 0, or at least {1 / (m.resolution + 1):.2g} "
+                 f"at model.resolution={m.resolution}")
         if m.encoding == "none":
             _require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
         if loss.align == "multi":
             _require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
         if loss.comove_weight > 0:
-            _require(1 <= loss.comove_size <= m.resolution,
-                     f"loss.comove_size is {loss.comove_size}; use 1 to model.resolution, {m.resolution}")
-            _require(m.encoding != "none" and m.sampling != "noise" and m.impulse_noise == 0,
-                     "loss.comove_weight needs heatmaps that can be moved; set it to 0 with model.encoding=none, "
-                     "model.sampling=noise or model.impulse_noise")
+            _require(4 <= loss.comove_size <= m.resolution,
+                     f"loss.comove_size is {loss.comove_size}; use 4 to model.resolution, {m.resolution}")
+            _require(loss.comove_distance * m.resolution >= 1,
+                     f"loss.comove_distance is {loss.comove_distance}, less than a pixel; use at least 1 / "
+                     f"model.resolution, {1 / m.resolution:g}")
+            _require(m.encoding not in ("none", "flatten") and m.sampling != "noise" and m.impulse_noise == 0,
+                     "loss.comove_weight needs heatmaps that can be moved; set it to 0 with model.encoding=none or "
+                     "flatten, model.sampling=noise or model.impulse_noise")
             _require((t.micro_batch or t.batch_size) % 2 == 0,
                      "loss.comove_weight takes pictures in pairs: use an even train.batch_size (and micro_batch)")
         if m.discriminator != "projected":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
+            _require(loss.comove_weight == 0 or micro > group or group == 1,
+                     f"with loss.comove_weight, train.batch_size (or micro_batch), {micro}, must be larger than "
+                     f"model.minibatch_std_group, {group}, or D sees that pictures come in pairs")
             _require(micro % min(group, micro) == 0,
                      f"train.batch_size (or micro_batch), {micro}, must be a multiple of "
                      f"model.minibatch_std_group, {group}")
@@ -286,6 +295,11 @@ class RunConfig:
         if m.encoding == "multi":
             _require(loss.style_mixing == 0,
                      "loss.style_mixing is for one style a picture; set it to 0 with encoding=multi")
+
+    @property
+    def data_resolution(self) -> int:
+        """Size that pictures are read in, in pixels: the model's, and with ``data.shift`` room for its window."""
+        return round(self.model.resolution / (1 - self.data.shift))
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def test_distance_shrinks_towards_the_models_own_pictures(tmp_path: Path) -> Non
 
 def test_data_of_another_shape_is_refused(images_folder: Path) -> None:
     dataset = ImageDataset.open(images_folder, resolution=16)
-    with pytest.raises(SpatialGANError, match="opened at 16 pixels with 3 channels, the model draws 32"):
+    with pytest.raises(SpatialGANError, match="opened at 16 pixels with 3 channels, the model reads 32"):
         frechet_of_model(tiny_model(), dataset, MeanColour())
     with pytest.raises(SpatialGANError, match="num_samples=1"):
         frechet_of_model(tiny_model(), ImageDataset.open(images_folder, resolution=32), MeanColour(), num_samples=1)
@@ -195,3 +195,18 @@ def test_user_cache_dir_follows_the_system(monkeypatch: pytest.MonkeyPatch, tmp_
     for platform, base in (("linux", "xdg"), ("darwin", "Library/Caches"), ("win32", "local")):
         monkeypatch.setattr("sys.platform", platform)
         assert user_cache_dir() == tmp_path / base / "spatialgan" / "features"
+
+
+def test_a_model_trained_on_windows_is_compared_with_windows(images_folder: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Watched(MeanColour):
+        def __call__(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append(tuple(images.shape))
+            return super().__call__(images)
+
+    dataset = ImageDataset.open(images_folder, resolution=40)
+    windows, _ = reference_statistics(dataset, Watched(), tmp_path, size=32, log=lambda _: None)
+    whole, found = reference_statistics(dataset, Watched(), tmp_path, log=lambda _: None)
+    assert seen == [(12, 3, 32, 32), (12, 3, 40, 40)]
+    assert found == "miss" and not torch.equal(windows.mean, whole.mean)  # not taken from the other's cache

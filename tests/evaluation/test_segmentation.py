@@ -18,6 +18,7 @@ from spatialgan.evaluation.segmentation import (
     MaskRCNNSegmenter,
     RoomSegmenter,
     Segmenter,
+    averaged,
     bundled_segmenter,
     pooled_features,
     save_segmenter,
@@ -25,7 +26,7 @@ from spatialgan.evaluation.segmentation import (
 from spatialgan.evaluation.segmenter_quality import measure_segmenter
 from spatialgan.files import file_hash
 from spatialgan.model import bundled_models
-from spatialgan.networks.segmenter import Classes, SegmenterNetwork
+from spatialgan.networks.segmenter import Classes, Heads, SegmenterNetwork
 
 ROOMS = Path(__file__).parents[1] / "rooms"
 CLASSES = Classes(("bed", "lamp"), ("wall", "none"))
@@ -49,6 +50,18 @@ def written(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.safetensors"
     save_segmenter(path, SegmenterNetwork(CLASSES), CLASSES, {"seed": 0})
     return path
+
+
+def test_the_mirrored_look_is_mirrored_back_before_it_is_averaged() -> None:
+    ahead = Heads(torch.rand(2, 4, 8, 8), torch.rand(2, 2, 8, 8), torch.rand(2, 2, 8, 8), (torch.rand(2, 3, 4, 4),))
+    turned = torch.stack([-ahead.offsets[:, 0], ahead.offsets[:, 1]], dim=1)  # what is to the right is to the left
+    there_and_back = Heads(*(torch.cat([x, x.flip(-1)]) for x in (ahead.semantic, ahead.centers)),
+                           torch.cat([ahead.offsets, turned.flip(-1)]),
+                           (torch.cat([ahead.maps[0], ahead.maps[0].flip(-1)]),))
+    found = averaged(there_and_back)
+    for part in ("semantic", "centers", "offsets"):
+        torch.testing.assert_close(getattr(found, part), getattr(ahead, part))
+    torch.testing.assert_close(found.maps[0], ahead.maps[0])
 
 
 # ---------------------------------------------------------------- the bundled one

@@ -10,10 +10,11 @@ from spatialgan.coords import centroid_xy
 from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset, RootObject
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove import object_at
-from spatialgan.evaluation.segmentation import Instance
+from spatialgan.evaluation.segmentation import Instance, RoomSegmenter
 from spatialgan.evaluation.self_test import (
     EXACT_TOLERANCE,
     MIN_AREA,
+    TOLERANCE,
     ExactMasks,
     displaced,
     draw_displacement,
@@ -62,6 +63,12 @@ def test_with_exact_masks_the_ratio_is_one(rooms: ObjectDataset) -> None:
     assert abs(result.control.mean) < 0.3
     assert result.identity.mean == pytest.approx(1) and result.locality.mean == 0
     assert done == [(i, 60) for i in range(1, 61)]
+
+
+def test_with_the_bundled_segmenter_it_is_one_within_the_tolerance(rooms: ObjectDataset) -> None:
+    result = self_test(rooms, RoomSegmenter(device="cpu"), num_samples=60)
+    assert passes(result, TOLERANCE)
+    assert result.ratio.share > 0.9
 
 
 def test_with_wrong_matches_it_is_not(rooms: ObjectDataset, monkeypatch: pytest.MonkeyPatch) -> None:

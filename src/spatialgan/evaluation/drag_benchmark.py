@@ -205,9 +205,9 @@ def without_noise(scene: Scene) -> Tensor:
 def run_task(task: Task, method: Method, matcher: Matcher) -> tuple[Run, DragResult]:
     """One drag, timed and judged."""
     before = task.scene.tensor  # drawn before the clock starts: a user has it before dragging
-    wall, cpu = perf_counter(), process_time()
     # A hybrid drag without a centre near its handle begins with a step of the style codes: no coarse move.
     nothing_to_move = method.only_first_step and not has_center_near(task, method.options or DragOptions())
+    wall, cpu = perf_counter(), process_time()
     result = task.scene.drag([(task.start, task.target)], mode=method.mode,
                              max_steps=0 if nothing_to_move else method.max_steps, options=method.options)
     end = result.trace[-1] if method.only_first_step else result

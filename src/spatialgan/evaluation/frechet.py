@@ -111,7 +111,8 @@ def frechet_of_model(model: SpatialGAN, dataset: ImageDataset, extractor: Featur
 
     Args:
         model: the one to judge.
-        dataset: opened at the model's resolution and channels.
+        dataset: opened at the resolution that the model's training reads pictures in, and with its channels. With
+            ``data.shift`` they are seen through windows at random places, as in training.
         extractor: the feature network.
         num_samples: pictures to generate, of seeds first_seed, first_seed + 1, ...
         truncation: 1 for none.
@@ -123,15 +124,17 @@ def frechet_of_model(model: SpatialGAN, dataset: ImageDataset, extractor: Featur
         SpatialGANError: the data set's pictures are not the model's, or there are fewer than two.
     """
     config = model.config.model
-    if (dataset.resolution, dataset.channels) != (config.resolution, config.image_channels):
+    wanted = (model.config.data_resolution, config.image_channels)
+    if (dataset.resolution, dataset.channels) != wanted:
         raise SpatialGANError(
             f"the data set was opened at {dataset.resolution} pixels with {dataset.channels} channels, the model "
-            f"draws {config.resolution} pixels with {config.image_channels}; open it with the model's")
+            f"reads {wanted[0]} pixels with {wanted[1]}; open it with the model's")
     if num_samples < 2:
         raise SpatialGANError(f"num_samples={num_samples}: use at least 2; 5000 is usual here")
     folder = (cache_dir or user_cache_dir()) if use_cache else None
     finite(truncation, "truncation")
-    reference, cache = reference_statistics(dataset, extractor, folder, on_progress=on_progress, log=log)
+    reference, cache = reference_statistics(dataset, extractor, folder, size=config.resolution,
+                                            on_progress=on_progress, log=log)
     running = RunningGaussian()
     seeds = range(first_seed, first_seed + num_samples)
     for images in generate_seeds(model, seeds, batch_size=BATCH_SIZE, truncation=truncation):
@@ -143,17 +146,25 @@ def frechet_of_model(model: SpatialGAN, dataset: ImageDataset, extractor: Featur
 
 
 def reference_statistics(dataset: ImageDataset, extractor: FeatureExtractor, folder: Path | None, *,
-                         on_progress: Progress | None = None,
+                         size: int | None = None, on_progress: Progress | None = None,
                          log: Callable[[str], None] = print) -> tuple[Gaussian, str]:
-    """Mean and covariance of a data set's features, and ``hit``, ``miss`` or ``off``; ``folder`` None for no cache."""
-    path = None if folder is None else folder / f"{cache_key(dataset, extractor)}.safetensors"
+    """Mean and covariance of a data set's features, and ``hit``, ``miss`` or ``off``; ``folder`` None for no cache.
+
+    Pictures larger than ``size`` (None: their own) are seen through windows of that size.
+    """
+    size = size or dataset.resolution
+    path = None if folder is None else folder / f"{cache_key(dataset, extractor, size)}.safetensors"
     if path is not None and (stored := _load(path)) is not None:
         log(f"reference features: cache hit ({stored.count} pictures, {path.name})")
         return stored, "hit"
     log("reference features: " + ("computed, cache off" if path is None else f"cache miss, computing ({path.name})"))
     running = RunningGaussian()
     for start in range(0, dataset.num_images, BATCH_SIZE):
-        running.add(extractor(dataset.batch(range(start, min(start + BATCH_SIZE, dataset.num_images)))))
+        count = min(BATCH_SIZE, dataset.num_images - start)
+        if size == dataset.resolution:
+            running.add(extractor(dataset.batch(range(start, start + count))))
+        else:
+            running.add(extractor(dataset.windows(start, count, size=size, seed=0)))
         if on_progress is not None:
             on_progress("reference", running.count, dataset.num_images)
     gaussian = running.gaussian()
@@ -163,9 +174,10 @@ def reference_statistics(dataset: ImageDataset, extractor: FeatureExtractor, fol
     return gaussian, "off" if path is None else "miss"
 
 
-def cache_key(dataset: ImageDataset, extractor: FeatureExtractor) -> str:
+def cache_key(dataset: ImageDataset, extractor: FeatureExtractor, size: int | None = None) -> str:
     """Of the files' contents and what makes features of them; never of paths."""
-    parts = (str(CACHE_FORMAT), dataset.fingerprint, extractor.name, extractor.weights_hash, extractor.resize)
+    windows = () if size in (None, dataset.resolution) else (f"windows of {size}",)
+    parts = (str(CACHE_FORMAT), dataset.fingerprint, extractor.name, extractor.weights_hash, extractor.resize, *windows)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

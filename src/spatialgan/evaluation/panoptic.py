@@ -3,7 +3,7 @@
 Shapes: h, w of the maps; H, W of the picture; N classes of objects; n instances.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,7 +16,6 @@ PEAK_WINDOW_PX = 5  # one centre in a square of this side
 MIN_PEAK = 0.2
 MIN_AREA = 0.003  # share of the picture; smaller instances can hardly be told from noise at 64 pixels
 MIN_SCORE = 0.05  # what is less sure is mostly the torn edge of something else
-SAME_CENTER = 0.35  # how far apart the centres of two pieces of one object may be, in square roots of its area
 NONE = "none"  # class of pixels with no object at all
 UNKNOWN = -1  # semantic class of pixels that do not count
 
@@ -105,29 +104,7 @@ def find_regions(semantic: Tensor, centers: Tensor, offsets: Tensor, size: tuple
             score = float(probability[label][mask].mean() * heights[k])
             if float(mask.float().mean()) >= min_area and score >= min_score:
                 regions.append(Region(mask, label, score))
-    return merge_pieces(sorted(regions, key=lambda r: -r.score), places)
-
-
-def merge_pieces(regions: list[Region], places: Tensor) -> list[Region]:
-    """One region in place of pieces that point to one centre: an object whose parts were taken for several classes.
-
-    Args:
-        regions: the surest first; a piece joins the surest that it fits, and takes its label.
-        places: ``(H, W, 2)``, the centre that each pixel points to, in 0..1.
-    """
-    kept: list[Region] = []
-    centers: list[Tensor] = []
-    for region in regions:
-        center = places[region.mask].mean(dim=0)
-        for i, other in enumerate(kept):
-            mask = region.mask | other.mask
-            if (center - centers[i]).norm() <= SAME_CENTER * mask.float().mean().sqrt():
-                kept[i] = replace(other, mask=mask)
-                break
-        else:
-            kept.append(region)
-            centers.append(center)
-    return kept
+    return sorted(regions, key=lambda r: -r.score)
 
 
 def find_peaks(heat: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,10 +24,12 @@ from spatialgan.model import CARD, WEIGHTS, load_weights, save_weights
 from spatialgan.networks.segmenter import INPUT_SIZE, Classes, Heads, SegmenterNetwork
 
 FORMAT_VERSION = 1
-BATCH = 32  # pictures in the network at once
-FEATURE_MAPS = (2, 3, 9)
-"""Of Heads.maps: the backbone at 1/8 and 1/16 of the input, and the pyramid at 1/2. Of the single maps and some
-combinations these found most objects again among 100 training pictures, in another crop."""
+BATCH = 16  # pictures in the network at once, and as many mirror images
+SIZES = (INPUT_SIZE, INPUT_SIZE * 3 // 2)  # that pictures are looked at in; the larger one finds small objects better
+FEATURE_MAPS = (1, 2)
+"""Of Heads.maps: the backbone at 1/4 and 1/8 of the input. Of seven choices these matched fewest objects wrongly among
+400 that were displaced by hand in training pictures: 3 of 365. With coarser maps, which see more of the surroundings
+than of the object, it was 24."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,8 @@ class Segmenter(Protocol):
 class RoomSegmenter:
     """The bundled network for rendered bedrooms: compact, trained on exact masks, used to small and blurred pictures.
 
-    Pictures of any size are brought to 128x128 inside; masks come back at the picture's own size and do not overlap.
+    Pictures of any size are looked at in two sizes, and mirrored, inside: seven times the work of a single look. Masks
+    come back at the picture's own size and do not overlap.
     Instances of less than 0.3 % of the picture are left out.
 
     Args:
@@ -127,9 +130,15 @@ class RoomSegmenter:
 
     @torch.no_grad()
     def _heads(self, images: Tensor) -> Heads:
-        x = to_float(resize_antialiased(rgb(images).to(self.device), INPUT_SIZE))
-        x = torch.cat([x, x.flip(-1)])
-        return averaged(self._network(x.contiguous(memory_format=torch.channels_last)))
+        """Averages over both sizes and the mirror image; features of the smaller size alone."""
+        small, large = (averaged(self._network(self._input(images, size))) for size in SIZES)
+        return Heads(*((enlarged(getattr(small, part), getattr(large, part)) + getattr(large, part)) / 2
+                       for part in ("semantic", "centers", "offsets")), small.maps)
+
+    def _input(self, images: Tensor, size: int) -> Tensor:
+        """Pictures and then their mirror images, ``(2B, 3, size, size)``."""
+        x = to_float(resize_antialiased(rgb(images).to(self.device), size))
+        return torch.cat([x, x.flip(-1)]).contiguous(memory_format=torch.channels_last)
 
 
 def averaged(heads: Heads) -> Heads:
@@ -141,6 +150,11 @@ def averaged(heads: Heads) -> Heads:
     ahead, mirrored = heads.offsets.chunk(2)
     back = mirrored.flip(-1) * mirrored.new_tensor([-1, 1])[:, None, None]  # left is right in a mirror
     return Heads(mean(heads.semantic), mean(heads.centers), (ahead + back) / 2, tuple(map(mean, heads.maps)))
+
+
+def enlarged(maps: Tensor, like: Tensor) -> Tensor:
+    """``(B, C, h, w)`` => the size of ``like``."""
+    return F.interpolate(maps, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def pooled_features(maps: list[Tensor], masks: Tensor) -> Tensor:

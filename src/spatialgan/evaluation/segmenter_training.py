@@ -203,7 +203,7 @@ def _resume(checkpoints: Path, network: SegmenterNetwork, optimizer: torch.optim
     if not found:
         return 0
     state = load_checkpoint(found[-1], modules={"network": network}, optimizers={"adam": optimizer}, tensors={})
-    different = [f"{k}={state.get(k)}" for k, v in settings.items() if state.get(k) != v]
+    different = [f"{k}={str(state.get(k))[:12]}" for k, v in settings.items() if state.get(k) != v]
     if different:
         raise SpatialGANError(f"{found[-1]} is of a training with {', '.join(different)}; use the same settings to go "
                               "on, or remove that folder to start anew")

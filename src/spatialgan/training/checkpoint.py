@@ -81,6 +81,8 @@ def _load_optimizer(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
     for key, value in moments.items():
         index, _, name = key.partition(".")
         p = parameters[int(index)]
-        if name != "step":  # which Adam keeps on the CPU
+        if name == "step":  # a fused optimiser counts on the parameter's device, another on the CPU
+            value = value.to(p.device if optimizer.defaults.get("fused") else "cpu")
+        else:
             value = torch.empty_like(p, memory_format=torch.preserve_format).copy_(value)
         optimizer.state[p][name] = value

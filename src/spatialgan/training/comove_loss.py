@@ -29,7 +29,7 @@ class Move:
 
 def draw_move(layout: Layout, resolution: int, distance: float, generator: torch.Generator) -> Move:
     """A sub-heatmap of each picture, and a shift of at most ``distance`` image widths in x and in y that keeps its
-    centre inside the image."""
+    centre inside the image, to half a pixel."""
     centers = layout.level_centers(0)  # (B, K, 2)
     b, k = centers.shape[:2]
     point = torch.randint(k, (b,), generator=generator, device=centers.device)

@@ -5,7 +5,7 @@ Half the size costs half the time and shows shapes sooner, so a run for little c
 there is nothing to fade: G's new block adds nothing to the picture yet, and D's halves the picture as a filter would.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -13,10 +13,16 @@ from torch import nn
 
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import DISCRIMINATOR, find_weights, load_weights, read_card
+from spatialgan.model import CARD, DISCRIMINATOR, find_weights, load_weights, read_card
 from spatialgan.networks.discriminator import ResidualDiscriminator, make_discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.layers import SLOPE, SQRT2
+from spatialgan.streams import stream_seed
+
+FREE_FIELDS = ("resolution", "sampling", "object_std_min", "object_std_max", "impulse_noise", "noise_inputs",
+               "minibatch_std_group")
+"""Of ModelConfig, those in which a run may differ from the model that it starts from."""
+DISCRIMINATOR_FIELDS = ("discriminator", "projected_input")
 
 
 def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Module, source: str | Path) -> None:
@@ -29,37 +35,63 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
         source: a bundled name, a folder, or a .safetensors file.
 
     Raises:
-        SpatialGANError: the source is larger, does not fit, or is smaller and without a residual discriminator.
+        SpatialGANError: the source is larger or of another kind, or smaller and cannot be grown: without a residual
+            discriminator, with fine processing, or with too few channels.
     """
     weights = find_weights(source)
     second = weights.with_suffix(DISCRIMINATOR)
-    wanted = config.model.resolution
-    stored, _ = read_card(weights.with_suffix(".json"))
-    size = stored.model.resolution
+    stored, _ = read_card(weights.with_suffix(CARD))
+    size, wanted = stored.model.resolution, config.model.resolution
     if size > wanted:
         raise SpatialGANError(f"--init-from {source} draws pictures of {size} pixels; a run of {wanted} can start from "
                               "a smaller model or one of its own size")
+    _require_same(stored, config, source, with_discriminator=second.exists())
     if size == wanted:
         load_weights(generator, weights)
         if second.exists():
             load_weights(discriminator, second)
         return
-    if not isinstance(discriminator, ResidualDiscriminator) or not second.exists():
-        raise SpatialGANError(f"--init-from {source} is smaller, {size} pixels, and can be grown only with its "
-                              "discriminator, where that is residual (model.discriminator=residual)")
-    small = replace(config.model, resolution=size)
-    g, d = Generator(small), make_discriminator(small)
-    load_weights(g, weights)
-    load_weights(d, second)
-    while size < wanted:
-        size *= 2
-        model = replace(config.model, resolution=size)
-        larger_g, larger_d = Generator(model), make_discriminator(model)
-        grow_generator(g, larger_g)
-        grow_discriminator(d, larger_d)
-        g, d = larger_g, larger_d
+    _require_growable(config, source, second)
+    # All new layers are drawn from the run's seed, so that the same command starts from the same weights.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(config.train.seed, "growing"))
+        small = replace(config.model, resolution=size)
+        g, d = Generator(small), make_discriminator(small)
+        load_weights(g, weights)
+        load_weights(d, second)
+        while size < wanted:
+            size *= 2
+            larger = replace(config.model, resolution=size)
+            larger_g, larger_d = Generator(larger), make_discriminator(larger)
+            grow_generator(g, larger_g)
+            grow_discriminator(d, larger_d)
+            g, d = larger_g, larger_d
     generator.load_state_dict(g.state_dict())
     discriminator.load_state_dict(d.state_dict())
+
+
+def _require_same(stored: RunConfig, config: RunConfig, source: str | Path, *, with_discriminator: bool) -> None:
+    """Raise SpatialGANError naming the fields in which a model differs that decide what its tensors are."""
+    there, here = asdict(stored.model), asdict(config.model)
+    free = {*FREE_FIELDS, *(() if with_discriminator else DISCRIMINATOR_FIELDS)}
+    if config.model.encoding not in ("concat", "norm"):
+        free.add("encoded_max_resolution")
+    different = [f for f in here if f not in free and there[f] != here[f]]
+    if different:
+        settings = " ".join(f"--set model.{f}={str(there[f]).lower()}" for f in different)
+        raise SpatialGANError(f"--init-from {source} is of another kind than the model of this run; add {settings}")
+
+
+def _require_growable(config: RunConfig, source: str | Path, discriminator: Path) -> None:
+    if config.model.processing == "fine":
+        raise SpatialGANError(f"--init-from {source} is of another size, and with model.processing=fine heatmaps are "
+                              "encoded at the picture's size: a larger model would draw something else")
+    if config.model.discriminator != "residual":
+        raise SpatialGANError(f"--init-from {source} is of another size, and only model.discriminator=residual can "
+                              "be grown")
+    if not discriminator.exists():
+        raise SpatialGANError(f"--init-from {source} is of another size and can be grown only together with its "
+                              f"discriminator; {discriminator.name} is missing beside it")
 
 
 @torch.no_grad()
@@ -81,7 +113,7 @@ def grow_discriminator(small: ResidualDiscriminator, large: ResidualDiscriminato
     channels = small.from_rgb.weight.shape[1]  # C, of the picture
     if large.from_rgb.weight.shape[0] < 2 * channels:
         raise SpatialGANError(f"growing needs {2 * channels} channels in the largest block and it has "
-                              f"{large.from_rgb.weight.shape[0]}; raise model.channel_base")
+                              f"{large.from_rgb.weight.shape[0]}; train both models with a larger model.channel_base")
     kept = {_renumbered(n): t for n, t in small.state_dict().items() if not n.startswith("from_rgb.")}
     large.load_state_dict(large.state_dict() | kept)
     block = large.blocks[0]
@@ -91,7 +123,6 @@ def grow_discriminator(small: ResidualDiscriminator, large: ResidualDiscriminato
     back = both.T / ((1 + SLOPE) * SQRT2)  # (C, 2C)
     _set_center(large.from_rgb, both)
     _set_center(block.conv0, both @ back)
-    block.conv1.weight.zero_()
     # The block halves the power of each branch; the skip is silent, so the other has to make up for it.
     _set_center(block.conv1, SQRT2 * small.from_rgb.weight[:, :, 0, 0] * small.from_rgb.weight_gain @ back)
     block.conv1.bias.copy_(SQRT2 * small.from_rgb.bias)

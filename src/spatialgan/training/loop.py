@@ -46,8 +46,8 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     """
     out = Path(out)
     d = config.data
-    dataset = ImageDataset.open(data, resolution=round(config.model.resolution / (1 - d.shift)), fit=d.fit,
-                                channels=config.model.image_channels, mirror=d.mirror, holdout=d.holdout, split="train")
+    dataset = ImageDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
+                                fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
     report(f"{dataset.num_images} pictures of {Path(data).name}"
            + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else ""))
     _check_folder(out, config)

@@ -141,8 +141,9 @@ def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[T
     else:
         layout, images = draw_pictures(t, batch, random, update_w_mean=True)
     a = draw(t.config, batch, random)
+    seen = blur(augment(images, a), blur_std(t))  # in float32, as in D's step
     with autocast(t):
-        output = t.discriminator(blur(augment(images, a), blur_std(t)))
+        output = t.discriminator(seen)
     total = generator_loss(output.logits, loss.adversarial)
     stats = {"loss/G": total}
     if loss.align != "none":
@@ -159,7 +160,8 @@ def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
           a: Augmentation) -> tuple[Tensor, dict[str, Tensor]]:
     """The alignment loss summed over levels; by level, attention's overlap with the heatmap and share of empty maps.
 
-    D's attention is that of the augmented picture: heatmaps move with it, and what G did not draw does not count.
+    D's attention is that of the augmented picture: heatmaps move with it, and what G did not draw does not count. (The
+    blur of ``train.blur_std`` smears its edges; that is left out.)
     """
     loss, size = config.loss, config.model.resolution
     total, stats = torch.zeros((), device=output.logits.device), {}
@@ -257,8 +259,8 @@ def draw_pictures(t: Trainee, batch: int, random: torch.Generator, *,
 def draw_twins(t: Trainee, batch: int, random: torch.Generator) -> tuple[Layout, Tensor, dict[str, Tensor]]:
     """Generated pictures (B, C, R, R) in pairs, the second with one sub-heatmap moved; their layouts; co-move terms.
 
-    D's minibatch statistics are of every n-th picture. So where the batch has an even number of groups, the two of a
-    pair are in different ones, and D sees no sudden sameness.
+    D's minibatch statistics are of every n-th picture. So where the batch has more than one group, the two of a pair
+    are in different ones, and D sees no sudden sameness.
     """
     size = t.config.model.resolution
     with autocast(t):
