@@ -193,7 +193,7 @@ class TrainConfig:
     micro_batch: int = 0
     """Images per forward pass; smaller ones are accumulated to a batch. 0: the whole batch at once."""
     reuse_pictures: bool = False
-    """[ours] D learns from the very pictures that G was just judged on, which saves drawing others: about 15 %."""
+    """[ours] D learns from the very pictures that G was just judged on, which saves drawing others."""
     g_lr: float = 0.0025
     """Adam's learning rate of G."""
     d_lr: float = 0.0025

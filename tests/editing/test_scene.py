@@ -408,3 +408,13 @@ def test_render_scenes_takes_one_model(multi, single):
 
 def test_a_scene_shows_itself_in_one_line(single):
     assert repr(single.sample(3).move(0, dx=0.1)) == f"Scene({single.name}, seed=3, layout_seed=3, 1 edits)"
+
+
+@pytest.mark.parametrize("edit", [
+    lambda s: Scene.sample(s.model, -1), lambda s: Scene.sample(s.model, 0, layout_seed=-1),
+    lambda s: s.with_new_styles(-1), lambda s: s.with_new_layout(-1), lambda s: s.restyle(0, -1),
+    lambda s: s.add(0.5, 0.5, 0.1, -1),
+])
+def test_seeds_below_0_are_refused_everywhere(edit, multi):
+    with pytest.raises(SpatialGANError, match="seed is -1; use a whole number from 0"):
+        edit(multi.sample(0))

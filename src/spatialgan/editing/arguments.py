@@ -17,6 +17,14 @@ def whole(value: Any, name: str) -> int:
         raise SpatialGANError(f"{name} is {value!r}; use a whole number") from None
 
 
+def seed_number(value: Any, name: str = "seed") -> int:
+    """``value`` as an int of at least 0; raises SpatialGANError for anything else."""
+    number = whole(value, name)
+    if number < 0:
+        raise SpatialGANError(f"{name} is {number}; use a whole number from 0")
+    return number
+
+
 def finite(value: Any, name: str) -> float:
     """``value`` as a float; raises SpatialGANError where it is no number, infinite, NaN or beyond LARGEST."""
     try:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spatialgan.attention import attention_of
 from spatialgan.config import ModelConfig
-from spatialgan.editing.arguments import finite, positive, whole
+from spatialgan.editing.arguments import finite, positive, seed_number, whole
 from spatialgan.editing.export import to_image
 from spatialgan.editing.rendering import render_batch
 from spatialgan.errors import SpatialGANError
@@ -68,8 +68,8 @@ class Scene:
             layout_seed: another seed for the layout alone.
             truncation: see :attr:`truncation`.
         """
-        seed = whole(seed, "seed")
-        layout_seed = seed if layout_seed is None else whole(layout_seed, "layout_seed")
+        seed = seed_number(seed)
+        layout_seed = seed if layout_seed is None else seed_number(layout_seed, "layout_seed")
         z, layout = style_of(model.config.model, seed), layout_of(model.config.model, layout_seed)
         return cls(model, z, layout, seed, finite(truncation, "truncation"), seed, layout_seed)
 
@@ -166,7 +166,7 @@ class Scene:
 
     def with_new_layout(self, seed: int) -> "Scene":
         """The same styles in a new layout of as many objects; layouts match ``sample(..., layout_seed=seed)``."""
-        seed = whole(seed, "seed")
+        seed = seed_number(seed)
         self._require_layout()
         return self._edited("with_new_layout", {}, seed=seed, layout=layout_of(self._config(), seed))
 
@@ -174,13 +174,13 @@ class Scene:
 
     def with_new_styles(self, seed: int) -> "Scene":
         """The same layout and noise, with all styles of ``sample(seed)``."""
-        seed = whole(seed, "seed")
+        seed = seed_number(seed)
         return self._edited("with_new_styles", {}, seed=seed, z=style_of(self._config(), seed), w_offset=None)
 
     def restyle(self, i: int | str, seed: int) -> "Scene":
         """A new style for object ``i``, or for ``"background"``; needs a model with ``encoding=multi``."""
         self._require_styles("restyle", "with_new_styles(seed) changes the style of all")
-        seed = whole(seed, "seed")
+        seed = seed_number(seed)
         index = self.num_objects if i == "background" else self._where(i, None, or_="or 'background'")["point"]
         z = self.z.clone()
         z[index] = self._new_style(seed)
@@ -209,7 +209,7 @@ class Scene:
         Needs a model with ``encoding=multi``.
         """
         self._require_styles("add", "with_new_layout(seed) places what is there anew")
-        x, y, std, seed = finite(x, "x"), finite(y, "y"), positive(std, "std"), whole(seed, "seed")
+        x, y, std, seed = finite(x, "x"), finite(y, "y"), positive(std, "std"), seed_number(seed)
         self._require_layout().gaussians(0)  # raises where the heatmaps are pixels, which no object can be added to
         new = Gaussians(torch.tensor([[x, y]]), torch.tensor([[std, std]]), torch.zeros(1))
         changes = self._with_object(Layout((new,), hierarchical=False), self._new_style(seed))
