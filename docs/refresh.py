@@ -107,7 +107,7 @@ def latency_table() -> str:
 
 
 TABLES = {"latency": latency_table, "response": response_table, "cost": cost_table, "drag": drag_table,
-          "comove": comove_table}
+          "drag-rooms": lambda: drag_table("drag-rooms"), "comove": comove_table}
 
 
 def with_tables(text: str) -> str:
