@@ -1,6 +1,6 @@
 """Growing [ours]: networks for pictures twice as large that start out doing what the small ones did.
 
-Half the size costs half the time and shows shapes sooner, so a run for little compute starts small and goes on large:
+Small pictures take less time (docs/decisions.md, 41), so a run for little compute may start small and go on large, with
 ``--init-from`` a model of a smaller resolution. Karras et al. (2018) fade new layers in; here they are set so that
 there is nothing to fade: G's new block adds nothing to the picture yet, and D's halves the picture as a filter would.
 """
