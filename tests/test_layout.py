@@ -304,7 +304,7 @@ def test_truncated_normal_against_its_distribution():
 @pytest.mark.parametrize("u", [0.0, 1 - 2**-24])
 def test_the_extreme_draws_are_inside(monkeypatch: pytest.MonkeyPatch, u: float):
     monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, u))
-    c = _centers_inside((3, 2), seeded())
+    c = _centers_inside((3, 2), 1 / 3, seeded())
     assert ((c >= 0) & (c <= 1)).all()
     assert ((c - round(u)).abs() < 1e-5).all()
 

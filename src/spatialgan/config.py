@@ -54,6 +54,9 @@ class ModelConfig:
     """Dilation of the heatmap encoder's convolutions."""
     sel_residual_kernel: Literal[1, 3] = 3
     """Kernel width of the residual convolution of SEL_norm; 1 is [ours], for small computers."""
+    center_std: float = 1 / 3
+    """Standard deviation of level-0 and object centres around the image's middle, in image widths; those outside the
+    image are drawn anew. The paper's is 1/3; [ours] pictures through small windows (``data.shift``) need less."""
     impulse_noise: float = 0.0
     """Share of heatmap pixels replaced by 0 or 1 (Section 4.3), in 0..1."""
     discriminator: Literal["residual", "projected", "combined"] = "residual"
@@ -80,6 +83,7 @@ class ModelConfig:
         _require(self.channel_base >= r, f"model.channel_base is {self.channel_base}; use at least the resolution, {r}")
         _require(self.heatmap_kernel >= 1 and self.heatmap_kernel % 2 == 1,
                  f"model.heatmap_kernel is {self.heatmap_kernel}; use an odd number")
+        _require(0.001 <= self.center_std <= 10, f"model.center_std is {self.center_std}; use 0.001 to 10")
         _require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
         _require(0 < self.object_std_min <= self.object_std_max,
                  "model.object_std_min must be above 0 and at most model.object_std_max")
@@ -163,6 +167,9 @@ class LossConfig:
     comove_size: int = 8
     """[ours] Width that pictures are averaged down to before the co-move loss compares them, in pixels: from 4 to the
     resolution. Smaller ones leave more of the detail to D."""
+    reconstruct_weight: float = 0.0
+    """[ours] Weight of reconstruction beside the adversarial loss: G draws real pictures from codes and places that it
+    is told, see ``training/reconstruction.py``; 0 is off."""
     path_length_weight: float = 0.0
     """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
     path_length_interval: int = 4
@@ -172,7 +179,8 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         _require_choices(self, "loss")
-        for name in ("r1_gamma", "align_weight", "align_tau", "comove_weight", "path_length_weight"):
+        for name in ("r1_gamma", "align_weight", "align_tau", "comove_weight", "reconstruct_weight",
+                     "path_length_weight"):
             _require(getattr(self, name) >= 0, f"loss.{name} is {getattr(self, name)}; use 0 or more")
         for name in ("r1_interval", "path_length_interval"):
             _require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
@@ -210,6 +218,8 @@ class TrainConfig:
     """DiffAugment: differentiable augmentation of what D sees, real and generated alike."""
     augment_policy: tuple[str, ...] = ("color", "translation", "cutout")
     """Parts of DiffAugment that are used."""
+    reconstruct_kimg: float = 0.0
+    """[ours] Thousands of images at the beginning for which G only learns to reconstruct, and D waits; 0 is off."""
     blur_std: float = 0.0
     """Standard deviation, in image widths, of a blur of all that D sees at first (Karras et al., 2021, Appendix F.2),
     so that shapes come before textures; 0 is off."""
@@ -245,6 +255,7 @@ class TrainConfig:
         _require(self.kimg >= 0.001, f"train.kimg is {self.kimg}; use at least 0.001, one image")
         for name in ("beta1", "beta2"):
             _require(0 <= getattr(self, name) < 1, f"train.{name} is {getattr(self, name)}; use 0 to below 1")
+        _require(self.reconstruct_kimg >= 0, f"train.reconstruct_kimg is {self.reconstruct_kimg}; use 0 or more")
         _require(0 <= self.blur_std <= 1, f"train.blur_std is {self.blur_std}; use 0..1")
         _require(self.ema_rampup >= 0, f"train.ema_rampup is {self.ema_rampup}; use 0 or more")
         unknown = set(self.augment_policy) - {"color", "translation", "cutout"}
@@ -269,6 +280,11 @@ class RunConfig:
             _require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
         if loss.align == "multi":
             _require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
+        if self.reconstructs:
+            _require(m.image_channels == 3, "reconstruction, by ImageNet features, needs model.image_channels=3")
+            _require(m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
+                     "reconstruction needs heatmaps that can be moved; set loss.reconstruct_weight and "
+                     "train.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten")
         if loss.comove_weight > 0:
             _require(4 <= loss.comove_size <= m.resolution,
                      f"loss.comove_size is {loss.comove_size}; use 4 to model.resolution, {m.resolution}")
@@ -295,6 +311,11 @@ class RunConfig:
         if m.encoding == "multi":
             _require(loss.style_mixing == 0,
                      "loss.style_mixing is for one style a picture; set it to 0 with encoding=multi")
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether G learns from real pictures, at first or throughout."""
+        return self.loss.reconstruct_weight > 0 or self.train.reconstruct_kimg > 0
 
     @property
     def data_resolution(self) -> int:

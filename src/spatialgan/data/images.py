@@ -39,6 +39,18 @@ def split_indices(num_files: int, holdout: int, split: Split) -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
+class Views:
+    """Which images are shown, how, and which part of each. All tensors are on the CPU."""
+
+    indices: torch.Tensor
+    """int64 (B,), 0..num_images-1."""
+    flips: torch.Tensor
+    """bool (B,): mirrored left to right."""
+    corners_px: torch.Tensor
+    """int64 (B, 2): x and y of the window's upper left corner, in pixels of the mirrored image."""
+
+
+@dataclass(frozen=True, eq=False)
 class ImageDataset:
     """Square images of one size, by index 0..num_images-1. Made by `ImageDataset.open`."""
 
@@ -132,20 +144,30 @@ class ImageDataset:
 
     def shown(self, start: int, count: int, *, seed: int) -> torch.Tensor:
         """uint8 (count, C, R, R): the images that training shows at positions start..start+count-1."""
-        indices, flips = epoch_indices(start, count, num_images=self.num_images, seed=seed)
-        return self.batch(indices, flips if self.mirror else None)
+        return self.views_of(self.views(start, count, size=self.resolution, seed=seed), size=self.resolution)
 
     def windows(self, start: int, count: int, *, size: int, seed: int) -> torch.Tensor:
         """uint8 (count, C, size, size): as `shown`, each through a window of `size` pixels at a random place."""
-        images = self.shown(start, count, seed=seed)
+        return self.views_of(self.views(start, count, size=size, seed=seed), size=size)
+
+    def views(self, start: int, count: int, *, size: int, seed: int) -> Views:
+        """What training shows at positions start..start+count-1 through windows of `size` pixels."""
+        indices, flips = epoch_indices(start, count, num_images=self.num_images, seed=seed)
         room = self.resolution - size
-        if room == 0:
+        corners = torch.zeros(count, 2, dtype=torch.int64)
+        if room > 0:  # a stream for each position: the same whatever the batch size
+            for i, position in enumerate(range(start, start + count)):
+                stream = random_stream(seed, f"window at {position}")
+                corners[i] = torch.randint(room + 1, (2,), generator=stream)
+        return Views(indices, flips if self.mirror else torch.zeros_like(flips), corners)
+
+    def views_of(self, views: Views, *, size: int) -> torch.Tensor:
+        """uint8 (B, C, size, size): the images through their windows, on the CPU."""
+        images = self.batch(views.indices, views.flips)
+        if size == self.resolution:
             return images
-        shown = []
-        for position, image in enumerate(images, start):  # a stream each: the same whatever the batch size
-            x, y = torch.randint(room + 1, (2,), generator=random_stream(seed, f"window at {position}")).tolist()
-            shown.append(image[:, y : y + size, x : x + size])
-        return torch.stack(shown)
+        windows = zip(images, views.corners_px.tolist(), strict=True)
+        return torch.stack([image[:, y : y + size, x : x + size] for image, (x, y) in windows])
 
     def _decode(self, row: int) -> np.ndarray:
         name = self.names[row]

@@ -15,12 +15,14 @@ from spatialgan.model import save_model
 from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from spatialgan.training.codes import codes_of
 from spatialgan.training.growing import load_or_grow
+from spatialgan.training.reconstruction import known_pictures
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
 from spatialgan.training.samples import write_samples
 from spatialgan.training.step import Trainee, make_trainee, training_step
 
-CONFIG, SKIPPED = "config.json", "skipped.txt"
+CONFIG, SKIPPED, CODES = "config.json", "skipped.txt", "codes.safetensors"
 CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measures its features on
 FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg")  # may change when a run goes on
 
@@ -75,15 +77,19 @@ def _loop(t: Trainee, dataset: ImageDataset, out: Path, report: Callable[[str], 
     total_nimg = int(c.kimg * 1000)
     record = Record(out, num_images_seen=t.num_images_seen, total_nimg=total_nimg, report=report)
     averages = Averages()
+    size = t.config.model.resolution
+    going = t.num_images_seen < total_nimg
+    codes = codes_of(dataset, t.config.model, out / CODES, t.device) if t.config.reconstructs and going else None
     if t.num_images_seen == 0:
         with record.pause_clock():
             write_samples(t, out / "samples" / "000000000.png")
     with StopRequest() as stop:
         while t.num_images_seen < total_nimg:
             start = t.num_images_seen
-            reals = dataset.windows(start, c.batch_size, size=t.config.model.resolution, seed=c.seed)
-            reals = reals.to(t.device)  # uint8: a quarter of the traffic
-            stats = training_step(t, to_float(reals))
+            views = dataset.views(start, c.batch_size, size=size, seed=c.seed)
+            reals = to_float(dataset.views_of(views, size=size).to(t.device))  # as uint8: a quarter of the traffic
+            known = None if codes is None else known_pictures(codes, reals, views, whole_px=dataset.resolution)
+            stats = training_step(t, reals, known)
             check_finite(stats, t.num_images_seen)
             averages.add(stats)
             stopping = stop.requested  # asked once: a signal that comes later takes one more step, and is saved
@@ -147,8 +153,11 @@ def _resume(t: Trainee, path: Path, dataset: ImageDataset) -> None:
 
 def _parts(t: Trainee) -> dict[str, dict]:
     """What a checkpoint holds besides the position."""
+    optimizers = {"generator": t.g_optimizer, "discriminator": t.d_optimizer}
+    if t.r_optimizer is not None:
+        optimizers["reconstruction"] = t.r_optimizer
     return {"modules": {"generator": t.generator, "discriminator": t.discriminator, "ema": t.ema},
-            "optimizers": {"generator": t.g_optimizer, "discriminator": t.d_optimizer},
+            "optimizers": optimizers,
             "tensors": {"path_mean": t.path_mean}}
 
 

@@ -10,6 +10,7 @@ from spatialgan.attention import attention_maps
 from spatialgan.config import RunConfig
 from spatialgan.layout import Layout, resize_maps, sample_layout
 from spatialgan.networks.discriminator import DiscriminatorOutput, make_discriminator
+from spatialgan.networks.efficientnet_lite import EfficientNetLite
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training.augment import Augmentation, augment, blur, draw_augmentation, shift_images, visible_pixels
@@ -22,6 +23,14 @@ from spatialgan.training.losses import (
     generator_loss,
     path_length_penalty,
     r1_penalty,
+)
+from spatialgan.training.reconstruction import (
+    Known,
+    comparison_network,
+    known_layout,
+    noisy_codes,
+    reconstruction_loss,
+    reconstruction_optimizer,
 )
 
 W_MEAN_SHARE = 0.002  # of each batch in the running mean of w, which truncation uses
@@ -41,6 +50,10 @@ class Trainee:
     d_optimizer: torch.optim.Optimizer
     path_mean: Tensor
     """Running mean of path lengths, a scalar."""
+    r_optimizer: torch.optim.Optimizer | None = None
+    """Of G while it only reconstructs; None where it never does."""
+    comparison: EfficientNetLite | None = None
+    """Compares pictures with their reconstructions; None where there are none."""
     num_images_seen: int = 0
 
     @property
@@ -69,6 +82,8 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
         _adam(config, [p for p in discriminator.parameters() if p.requires_grad], config.train.d_lr,
               loss.r1_interval if loss.r1_gamma else 0),
         torch.zeros((), device=device),
+        reconstruction_optimizer(generator, config.train.beta2) if config.train.reconstruct_kimg > 0 else None,
+        comparison_network(device) if config.reconstructs else None,
     )
 
 
@@ -84,32 +99,68 @@ def step_generator(seed: int, num_images_seen: int, device: torch.device) -> tor
     return random_stream(seed, f"training step at image {num_images_seen}", device)
 
 
-def training_step(t: Trainee, reals: Tensor) -> dict[str, Tensor]:
-    """One G step and one D step.
+def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict[str, Tensor]:
+    """One G step and one D step; for the first ``reconstruct_kimg``, one G step of reconstruction alone.
 
     Args:
         t: changed in place; ``num_images_seen`` grows by the batch.
         reals: (B, C, R, R) in -1..1, on the trainee's device.
+        known: the same pictures with their codes; needed where the configuration reconstructs.
 
     Returns:
         scalars for the record, by name; ``loss/...`` are the terms of the losses.
     """
-    config = t.config
-    step = t.num_images_seen // config.train.batch_size
-    random = step_generator(config.train.seed, t.num_images_seen, t.device)
-    stats, drawn = generator_step(t, random)
-    if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
-        stats |= path_length_step(t, random)
-    stats |= discriminator_step(t, reals, random, fakes=drawn if config.train.reuse_pictures else None,
-                                with_r1=config.loss.r1_gamma > 0 and step % config.loss.r1_interval == 0)
-    t.num_images_seen += config.train.batch_size
-    decay = ema_decay(config.train.batch_size, t.num_images_seen, half_life_kimg=config.train.ema_half_life_kimg,
-                      rampup=config.train.ema_rampup)
+    random = step_generator(t.config.train.seed, t.num_images_seen, t.device)
+    if t.num_images_seen < t.config.train.reconstruct_kimg * 1000:
+        stats = reconstruction_step(t, known, random)
+    else:
+        stats = adversarial_step(t, reals, known, random)
+    t.num_images_seen += t.config.train.batch_size
+    decay = ema_decay(t.config.train.batch_size, t.num_images_seen,
+                      half_life_kimg=t.config.train.ema_half_life_kimg, rampup=t.config.train.ema_rampup)
     update_ema(t.ema, t.generator, decay)
     return stats
 
 
-def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+def adversarial_step(t: Trainee, reals: Tensor, known: Known | None, random: torch.Generator) -> dict[str, Tensor]:
+    """One G step and one D step, with the regularisation that is due."""
+    config = t.config
+    step = t.num_images_seen // config.train.batch_size
+    stats, drawn = generator_step(t, random, known)
+    if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
+        stats |= path_length_step(t, random)
+    stats |= discriminator_step(t, reals, random, fakes=drawn if config.train.reuse_pictures else None,
+                                with_r1=config.loss.r1_gamma > 0 and step % config.loss.r1_interval == 0)
+    return stats
+
+
+def reconstruction_step(t: Trainee, known: Known, random: torch.Generator) -> dict[str, Tensor]:
+    """One step of G towards pictures that it knows how to draw."""
+    t.r_optimizer.zero_grad(set_to_none=True)
+    loss = reconstruct(t, known, random, weight=1.0)
+    t.r_optimizer.step()
+    return {"loss/reconstruct": loss}
+
+
+def reconstruct(t: Trainee, known: Known, random: torch.Generator, *, weight: float) -> Tensor:
+    """The gradient of the reconstruction loss, added to G's, in micro-batches; returns the loss."""
+    micro = t.config.train.micro_batch or t.config.train.batch_size
+    losses = []
+    for i in range(0, len(known.images), micro):
+        part = slice(i, i + micro)
+        with autocast(t):
+            z = noisy_codes(known.codes[part], random)
+            layout = known_layout(t.config.model, known.centers_xy[part], known.stds[part], random)
+            ws = t.generator.ws(z, layout)
+            images = t.generator.synthesize(ws, layout, sample_noise(t.config.model, len(z), random)).image
+            loss = reconstruction_loss(t.comparison, images, known.images[part])
+        follow_w_mean(t, ws)
+        (loss * (weight * len(z) / len(known.images))).backward()
+        losses.append(loss.detach())
+    return torch.stack(losses).mean()
+
+
+def generator_step(t: Trainee, random: torch.Generator, known: Known | None = None) -> tuple[dict[str, Tensor], Tensor]:
     """Make pictures, look at them through D once, and follow both its verdict and its attention.
 
     Returns:
@@ -126,10 +177,13 @@ def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tenso
         (total / num_parts).backward()
         parts.append(stats)
         drawn.append(images.detach())
+    stats = {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}
+    if t.config.loss.reconstruct_weight > 0:
+        stats["loss/reconstruct"] = reconstruct(t, known, random, weight=t.config.loss.reconstruct_weight)
     t.g_optimizer.step()
     for p in t.d_parameters:
         p.requires_grad_(True)
-    return {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}, torch.cat(drawn)
+    return stats, torch.cat(drawn)
 
 
 def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, dict[str, Tensor], Tensor]:

@@ -1,0 +1,196 @@
+"""Codes [ours]: latent codes of real pictures without any training, for ``training/reconstruction.py``.
+
+Frozen ImageNet features and the picture made small, reduced to z's width by principal components and whitened: the
+codes of all pictures together have the mean and covariance of the normal distribution that z is drawn from. In
+multi-object models things get codes of their own: the places where a picture differs most from what is usual there,
+each described by what lies under a heatmap at that place, and a background described by the rest. No label is used.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from spatialgan.config import ModelConfig
+from spatialgan.coords import pixel_centers_xy, to_grid
+from spatialgan.data.images import ImageDataset, to_float
+from spatialgan.errors import SpatialGANError
+from spatialgan.files import write_atomically
+from spatialgan.layout import render_gaussians
+from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
+from spatialgan.networks.projected import resize_images
+from spatialgan.streams import random_stream
+
+INPUT_PX = 128  # size of pictures for the features that codes are made of
+STRIDES = (8, 16, 32)
+GRID = 4  # a whole picture's features are averaged over GRID x GRID regions
+SMALL_PX = 16  # the picture itself, at this size, goes in, too: features care little for colour
+PATCH_PX, PATCH_STDS = 8, 2.0  # the same for a thing: a patch of this size, PATCH_STDS standard deviations to each side
+PIXEL_SHARE = 2.0  # weight of pixels against that of features, before the principal components
+THING_GAP = 0.2  # things of one picture are at least this far apart, in image widths
+SMOOTH = 5  # of the 16 positions across a picture: what is unusual is averaged over so many
+CHUNK = 32  # pictures at once
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Of N pictures, and of the same pictures mirrored. S codes a picture, K things; all float32, on the CPU."""
+
+    z: Tensor
+    """(2, N, S, z_dim): one code a picture, or one a thing and the background's last."""
+    centers_xy: Tensor
+    """(2, N, K, 2) in 0..1 of the whole picture; with one code a picture its middle, K = 1."""
+    stds: Tensor
+    """(2, N, K): standard deviations of the things' heatmaps, in picture widths."""
+
+
+def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: torch.device) -> Codes:
+    """The codes in the file ``path``; where there is none, they are made, and written to it.
+
+    A run must go on with the very codes it began with, and another machine's arithmetic may turn a component round.
+
+    Raises:
+        SpatialGANError: the ImageNet weights are not installed, or the file is damaged.
+    """
+    if not path.exists():
+        codes = object_codes(dataset, config, device) if config.layout == "multi" else picture_codes(
+            dataset, config.z_dim, device)
+        write_atomically(path, lambda p: save_file(vars(codes), p))
+    try:
+        codes = Codes(**load_file(path))
+        if codes.z.shape != (2, dataset.num_images, config.num_styles, config.z_dim):
+            raise ValueError(f"it holds codes of shape {tuple(codes.z.shape)}")
+    except (SafetensorError, OSError, TypeError, ValueError) as e:
+        raise SpatialGANError(f"{path}, the pictures' codes, cannot be used: {e}; "
+                              "start anew with another --out") from None
+    return codes
+
+
+@torch.no_grad()
+def picture_codes(dataset: ImageDataset, z_dim: int, device: torch.device) -> Codes:
+    """One code a picture: its features on a coarse grid, and its pixels."""
+    network, n = _network(device), dataset.num_images
+    rows = []
+    for images in _chunks(dataset, device):
+        features = [F.adaptive_avg_pool2d(m, GRID).flatten(1) for m in _maps(network, images)]
+        rows.append((torch.cat(features, dim=1).half().cpu(), resize_images(images, SMALL_PX).flatten(1).cpu()))
+    z = _whitened(rows, z_dim).reshape(2, n, 1, z_dim)
+    return Codes(z, torch.full((2, n, 1, 2), 0.5), torch.ones(2, n, 1))
+
+
+@torch.no_grad()
+def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.device) -> Codes:
+    """``num_objects`` things a picture, and the background: what is left when the things are blanked out."""
+    network, n, k = _network(device), dataset.num_images, config.num_objects
+    mean, std = _usual(network, dataset, device)
+    low, high = config.object_std_min, config.object_std_max
+    stds = low + (high - low) * torch.rand(2 * n, k, generator=random_stream(0, "sizes of things"))
+    centers, things, backgrounds = [], [], []
+    start = 0
+    for images in _chunks(dataset, device):
+        maps = _maps(network, images)
+        unusual = ((maps[0] - mean) / std).square().mean(dim=1)  # (B, h, w); coarser maps know places less well
+        # Features change most at edges; averaged over a thing's width, its middle stands out.
+        smooth = F.avg_pool2d(unusual[:, None], SMOOTH, stride=1, padding=SMOOTH // 2, count_include_pad=False)[:, 0]
+        xy = peaks(smooth, k)
+        s = stds[start : start + len(images)].to(device)
+        start += len(images)
+        spread, angles = s[..., None].expand(-1, -1, 2), torch.zeros_like(s)
+        pooled = []
+        for m in maps:
+            weights = render_gaussians(xy, spread, angles, m.shape[-1])  # (B, K, h, w)
+            pooled.append(torch.einsum("bkhw,bchw->bkc", weights, m) / weights.sum(dim=(2, 3))[..., None])
+        things.append((torch.cat(pooled, dim=2).flatten(0, 1).half().cpu(),
+                       patches(images, xy, s).flatten(0, 1).flatten(1).cpu()))
+        covered = render_gaussians(xy, spread, angles, SMALL_PX).sum(dim=1, keepdim=True)
+        rest = 1 - covered.clamp_max(1)  # (B, 1, SMALL_PX, SMALL_PX)
+        blanked = [F.adaptive_avg_pool2d(m, GRID) * F.adaptive_avg_pool2d(rest, GRID) for m in maps]
+        backgrounds.append((torch.cat([b.flatten(1) for b in blanked], dim=1).half().cpu(),
+                            (resize_images(images, SMALL_PX) * rest).flatten(1).cpu()))
+        centers.append(xy.cpu())
+    z = torch.cat([_whitened(things, config.z_dim).reshape(2 * n, k, -1),
+                   _whitened(backgrounds, config.z_dim)[:, None]], dim=1)
+    return Codes(z.reshape(2, n, k + 1, -1), torch.cat(centers).reshape(2, n, k, 2), stds.reshape(2, n, k))
+
+
+def peaks(maps: Tensor, count: int) -> Tensor:
+    """The ``count`` highest places of each map (B, h, w), each THING_GAP from the others: (B, count, 2), x and y in
+    0..1, highest first."""
+    grid = pixel_centers_xy(maps.shape[-1], maps.shape[-2]).to(maps.device).reshape(-1, 2)
+    left, found = maps.flatten(1).clone(), []
+    for _ in range(count):
+        xy = grid[left.argmax(dim=1)]  # (B, 2)
+        found.append(xy)
+        near = (grid[None] - xy[:, None]).norm(dim=-1) < THING_GAP
+        left = left.masked_fill(near, -torch.inf)
+    return torch.stack(found, dim=1)
+
+
+def patches(images: Tensor, centers_xy: Tensor, stds: Tensor) -> Tensor:
+    """Squares of ``images`` (B, C, R, R) around ``centers_xy`` (B, K, 2), PATCH_STDS ``stds`` (B, K) to each side:
+    (B, K, C, PATCH_PX, PATCH_PX). What lies outside the picture is as its edge."""
+    b, k = stds.shape
+    small = resize_images(images, 2 * SMALL_PX)
+    offsets = to_grid(pixel_centers_xy(PATCH_PX, PATCH_PX, device=images.device)) * PATCH_STDS  # (P, P, 2)
+    at = centers_xy[:, :, None, None] + offsets * stds[:, :, None, None, None]
+    found = F.grid_sample(small, to_grid(at).reshape(b, k * PATCH_PX, PATCH_PX, 2), padding_mode="border",
+                          align_corners=False)  # (B, C, K P, P)
+    return found.reshape(b, -1, k, PATCH_PX, PATCH_PX).transpose(1, 2)
+
+
+def whiten(rows: Tensor, width: int) -> Tensor:
+    """The first principal components of ``rows`` (N, F), each of mean 0 and variance 1: ``(N, width)``.
+
+    Where there are fewer than ``width``, random numbers take the place of the rest.
+    """
+    rank = min(width, rows.shape[0] - 1, rows.shape[1])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # a randomised method
+        u, s, _ = torch.pca_lowrank(rows, q=max(1, rank), niter=4)
+    known = u[:, s > 1e-4 * s[0]] * rows.shape[0] ** 0.5  # what is not there must not be blown up to variance 1
+    stream = random_stream(0, "components that are not there")
+    rest = torch.randn(rows.shape[0], width - known.shape[1], generator=stream)
+    return torch.cat([known, rest], dim=1)
+
+
+def _whitened(rows: list[tuple[Tensor, Tensor]], width: int) -> Tensor:
+    """Codes of (features, pixels), each list entry a chunk of both."""
+    features, pixels = (torch.cat(column).float() for column in zip(*rows, strict=True))
+    features = (features - features.mean(dim=0)) / (features.std(dim=0) + 1e-3)
+    pixels = (pixels - pixels.mean(dim=0)) / (pixels.std() + 1e-6)
+    joint = [features / features.shape[1] ** 0.5, PIXEL_SHARE * pixels / pixels.shape[1] ** 0.5]
+    return whiten(torch.cat(joint, dim=1), width)
+
+
+def _usual(network: EfficientNetLite, dataset: ImageDataset, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Of the finest features: the mean at each place over all pictures, (C, h, w), and how far single pictures are from
+    it, as a standard deviation over all places, (C, 1, 1)."""
+    total, squares, count = torch.zeros((), device=device), torch.zeros((), device=device), 0
+    for images in _chunks(dataset, device):
+        fine = _maps(network, images)[0]
+        total, squares, count = total + fine.sum(dim=0), squares + fine.square().sum(dim=0), count + len(images)
+    mean = total / count
+    variance = (squares / count - mean.square()).mean(dim=(1, 2), keepdim=True)
+    return mean, variance.clamp_min(0).sqrt() + 1e-2
+
+
+def _network(device: torch.device) -> EfficientNetLite:
+    return load_imagenet("lite0", strides=STRIDES).to(device=device, memory_format=torch.channels_last)
+
+
+def _maps(network: EfficientNetLite, images: Tensor) -> list[Tensor]:
+    large = F.interpolate(images, size=(INPUT_PX, INPUT_PX), mode="bilinear", antialias=True)
+    return [m.float() for m in network(large.contiguous(memory_format=torch.channels_last))]
+
+
+def _chunks(dataset: ImageDataset, device: torch.device) -> Iterator[Tensor]:
+    """All pictures, then all mirrored, (B, 3, R, R) in -1..1."""
+    for mirrored in (False, True):
+        for start in range(0, dataset.num_images, CHUNK):
+            indices = torch.arange(start, min(start + CHUNK, dataset.num_images))
+            yield to_float(dataset.batch(indices, torch.full_like(indices, mirrored, dtype=torch.bool)).to(device))

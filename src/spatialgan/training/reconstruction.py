@@ -1,0 +1,96 @@
+"""Reconstruction [ours]: real pictures that G is told how to draw, before a D can say what is wrong with its own.
+
+Each training picture has a code that was found without training (``training/codes.py``). A picture seen through a
+window at a known place (``data.shift``) is drawn from the same code, with its heatmaps moved as the window was; in
+multi-object models, the heatmaps lie on the things that the codes are of. So G learns in one go what pictures look
+like, and that things are where their heatmaps are; no label is used. What comes out is blurred, as averages are:
+details are for D.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spatialgan.config import ModelConfig
+from spatialgan.data.images import Views
+from spatialgan.layout import Gaussians, Layout, sample_layout
+from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
+from spatialgan.networks.generator import Generator
+from spatialgan.networks.projected import resize_images
+from spatialgan.training.codes import Codes
+
+CODE_NOISE = 0.3  # share of noise in a code while training: what lies between two pictures' codes is drawn as well
+COMPARE_STRIDES = (2, 4, 8, 16)  # ImageNet features that pictures are compared by
+PIXEL_WEIGHT = 2.0  # of the mean absolute difference of pixels
+MAPPING_RATE, SEL_RATE = 10.0, 4.0  # learning rates as multiples of the others': these layers are slow by design
+BETA1, LR = 0.9, 0.003
+
+
+@dataclass(frozen=True)
+class Known:
+    """Real pictures, and what G is to draw them from."""
+
+    images: Tensor
+    """(B, 3, R, R), -1..1."""
+    codes: Tensor
+    """(B, S, z_dim)."""
+    centers_xy: Tensor
+    """(B, K, 2), of the things (or of the whole picture), in window widths from the window's corner."""
+    stds: Tensor
+    """(B, K), in window widths."""
+
+
+def comparison_network(device: torch.device) -> EfficientNetLite:
+    """Frozen; raises SpatialGANError where the ImageNet weights are not installed."""
+    return load_imagenet("lite0", strides=COMPARE_STRIDES).to(device=device, memory_format=torch.channels_last)
+
+
+def known_pictures(codes: Codes, reals: Tensor, views: Views, *, whole_px: int) -> Known:
+    """What G is to draw ``reals`` (B, 3, R, R) from, which are ``views`` of pictures of ``whole_px`` pixels."""
+    size, device = reals.shape[-1], reals.device
+    rows = views.flips.long(), views.indices
+    centers = (codes.centers_xy[rows] * whole_px - views.corners_px[:, None].float()) / size
+    stds = codes.stds[rows] * (whole_px / size)
+    return Known(reals, codes.z[rows].to(device), centers.to(device), stds.to(device))
+
+
+def known_layout(config: ModelConfig, centers_xy: Tensor, stds: Tensor, random: torch.Generator) -> Layout | None:
+    """Heatmaps on the things, or a random layout with level 0 on the whole picture's middle, ``centers_xy`` (B, K, 2);
+    None for a plain StyleGAN2."""
+    if config.encoding == "none":
+        return None
+    if config.layout == "multi":
+        spread = stds[..., None].expand(-1, -1, 2)
+        return Layout((Gaussians(centers_xy, spread, torch.zeros_like(stds)),), hierarchical=False)
+    layout = sample_layout(config, len(centers_xy), random)
+    return layout.moved(centers_xy[:, 0] - layout.gaussians(0).centers_xy[:, 0])
+
+
+def noisy_codes(codes: Tensor, random: torch.Generator) -> Tensor:
+    """Codes (B, S, z_dim) with noise mixed in; their variance stays."""
+    noise = torch.randn(codes.shape, generator=random, device=codes.device)
+    return (1 - CODE_NOISE**2) ** 0.5 * codes + CODE_NOISE * noise
+
+
+def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor) -> Tensor:
+    """Difference of pictures (B, 3, R, R) in pixels and in ImageNet features, each scale by its own mean square."""
+    total = PIXEL_WEIGHT * (drawn.float() - real.float()).abs().mean()
+    size = max(64, drawn.shape[-1] // 32 * 32)
+    with torch.no_grad():
+        wanted = network(resize_images(real, size).contiguous(memory_format=torch.channels_last))
+    found = network(resize_images(drawn, size).contiguous(memory_format=torch.channels_last))
+    for a, b in zip(found, wanted, strict=True):
+        scale = b.float().square().mean(dim=(0, 2, 3), keepdim=True) + 1e-6
+        total = total + ((a.float() - b.float()).square() / scale).mean() / len(wanted)
+    return total
+
+
+def reconstruction_optimizer(generator: Generator, beta2: float) -> torch.optim.Adam:
+    """For the time in which G only reconstructs. With momentum, which a game of two does not bear and this does."""
+    names = dict(generator.named_parameters())
+    mapping = [p for n, p in names.items() if n.startswith("mapping.")]
+    sel = [p for n, p in names.items() if ".sel." in n]
+    others = [p for n, p in names.items() if not n.startswith("mapping.") and ".sel." not in n]
+    groups = [{"params": p, "lr": LR * rate} for p, rate in ((mapping, MAPPING_RATE), (sel, SEL_RATE), (others, 1.0))]
+    return torch.optim.Adam([g for g in groups if g["params"]], betas=(BETA1, beta2), eps=1e-8, fused=True)

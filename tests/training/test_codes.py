@@ -1,0 +1,81 @@
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from spatialgan.config import ModelConfig
+from spatialgan.data.images import ImageDataset
+from spatialgan.training.codes import object_codes, patches, peaks, picture_codes, whiten
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory):
+    """40 grey pictures, each with one coloured square: its middle, in image widths, is the picture's name."""
+    folder = tmp_path_factory.mktemp("squares")
+    random = torch.Generator().manual_seed(0)
+    for i in range(40):
+        x, y = (20 + 88 * torch.rand(2, generator=random)).tolist()
+        color = tuple(torch.randint(256, (3,), generator=random).tolist())
+        image = Image.new("RGB", (128, 128), (128, 128, 128))
+        ImageDraw.Draw(image).rectangle([x - 14, y - 14, x + 14, y + 14], fill=color)
+        image.save(folder / f"{i:02d}_{x / 128:.3f}_{y / 128:.3f}.png")
+    return ImageDataset.open(folder, resolution=128)
+
+
+def test_whitened_codes_have_the_moments_of_z_and_are_not_correlated():
+    random = torch.Generator().manual_seed(1)
+    rows = torch.randn(500, 30, generator=random) @ torch.randn(30, 30, generator=random) + 7
+    codes = whiten(rows, 8)
+    torch.testing.assert_close(codes.mean(dim=0), torch.zeros(8), atol=1e-3, rtol=0)
+    torch.testing.assert_close(codes.T @ codes / 500, torch.eye(8), atol=1e-2, rtol=0)
+    first = torch.linalg.svd(rows - rows.mean(dim=0), full_matrices=False)[0][:, 0] * 500**0.5
+    assert abs((codes[:, 0] * first).mean()) > 0.99
+
+
+def test_components_that_are_not_there_are_random_and_not_noise_blown_up():
+    rows = torch.randn(200, 2, generator=torch.Generator().manual_seed(2)) @ torch.ones(2, 20)  # of rank 1
+    codes = whiten(rows, 6)
+    assert codes.shape == (200, 6)
+    assert torch.isfinite(codes).all()
+    assert 0.7 < codes[:, 1:].std() < 1.3
+    assert torch.equal(codes, whiten(rows, 6))
+    assert whiten(rows[:3], 6).shape == (3, 6)
+
+
+def test_peaks_keep_their_distance_and_come_in_order():
+    maps = torch.zeros(1, 16, 16)
+    maps[0, 4, 4], maps[0, 4, 5], maps[0, 12, 8] = 3.0, 2.9, 1.0  # the second is a neighbour of the first
+    found = peaks(maps, 2)
+    torch.testing.assert_close(found, torch.tensor([[[4.5 / 16, 4.5 / 16], [8.5 / 16, 12.5 / 16]]]))
+
+
+def test_a_patch_is_what_lies_under_the_heatmap():
+    image = torch.zeros(1, 3, 64, 64)
+    image[:, 0, 32:48, 16:32] = 1.0  # its middle: x 0.375, y 0.625
+    inside = patches(image, torch.tensor([[[0.375, 0.625], [0.8, 0.2]]]), torch.full((1, 2), 0.04))
+    assert inside.shape == (1, 2, 3, 8, 8)
+    torch.testing.assert_close(inside[0, 0, 0], torch.ones(8, 8))
+    torch.testing.assert_close(inside[0, 1], torch.zeros(3, 8, 8))
+
+
+def test_things_are_found_where_they_are(rooms):
+    config = ModelConfig(resolution=64, channel_base=512, layout="multi", encoding="multi", z_dim=16, num_objects=1)
+    codes = object_codes(rooms, config, CPU)
+    assert codes.z.shape == (2, 40, 2, 16)
+    truth = torch.tensor([[float(v) for v in name.removesuffix(".png").split("_")[1:]] for name in rooms.names])
+    distance = (codes.centers_xy[0, :, 0] - truth).norm(dim=1)
+    assert distance.median() < 0.08
+    mirrored = codes.centers_xy[1, :, 0] * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
+    assert (mirrored - truth).norm(dim=1).median() < 0.08
+    assert ((config.object_std_min <= codes.stds) & (codes.stds <= config.object_std_max)).all()
+
+
+def test_pictures_that_are_alike_have_codes_that_are_alike(rooms):
+    codes = picture_codes(rooms, 4, CPU)
+    assert codes.z.shape == (2, 40, 1, 4)
+    torch.testing.assert_close(codes.centers_xy, torch.full((2, 40, 1, 2), 0.5))
+    # The first component says most about the squares' brightness or place; mirror images share the former.
+    corr = torch.corrcoef(torch.stack([codes.z[0, :, 0].flatten(), codes.z[1, :, 0].flatten()]))[0, 1]
+    shuffled = codes.z[1, torch.randperm(40, generator=torch.Generator().manual_seed(0)), 0].flatten()
+    assert corr > torch.corrcoef(torch.stack([codes.z[0, :, 0].flatten(), shuffled]))[0, 1] + 0.1

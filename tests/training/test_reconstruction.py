@@ -1,0 +1,108 @@
+import pytest
+import torch
+from tiny_run import tiny_config
+
+from spatialgan.data.images import Views
+from spatialgan.errors import SpatialGANError
+from spatialgan.training.codes import Codes
+from spatialgan.training.reconstruction import (
+    Known,
+    comparison_network,
+    known_layout,
+    known_pictures,
+    noisy_codes,
+    reconstruction_loss,
+)
+from spatialgan.training.step import make_trainee, training_step
+
+CPU = torch.device("cpu")
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def blob(centers_xy, size):
+    """Red blobs on grey at ``centers_xy`` (B, 2)."""
+    at = (torch.arange(size) + 0.5) / size
+    d2 = (at[None, None] - centers_xy[:, 0, None, None]) ** 2 + (at[None, :, None] - centers_xy[:, 1, None, None]) ** 2
+    red = (-d2 / (2 * 0.12**2)).exp()
+    return torch.stack([red, -0.5 * red, -0.5 * red], dim=1)
+
+
+def test_heatmaps_move_as_the_window_does():
+    codes = Codes(torch.randn(2, 3, 1, 8), torch.full((2, 3, 1, 2), 0.5), torch.full((2, 3, 1), 0.2))
+    views = Views(torch.tensor([2, 0]), torch.tensor([True, False]), torch.tensor([[0, 16], [8, 8]]))
+    known = known_pictures(codes, torch.zeros(2, 3, 64, 64), views, whole_px=80)
+    # The middle of the whole lies 40 pixels from its edge: 40 and 24 from the first window's, 32 from the second's.
+    torch.testing.assert_close(known.centers_xy[:, 0], torch.tensor([[40 / 64, 24 / 64], [0.5, 0.5]]))
+    torch.testing.assert_close(known.stds, torch.full((2, 1), 0.25))
+    assert torch.equal(known.codes, torch.stack([codes.z[1, 2], codes.z[0, 0]]))
+
+
+def test_layouts_have_their_heatmaps_where_they_are_known_to_be():
+    single, multi = tiny_config().model, tiny_config(model={"layout": "multi"}).model
+    centers = torch.tensor([[[0.3, 0.6]], [[0.5, 0.4]]])
+    layout = known_layout(single, centers, torch.ones(2, 1), seeded())
+    torch.testing.assert_close(layout.level_centers(0), centers)
+    other = known_layout(single, centers, torch.ones(2, 1), seeded(1))
+    assert not torch.equal(layout.level_centers(2), other.level_centers(2))  # the finer levels stay random
+    things = torch.rand(2, 3, 2, generator=seeded())
+    layout = known_layout(multi, things, torch.full((2, 3), 0.2), seeded())
+    torch.testing.assert_close(layout.level_centers(0), things)
+    torch.testing.assert_close(layout.stds, torch.full((2, 3, 2), 0.2))
+    assert known_layout(tiny_config(model={"encoding": "none"}, loss={"align": "none"}).model, centers,
+                        torch.ones(2, 1), seeded()) is None
+
+
+def test_noise_leaves_codes_variance_and_most_of_what_they_say():
+    codes = torch.randn(2000, 1, 4, generator=seeded())
+    noisy = noisy_codes(codes, seeded(1))
+    assert abs(noisy.std() - 1) < 0.03
+    assert 0.93 < torch.corrcoef(torch.stack([codes.flatten(), noisy.flatten()]))[0, 1] < 0.97
+
+
+def test_the_loss_is_nothing_for_the_same_and_more_the_farther():
+    network = comparison_network(CPU)
+    real = blob(torch.tensor([[0.4, 0.5]]), 64)
+    others = [blob(torch.tensor([[0.4 + d, 0.5]]), 64) for d in (0, 0.1, 0.3)]
+    losses = [float(reconstruction_loss(network, other, real)) for other in others]
+    assert losses[0] == 0
+    assert 0 < losses[1] < losses[2]
+
+
+def test_g_learns_that_things_are_where_their_heatmaps_are():
+    """Blobs at places, all of one code: after 150 steps of reconstruction alone, blobs follow the heatmap."""
+    config = tiny_config(model={"noise_inputs": False, "constant": "uniform"}, train={"reconstruct_kimg": 100.0,
+                                                                                     "batch_size": 16})
+    t = make_trainee(config, CPU)
+    d_before = {k: v.clone() for k, v in t.discriminator.state_dict().items()}
+    random, codes, losses = seeded(3), torch.ones(16, 1, config.model.z_dim), []
+    for _ in range(150):
+        centers = 0.25 + 0.5 * torch.rand(16, 1, 2, generator=random)
+        images = blob(centers[:, 0], 32)
+        stats = training_step(t, images, Known(images, codes, centers, torch.ones(16, 1)))
+        losses.append(float(stats["loss/reconstruct"]))
+    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
+    assert all(torch.equal(v, d_before[k]) for k, v in t.discriminator.state_dict().items())
+    centers = torch.tensor([[[0.3, 0.5]], [[0.7, 0.5]]])
+    with torch.no_grad():
+        layout = known_layout(config.model, centers, torch.ones(2, 1), seeded())
+        red = t.generator(codes[:2], layout, None).image[:, 0].clamp_min(0)
+    x = (red.sum(dim=1) * (torch.arange(32) + 0.5) / 32).sum(dim=1) / red.sum(dim=(1, 2))
+    assert x[1] - x[0] > 0.2
+
+
+def test_reconstruction_stays_beside_the_adversarial_loss():
+    t = make_trainee(tiny_config(loss={"reconstruct_weight": 1.0}), CPU)
+    reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
+    known = Known(reals, torch.randn(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.ones(4, 1))
+    assert {"loss/reconstruct", "loss/G", "loss/D"} <= set(training_step(t, reals, known))
+    assert t.r_optimizer is None
+
+
+@pytest.mark.parametrize("model", [{"image_channels": 1}, {"sampling": "noise"}, {"impulse_noise": 0.1},
+                                   {"encoding": "flatten"}])
+def test_what_cannot_be_reconstructed_is_refused(model):
+    with pytest.raises(SpatialGANError, match="reconstruction"):
+        tiny_config(model=model, train={"reconstruct_kimg": 1.0})
