@@ -17,7 +17,8 @@ from pathlib import Path
 
 import torch
 
-from spatialgan.config import RunConfig, with_settings
+from spatialgan.config import RunConfig
+from spatialgan.settings import with_settings
 from spatialgan.training import step as steps
 from spatialgan.training.presets import preset
 

@@ -9,11 +9,9 @@ from spatialgan.config import (
     ModelConfig,
     RunConfig,
     TrainConfig,
-    from_dict,
-    to_dict,
-    with_settings,
 )
 from spatialgan.errors import SpatialGANError
+from spatialgan.settings import from_dict, to_dict, with_settings
 
 UNUSUAL = RunConfig(
     model=ModelConfig(

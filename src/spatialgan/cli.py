@@ -104,8 +104,8 @@ def models_info(name: Annotated[str, typer.Argument(metavar="NAME|PATH")]) -> No
     """Print a model's card and its configuration."""
     import json
 
-    from spatialgan.config import to_dict
     from spatialgan.model import CARD, find_weights, read_card
+    from spatialgan.settings import to_dict
 
     weights = find_weights(name)
     config, card = read_card(weights.with_suffix(CARD))
@@ -264,7 +264,7 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
 ) -> None:
     """Train a model. The same command again continues the run exactly where it stopped."""
-    from spatialgan.config import with_settings
+    from spatialgan.settings import with_settings
     from spatialgan.training.presets import preset as preset_by_name
 
     changes = [*(settings or []), *([] if kimg is None else [f"train.kimg={kimg}"])]
@@ -283,11 +283,11 @@ def _describe_run(config: "RunConfig", data: Path) -> str:
 
     import torch
 
-    from spatialgan.config import to_dict
     from spatialgan.data.images import split_indices
     from spatialgan.data.sources import open_source
     from spatialgan.networks.discriminator import make_discriminator
     from spatialgan.networks.generator import Generator
+    from spatialgan.settings import to_dict
 
     source = open_source(data)
     num_images = len(split_indices(len(source.names), config.data.holdout, "train"))

@@ -1,16 +1,12 @@
-"""Every choice of a model and of a run, as frozen dataclasses with a JSON round trip.
+"""Every choice of a model and of a run, as frozen dataclasses.
 
 A field's comment gives its meaning and unit. ``[ours]`` marks a choice where the paper is silent.
 """
 
-import json
-import sys
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from spatialgan.errors import SpatialGANError
-
-T = TypeVar("T")
 
 LEVEL_RESOLUTIONS = (4, 8, 16)  # the generator layers and discriminator features that levels 0, 1, 2 pair with
 LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
@@ -75,27 +71,27 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _require_choices(self, "model")
         r = self.resolution
-        _require(32 <= r <= 1024 and r & (r - 1) == 0, f"model.resolution is {r}; use a power of two from 32 to 1024")
-        _require(self.image_channels in (1, 3), f"model.image_channels is {self.image_channels}; use 1 or 3")
+        require(32 <= r <= 1024 and r & (r - 1) == 0, f"model.resolution is {r}; use a power of two from 32 to 1024")
+        require(self.image_channels in (1, 3), f"model.image_channels is {self.image_channels}; use 1 or 3")
         for name in ("z_dim", "w_dim", "mapping_layers", "channel_base", "channel_max", "num_objects",
                      "heatmap_dilation", "minibatch_std_group"):
-            _require(getattr(self, name) >= 1, f"model.{name} is {getattr(self, name)}; use a number of at least 1")
-        _require(self.channel_base >= r, f"model.channel_base is {self.channel_base}; use at least the resolution, {r}")
-        _require(self.heatmap_kernel >= 1 and self.heatmap_kernel % 2 == 1,
+            require(getattr(self, name) >= 1, f"model.{name} is {getattr(self, name)}; use a number of at least 1")
+        require(self.channel_base >= r, f"model.channel_base is {self.channel_base}; use at least the resolution, {r}")
+        require(self.heatmap_kernel >= 1 and self.heatmap_kernel % 2 == 1,
                  f"model.heatmap_kernel is {self.heatmap_kernel}; use an odd number")
-        _require(0.001 <= self.center_std <= 10, f"model.center_std is {self.center_std}; use 0.001 to 10")
-        _require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
-        _require(0 < self.object_std_min <= self.object_std_max,
+        require(0.001 <= self.center_std <= 10, f"model.center_std is {self.center_std}; use 0.001 to 10")
+        require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
+        require(0 < self.object_std_min <= self.object_std_max,
                  "model.object_std_min must be above 0 and at most model.object_std_max")
-        _require(self.encoded_max_resolution >= 4 and self.encoded_max_resolution.bit_count() == 1,
+        require(self.encoded_max_resolution >= 4 and self.encoded_max_resolution.bit_count() == 1,
                  f"model.encoded_max_resolution is {self.encoded_max_resolution}; use 4, 8, 16, ...")
         if self.encoding == "multi":
-            _require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
+            require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
         if self.layout == "multi":
-            _require(self.sampling == "hierarchical",
+            require(self.sampling == "hierarchical",
                      f"model.sampling={self.sampling} is an ablation of single-object layouts; leave it at its default")
         if self.discriminator != "residual":
-            _require(self.image_channels == 3, f"model.discriminator={self.discriminator} needs model.image_channels=3")
+            require(self.image_channels == 3, f"model.discriminator={self.discriminator} needs model.image_channels=3")
 
     def channels(self, resolution: int) -> int:
         """Feature channels of the layers at ``resolution``."""
@@ -136,8 +132,8 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _require_choices(self, "data")
-        _require(0 <= self.shift <= 0.5, f"data.shift is {self.shift}; use 0..0.5")
-        _require(self.holdout == 0 or self.holdout >= 2, f"data.holdout is {self.holdout}; use 0, or 2 and more")
+        require(0 <= self.shift <= 0.5, f"data.shift is {self.shift}; use 0..0.5")
+        require(self.holdout == 0 or self.holdout >= 2, f"data.holdout is {self.holdout}; use 0, or 2 and more")
 
 
 @dataclass(frozen=True)
@@ -181,13 +177,13 @@ class LossConfig:
         _require_choices(self, "loss")
         for name in ("r1_gamma", "align_weight", "align_tau", "comove_weight", "reconstruct_weight",
                      "path_length_weight"):
-            _require(getattr(self, name) >= 0, f"loss.{name} is {getattr(self, name)}; use 0 or more")
+            require(getattr(self, name) >= 0, f"loss.{name} is {getattr(self, name)}; use 0 or more")
         for name in ("r1_interval", "path_length_interval"):
-            _require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
-        _require(0 < self.comove_distance <= 1, f"loss.comove_distance is {self.comove_distance}; use above 0 to 1")
-        _require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")
+            require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
+        require(0 < self.comove_distance <= 1, f"loss.comove_distance is {self.comove_distance}; use above 0 to 1")
+        require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")
         levels = range(len(LEVEL_RESOLUTIONS))
-        _require(len(self.align_levels) > 0 and set(self.align_levels) <= set(levels)
+        require(len(self.align_levels) > 0 and set(self.align_levels) <= set(levels)
                  and len(set(self.align_levels)) == len(self.align_levels),
                  f"loss.align_levels is {list(self.align_levels)}; name some of {list(levels)}, each once")
 
@@ -244,22 +240,22 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _require_choices(self, "train")
-        _require(self.batch_size >= 1, f"train.batch_size is {self.batch_size}; use 1 or more")
-        _require(self.seed >= 0, f"train.seed is {self.seed}; use 0 or more")
+        require(self.batch_size >= 1, f"train.batch_size is {self.batch_size}; use 1 or more")
+        require(self.seed >= 0, f"train.seed is {self.seed}; use 0 or more")
         m = self.micro_batch
-        _require(m >= 0 and (m == 0 or self.batch_size % m == 0),
+        require(m >= 0 and (m == 0 or self.batch_size % m == 0),
                  f"train.micro_batch is {m}; use 0 or a divisor of train.batch_size, {self.batch_size}")
         for name in ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg", "g_lr", "d_lr",
                      "ema_half_life_kimg", "sample_columns", "sample_rows", "blur_kimg"):
-            _require(getattr(self, name) > 0, f"train.{name} is {getattr(self, name)}; use a number above 0")
-        _require(self.kimg >= 0.001, f"train.kimg is {self.kimg}; use at least 0.001, one image")
+            require(getattr(self, name) > 0, f"train.{name} is {getattr(self, name)}; use a number above 0")
+        require(self.kimg >= 0.001, f"train.kimg is {self.kimg}; use at least 0.001, one image")
         for name in ("beta1", "beta2"):
-            _require(0 <= getattr(self, name) < 1, f"train.{name} is {getattr(self, name)}; use 0 to below 1")
-        _require(self.reconstruct_kimg >= 0, f"train.reconstruct_kimg is {self.reconstruct_kimg}; use 0 or more")
-        _require(0 <= self.blur_std <= 1, f"train.blur_std is {self.blur_std}; use 0..1")
-        _require(self.ema_rampup >= 0, f"train.ema_rampup is {self.ema_rampup}; use 0 or more")
+            require(0 <= getattr(self, name) < 1, f"train.{name} is {getattr(self, name)}; use 0 to below 1")
+        require(self.reconstruct_kimg >= 0, f"train.reconstruct_kimg is {self.reconstruct_kimg}; use 0 or more")
+        require(0 <= self.blur_std <= 1, f"train.blur_std is {self.blur_std}; use 0..1")
+        require(self.ema_rampup >= 0, f"train.ema_rampup is {self.ema_rampup}; use 0 or more")
         unknown = set(self.augment_policy) - {"color", "translation", "cutout"}
-        _require(not unknown, f"train.augment_policy names {sorted(unknown)}; use color, translation, cutout")
+        require(not unknown, f"train.augment_policy names {sorted(unknown)}; use color, translation, cutout")
 
 
 @dataclass(frozen=True)
@@ -273,43 +269,43 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         m, loss, t = self.model, self.loss, self.train
-        _require(self.data.shift == 0 or self.data_resolution > m.resolution,
+        require(self.data.shift == 0 or self.data_resolution > m.resolution,
                  f"data.shift is {self.data.shift}, less than a pixel; use 0, or at least {1 / (m.resolution + 1):.2g} "
                  f"at model.resolution={m.resolution}")
         if m.encoding == "none":
-            _require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
+            require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
         if loss.align == "multi":
-            _require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
+            require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
         if self.reconstructs:
-            _require(m.image_channels == 3, "reconstruction, by ImageNet features, needs model.image_channels=3")
-            _require(m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
+            require(m.image_channels == 3, "reconstruction, by ImageNet features, needs model.image_channels=3")
+            require(m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
                      "reconstruction needs heatmaps that can be moved; set loss.reconstruct_weight and "
                      "train.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten")
         if loss.comove_weight > 0:
-            _require(4 <= loss.comove_size <= m.resolution,
+            require(4 <= loss.comove_size <= m.resolution,
                      f"loss.comove_size is {loss.comove_size}; use 4 to model.resolution, {m.resolution}")
-            _require(loss.comove_distance * m.resolution >= 1,
+            require(loss.comove_distance * m.resolution >= 1,
                      f"loss.comove_distance is {loss.comove_distance}, less than a pixel; use at least 1 / "
                      f"model.resolution, {1 / m.resolution:g}")
-            _require(m.encoding not in ("none", "flatten") and m.sampling != "noise" and m.impulse_noise == 0,
+            require(m.encoding not in ("none", "flatten") and m.sampling != "noise" and m.impulse_noise == 0,
                      "loss.comove_weight needs heatmaps that can be moved; set it to 0 with model.encoding=none or "
                      "flatten, model.sampling=noise or model.impulse_noise")
-            _require((t.micro_batch or t.batch_size) % 2 == 0,
+            require((t.micro_batch or t.batch_size) % 2 == 0,
                      "loss.comove_weight takes pictures in pairs: use an even train.batch_size (and micro_batch)")
         if m.discriminator != "projected":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
-            _require(loss.comove_weight == 0 or micro > group or group == 1,
+            require(loss.comove_weight == 0 or micro > group or group == 1,
                      f"with loss.comove_weight, train.batch_size (or micro_batch), {micro}, must be larger than "
                      f"model.minibatch_std_group, {group}, or D sees that pictures come in pairs")
-            _require(micro % min(group, micro) == 0,
+            require(micro % min(group, micro) == 0,
                      f"train.batch_size (or micro_batch), {micro}, must be a multiple of "
                      f"model.minibatch_std_group, {group}")
         if m.discriminator == "projected":
-            _require(loss.r1_gamma == 0 and loss.adversarial == "hinge",
+            require(loss.r1_gamma == 0 and loss.adversarial == "hinge",
                      "model.discriminator=projected trains on the hinge loss without R1; "
                      "set loss.adversarial=hinge and loss.r1_gamma=0")
         if m.encoding == "multi":
-            _require(loss.style_mixing == 0,
+            require(loss.style_mixing == 0,
                      "loss.style_mixing is for one style a picture; set it to 0 with encoding=multi")
 
     @property
@@ -323,72 +319,8 @@ class RunConfig:
         return round(self.model.resolution / (1 - self.data.shift))
 
 
-def to_dict(config: Any) -> dict[str, Any]:
-    """A config as plain JSON values."""
-    return json.loads(json.dumps(asdict(config)))
-
-
-def from_dict(cls: type[T], values: dict[str, Any], *, where: str = "config") -> T:
-    """A config of type ``cls`` from JSON values; missing fields take their defaults.
-
-    Raises:
-        SpatialGANError: a field is unknown or of the wrong type; the message names it and lists the valid ones.
-    """
-    _require(isinstance(values, dict), f"{where} must be a JSON object, not {type(values).__name__}")
-    hints = get_type_hints(cls)
-    unknown = sorted(set(values) - set(hints))
-    _require(not unknown, f"{where} has no field {', '.join(unknown)}; it has: {', '.join(hints)}")
-    return cls(**{k: _coerce(hints[k], v, f"{where}.{k}") for k, v in values.items()})
-
-
-def with_settings(config: RunConfig, settings: list[str]) -> RunConfig:
-    """``config`` with ``section.field=value`` strings applied, all at once, as ``--set`` gives them."""
-    changes: dict[str, dict[str, Any]] = {}
-    for setting in settings:
-        path, equals, text = setting.partition("=")
-        section, dot, name = path.partition(".")
-        _require(bool(equals and dot), f"--set {setting}: write section.field=value, for example train.batch_size=32")
-        sections = [f.name for f in fields(config)]
-        _require(section in sections, f"--set {setting}: there is no section {section}; use {', '.join(sections)}")
-        hints = get_type_hints(type(getattr(config, section)))
-        _require(name in hints, f"--set {setting}: {section} has no field {name}; it has: {', '.join(hints)}")
-        changes.setdefault(section, {})[name] = _parse(hints[name], text, f"--set {setting}")
-    return replace(config, **{s: replace(getattr(config, s), **values) for s, values in changes.items()})
-
-
-def _parse(hint: Any, text: str, where: str) -> Any:
-    """A command-line word as a value of type ``hint``."""
-    if get_origin(hint) is tuple:
-        return _coerce(hint, [_parse(get_args(hint)[0], t.strip(), where) for t in text.split(",") if t.strip()], where)
-    if hint is str or (get_origin(hint) is Literal and isinstance(get_args(hint)[0], str)):
-        return _coerce(hint, text, where)
-    try:
-        value = json.loads(text.lower())
-    except (ValueError, RecursionError):
-        raise SpatialGANError(f"{where}: {text!r} is not {_describe(hint)}") from None
-    return _coerce(hint, value, where)
-
-
-def _coerce(hint: Any, value: Any, where: str) -> Any:
-    """``value``, read from JSON, as type ``hint``."""
-    if is_dataclass(hint):
-        return from_dict(hint, value, where=where)
-    if get_origin(hint) is tuple and isinstance(value, list | tuple):
-        return tuple(_coerce(get_args(hint)[0], v, where) for v in value)
-    if get_origin(hint) is Literal:
-        # Compared with their types, for True == 1.0 == 1.
-        same = any(type(a) is type(value) and a == value for a in get_args(hint))
-        _require(same, f"{where} is {value!r}; use {_describe(hint)}")
-        return value
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        _require(abs(value) <= sys.float_info.max, f"{where} is {value}; use a finite number")
-        return float(value)
-    right = isinstance(value, hint) if isinstance(hint, type) else False
-    _require(right and (hint is bool or not isinstance(value, bool)), f"{where}: {value!r} is not {_describe(hint)}")
-    return value
-
-
-def _describe(hint: Any) -> str:
+def describe(hint: Any) -> str:
+    """What a field of that type wants, for messages."""
     if get_origin(hint) is Literal:
         return " or ".join(str(a) for a in get_args(hint))
     if get_origin(hint) is tuple:
@@ -399,9 +331,10 @@ def _describe(hint: Any) -> str:
 def _require_choices(config: Any, section: str) -> None:
     for name, hint in get_type_hints(type(config)).items():
         if get_origin(hint) is Literal and getattr(config, name) not in get_args(hint):
-            raise SpatialGANError(f"{section}.{name} is {getattr(config, name)!r}; use {_describe(hint)}")
+            raise SpatialGANError(f"{section}.{name} is {getattr(config, name)!r}; use {describe(hint)}")
 
 
-def _require(condition: bool, message: str) -> None:
+def require(condition: bool, message: str) -> None:
+    """Raise SpatialGANError with ``message`` unless ``condition``."""
     if not condition:
         raise SpatialGANError(message)

@@ -11,13 +11,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from spatialgan.attention import attention_of
-from spatialgan.config import RunConfig, from_dict, to_dict
+from spatialgan.config import RunConfig
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, read_json, write_atomically
 from spatialgan.layout import Layout
 from spatialgan.networks.discriminator import make_discriminator
 from spatialgan.networks.generator import Generator
+from spatialgan.settings import from_dict, to_dict
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene

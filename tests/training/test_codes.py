@@ -71,6 +71,13 @@ def test_things_are_found_where_they_are(rooms):
     assert ((config.object_std_min <= codes.stds) & (codes.stds <= config.object_std_max)).all()
 
 
+def test_with_one_style_a_picture_the_things_give_places_alone(rooms):
+    config = ModelConfig(resolution=64, channel_base=512, layout="multi", encoding="norm", z_dim=4, num_objects=2)
+    codes = object_codes(rooms, config, CPU)
+    assert codes.centers_xy.shape == (2, 40, 2, 2)
+    assert torch.equal(codes.z, picture_codes(rooms, 4, CPU).z)
+
+
 def test_pictures_that_are_alike_have_codes_that_are_alike(rooms):
     codes = picture_codes(rooms, 4, CPU)
     assert codes.z.shape == (2, 40, 1, 4)

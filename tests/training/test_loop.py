@@ -13,9 +13,10 @@ from PIL import Image
 from safetensors.torch import load_file
 from tiny_run import tiny_config
 
-from spatialgan.config import RunConfig, to_dict
+from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import SpatialGAN
+from spatialgan.settings import to_dict
 from spatialgan.training import loop
 from spatialgan.training.checkpoint import list_checkpoints
 from spatialgan.training.loop import train
@@ -96,7 +97,8 @@ def test_a_projected_run_goes_on_bit_by_bit(tmp_path, pictures):
 
 RUN = """
 import json, sys, torch
-from spatialgan.config import RunConfig, from_dict
+from spatialgan.config import RunConfig
+from spatialgan.settings import from_dict
 from spatialgan.training.loop import train
 torch.set_num_threads(1)
 train(from_dict(RunConfig, json.loads(sys.argv[1])), data=sys.argv[2], out=sys.argv[3], device="cpu")

@@ -1,10 +1,11 @@
 import pytest
 import torch
 
-from spatialgan.config import RunConfig, from_dict, to_dict
+from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.networks.discriminator import make_discriminator
 from spatialgan.networks.generator import Generator
+from spatialgan.settings import from_dict, to_dict
 from spatialgan.training.presets import PRESETS, preset
 
 

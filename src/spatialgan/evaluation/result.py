@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import torch
 
 from spatialgan import __version__
-from spatialgan.config import to_dict
 from spatialgan.data.images import ImageDataset
 from spatialgan.data.objects import ObjectDataset
 from spatialgan.errors import SpatialGANError
@@ -21,6 +20,7 @@ from spatialgan.evaluation.features import FeatureExtractor
 from spatialgan.evaluation.segmentation import Segmenter
 from spatialgan.files import write_atomically
 from spatialgan.model import SpatialGAN
+from spatialgan.settings import to_dict
 
 RESULT_VERSION = 1
 

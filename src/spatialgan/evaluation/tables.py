@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spatialgan.config import RunConfig, from_dict
+from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.result import RESULT_VERSION
 from spatialgan.files import read_json
+from spatialgan.settings import from_dict
 
 SUMMARIES = ("ratio", "chance", "control", "locality", "identity")
 NEEDED = {  # metric -> what a row or a note is made of: texts, then numbers

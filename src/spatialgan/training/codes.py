@@ -34,7 +34,7 @@ PATCH_PX, PATCH_STDS = 8, 2.0  # the same for a thing: a patch of this size, PAT
 PIXEL_SHARE = 2.0  # weight of pixels against that of features, before the principal components
 THING_GAP = 0.2  # things of one picture are at least this far apart, in image widths
 SMOOTH = 5  # of the 16 positions across a picture: what is unusual is averaged over so many
-CHUNK = 32  # pictures at once
+CHUNK = 16  # pictures at once; larger batches make the allocator hand memory back and fetch it again
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,10 @@ def picture_codes(dataset: ImageDataset, z_dim: int, device: torch.device) -> Co
 
 @torch.no_grad()
 def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.device) -> Codes:
-    """``num_objects`` things a picture, and the background: what is left when the things are blanked out."""
+    """``num_objects`` things a picture, and the background: what is left when the things are blanked out.
+
+    Where the model has one style a picture, its code is of the whole picture, and of the things only places are taken.
+    """
     network, n, k = _network(device), dataset.num_images, config.num_objects
     mean, std = _usual(network, dataset, device)
     low, high = config.object_std_min, config.object_std_max
@@ -113,9 +116,12 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
         backgrounds.append((torch.cat([b.flatten(1) for b in blanked], dim=1).half().cpu(),
                             (resize_images(images, SMALL_PX) * rest).flatten(1).cpu()))
         centers.append(xy.cpu())
+    where = torch.cat(centers).reshape(2, n, k, 2), stds.reshape(2, n, k)
+    if config.num_styles == 1:
+        return Codes(picture_codes(dataset, config.z_dim, device).z, *where)
     z = torch.cat([_whitened(things, config.z_dim).reshape(2 * n, k, -1),
                    _whitened(backgrounds, config.z_dim)[:, None]], dim=1)
-    return Codes(z.reshape(2, n, k + 1, -1), torch.cat(centers).reshape(2, n, k, 2), stds.reshape(2, n, k))
+    return Codes(z.reshape(2, n, k + 1, -1), *where)
 
 
 def peaks(maps: Tensor, count: int) -> Tensor:

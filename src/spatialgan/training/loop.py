@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from spatialgan.config import RunConfig, from_dict, to_dict
+from spatialgan.config import RunConfig
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
@@ -14,6 +14,7 @@ from spatialgan.files import read_json, write_atomically
 from spatialgan.model import save_model
 from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
+from spatialgan.settings import from_dict, to_dict
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from spatialgan.training.codes import codes_of
 from spatialgan.training.growing import load_or_grow

@@ -1,0 +1,76 @@
+"""Configurations as JSON values, and as the ``section.field=value`` words of ``--set``."""
+
+import json
+import sys
+from dataclasses import asdict, fields, is_dataclass, replace
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from spatialgan.config import RunConfig, describe, require
+from spatialgan.errors import SpatialGANError
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values."""
+    return json.loads(json.dumps(asdict(config)))
+
+
+def from_dict(cls: type[T], values: dict[str, Any], *, where: str = "config") -> T:
+    """A config of type ``cls`` from JSON values; missing fields take their defaults.
+
+    Raises:
+        SpatialGANError: a field is unknown or of the wrong type; the message names it and lists the valid ones.
+    """
+    require(isinstance(values, dict), f"{where} must be a JSON object, not {type(values).__name__}")
+    hints = get_type_hints(cls)
+    unknown = sorted(set(values) - set(hints))
+    require(not unknown, f"{where} has no field {', '.join(unknown)}; it has: {', '.join(hints)}")
+    return cls(**{k: _coerce(hints[k], v, f"{where}.{k}") for k, v in values.items()})
+
+
+def with_settings(config: RunConfig, settings: list[str]) -> RunConfig:
+    """``config`` with ``section.field=value`` strings applied, all at once, as ``--set`` gives them."""
+    changes: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        section, dot, name = path.partition(".")
+        require(bool(equals and dot), f"--set {setting}: write section.field=value, for example train.batch_size=32")
+        sections = [f.name for f in fields(config)]
+        require(section in sections, f"--set {setting}: there is no section {section}; use {', '.join(sections)}")
+        hints = get_type_hints(type(getattr(config, section)))
+        require(name in hints, f"--set {setting}: {section} has no field {name}; it has: {', '.join(hints)}")
+        changes.setdefault(section, {})[name] = _parse(hints[name], text, f"--set {setting}")
+    return replace(config, **{s: replace(getattr(config, s), **values) for s, values in changes.items()})
+
+
+def _parse(hint: Any, text: str, where: str) -> Any:
+    """A command-line word as a value of type ``hint``."""
+    if get_origin(hint) is tuple:
+        return _coerce(hint, [_parse(get_args(hint)[0], t.strip(), where) for t in text.split(",") if t.strip()], where)
+    if hint is str or (get_origin(hint) is Literal and isinstance(get_args(hint)[0], str)):
+        return _coerce(hint, text, where)
+    try:
+        value = json.loads(text.lower())
+    except (ValueError, RecursionError):
+        raise SpatialGANError(f"{where}: {text!r} is not {describe(hint)}") from None
+    return _coerce(hint, value, where)
+
+
+def _coerce(hint: Any, value: Any, where: str) -> Any:
+    """``value``, read from JSON, as type ``hint``."""
+    if is_dataclass(hint):
+        return from_dict(hint, value, where=where)
+    if get_origin(hint) is tuple and isinstance(value, list | tuple):
+        return tuple(_coerce(get_args(hint)[0], v, where) for v in value)
+    if get_origin(hint) is Literal:
+        # Compared with their types, for True == 1.0 == 1.
+        same = any(type(a) is type(value) and a == value for a in get_args(hint))
+        require(same, f"{where} is {value!r}; use {describe(hint)}")
+        return value
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        require(abs(value) <= sys.float_info.max, f"{where} is {value}; use a finite number")
+        return float(value)
+    right = isinstance(value, hint) if isinstance(hint, type) else False
+    require(right and (hint is bool or not isinstance(value, bool)), f"{where}: {value!r} is not {describe(hint)}")
+    return value
