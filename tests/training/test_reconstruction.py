@@ -12,6 +12,7 @@ from spatialgan.training.reconstruction import (
     known_pictures,
     noisy_codes,
     reconstruction_loss,
+    thing_weights,
 )
 from spatialgan.training.step import make_trainee, training_step
 
@@ -69,6 +70,19 @@ def test_the_loss_is_nothing_for_the_same_and_more_the_farther():
     losses = [float(reconstruction_loss(network, other, real)) for other in others]
     assert losses[0] == 0
     assert 0 < losses[1] < losses[2]
+
+
+def test_what_lies_under_heatmaps_weighs_more():
+    network = comparison_network(CPU)
+    layout = known_layout(tiny_config(model={"layout": "multi", "num_objects": 1}).model,
+                          torch.tensor([[[0.25, 0.25]]]), torch.full((1, 1), 0.12), seeded())
+    weights = thing_weights(layout, 64)
+    torch.testing.assert_close(weights.mean(), torch.tensor(1.0))
+    assert weights[0, 0, 16, 16] > 4 * weights[0, 0, 60, 60]
+    real = torch.zeros(1, 3, 64, 64)
+    at, off = (reconstruction_loss(network, blob(torch.tensor([xy]), 64) * 0.5, real, weights)
+               for xy in ([0.25, 0.25], [0.75, 0.75]))
+    assert at > 1.5 * off
 
 
 def test_g_learns_that_things_are_where_their_heatmaps_are():

@@ -21,7 +21,8 @@ def cats64() -> RunConfig:
     """Single-object pictures, the subject in their middle, at 64x64: an hour or two of a CPU core."""
     return RunConfig(
         model=ModelConfig(resolution=64, z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=256,
-                          sel_residual_kernel=1, constant="uniform", noise_inputs=False, center_std=0.1),
+                          sel_residual_kernel=1, constant="uniform", noise_inputs=False, center_std=0.1,
+                          discriminator="combined", projected_input=64),
         # Windows of 3/4 of a picture: with all subjects in the middle, there would be nothing to steer.
         data=DataConfig(mirror=True, shift=0.25, holdout=20),
         # 0.0002 R^2 / batch = 0.05 is the usual start for R1; small data sets bear more.
@@ -36,8 +37,8 @@ def cats64() -> RunConfig:
 def rooms64() -> RunConfig:
     """Multi-object rooms at 64x64 on a CPU: :func:`cats64` for indoor scenes."""
     c = _indoor(cats64())
-    # Things are all over a room as it is, and what belongs where (floors, walls) a learned constant may know.
-    return replace(c, model=replace(c.model, constant="learned", center_std=1 / 3),
+    # Things are all over a room as it is.
+    return replace(c, model=replace(c.model, z_dim=32, center_std=1 / 3),
                    data=replace(c.data, shift=0.0),
                    train=replace(c.train, reconstruct_kimg=150))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import Views
-from spatialgan.layout import Gaussians, Layout, sample_layout
+from spatialgan.layout import Gaussians, Layout, resize_maps, sample_layout
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.projected import resize_images
@@ -22,9 +22,10 @@ from spatialgan.training.codes import Codes
 
 CODE_NOISE = 0.3  # share of noise in a code while training: what lies between two pictures' codes is drawn as well
 COMPARE_STRIDES = (2, 4, 8, 16)  # ImageNet features that pictures are compared by
+THING_WEIGHT = 4.0  # of things in multi-object pictures, beside the 1 that everything has
 PIXEL_WEIGHT = 2.0  # of the mean absolute difference of pixels
-MAPPING_RATE, SEL_RATE = 10.0, 4.0  # learning rates as multiples of the others': these layers are slow by design
 BETA1, LR = 0.9, 0.003
+MAPPING_RATE, SEL_RATE, AFFINE_RATE = 10.0, 4.0, 4.0  # multiples of LR: these layers are slow by design
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,30 @@ def noisy_codes(codes: Tensor, random: torch.Generator) -> Tensor:
     return (1 - CODE_NOISE**2) ** 0.5 * codes + CODE_NOISE * noise
 
 
-def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor) -> Tensor:
-    """Difference of pictures (B, 3, R, R) in pixels and in ImageNet features, each scale by its own mean square."""
-    total = PIXEL_WEIGHT * (drawn.float() - real.float()).abs().mean()
+def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor,
+                        weights: Tensor | None = None) -> Tensor:
+    """Difference of pictures (B, 3, R, R) in pixels and in ImageNet features, each scale by its own mean square.
+
+    ``weights`` (B, 1, R, R), of mean 1, say where it counts more.
+    """
+    def mean(difference: Tensor) -> Tensor:
+        return (difference if weights is None else difference * resize_maps(weights, difference.shape[-1])).mean()
+
+    total = PIXEL_WEIGHT * mean((drawn.float() - real.float()).abs())
     size = max(64, drawn.shape[-1] // 32 * 32)
     with torch.no_grad():
         wanted = network(resize_images(real, size).contiguous(memory_format=torch.channels_last))
     found = network(resize_images(drawn, size).contiguous(memory_format=torch.channels_last))
     for a, b in zip(found, wanted, strict=True):
         scale = b.float().square().mean(dim=(0, 2, 3), keepdim=True) + 1e-6
-        total = total + ((a.float() - b.float()).square() / scale).mean() / len(wanted)
+        total = total + mean((a.float() - b.float()).square() / scale) / len(wanted)
     return total
+
+
+def thing_weights(layout: Layout, size: int) -> Tensor:
+    """More weight to what lies under heatmaps, or the large background would outvote the things: (B, 1, size, size)."""
+    weights = 1 + THING_WEIGHT * layout.level_map(0, size)[:, None]
+    return weights / weights.mean(dim=(1, 2, 3), keepdim=True)
 
 
 def reconstruction_optimizer(generator: Generator, beta2: float) -> torch.optim.Adam:
@@ -91,6 +105,8 @@ def reconstruction_optimizer(generator: Generator, beta2: float) -> torch.optim.
     names = dict(generator.named_parameters())
     mapping = [p for n, p in names.items() if n.startswith("mapping.")]
     sel = [p for n, p in names.items() if ".sel." in n]
-    others = [p for n, p in names.items() if not n.startswith("mapping.") and ".sel." not in n]
-    groups = [{"params": p, "lr": LR * rate} for p, rate in ((mapping, MAPPING_RATE), (sel, SEL_RATE), (others, 1.0))]
+    affine = [p for n, p in names.items() if ".affine." in n]
+    others = [p for n, p in names.items() if not (n.startswith("mapping.") or ".sel." in n or ".affine." in n)]
+    rates = ((mapping, MAPPING_RATE), (sel, SEL_RATE), (affine, AFFINE_RATE), (others, 1.0))
+    groups = [{"params": p, "lr": LR * rate} for p, rate in rates]
     return torch.optim.Adam([g for g in groups if g["params"]], betas=(BETA1, beta2), eps=1e-8, fused=True)

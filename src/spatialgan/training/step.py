@@ -31,6 +31,7 @@ from spatialgan.training.reconstruction import (
     noisy_codes,
     reconstruction_loss,
     reconstruction_optimizer,
+    thing_weights,
 )
 
 W_MEAN_SHARE = 0.002  # of each batch in the running mean of w, which truncation uses
@@ -153,7 +154,9 @@ def reconstruct(t: Trainee, known: Known, random: torch.Generator, *, weight: fl
             layout = known_layout(t.config.model, known.centers_xy[part], known.stds[part], random)
             ws = t.generator.ws(z, layout)
             images = t.generator.synthesize(ws, layout, sample_noise(t.config.model, len(z), random)).image
-            loss = reconstruction_loss(t.comparison, images, known.images[part])
+            multi = layout is not None and t.config.model.layout == "multi"
+            weights = thing_weights(layout, t.config.model.resolution) if multi else None
+            loss = reconstruction_loss(t.comparison, images, known.images[part], weights)
         follow_w_mean(t, ws)
         (loss * (weight * len(z) / len(known.images))).backward()
         losses.append(loss.detach())
