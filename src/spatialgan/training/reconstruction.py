@@ -23,7 +23,9 @@ from spatialgan.training.codes import Codes
 CODE_NOISE = 0.3  # share of noise in a code while training: what lies between two pictures' codes is drawn as well
 COMPARE_STRIDES = (2, 4, 8, 16)  # ImageNet features that pictures are compared by
 THING_WEIGHT = 4.0  # of things in multi-object pictures, beside the 1 that everything has
-PIXEL_WEIGHT = 2.0  # of the mean absolute difference of pixels
+PIXEL_WEIGHT = 2.0  # of the mean absolute difference of pixels, at each size
+SMALL_SIZES = (16, 8)  # pictures are compared at these, too: what is where and of what colour can be told from a code,
+# texture cannot, and most of the other terms' gradient is about texture
 BETA1, LR = 0.9, 0.003
 MAPPING_RATE, SEL_RATE, AFFINE_RATE = 10.0, 4.0, 4.0  # multiples of LR: these layers are slow by design
 
@@ -83,7 +85,9 @@ def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor,
     def mean(difference: Tensor) -> Tensor:
         return (difference if weights is None else difference * resize_maps(weights, difference.shape[-1])).mean()
 
-    total = PIXEL_WEIGHT * mean((drawn.float() - real.float()).abs())
+    difference = drawn.float() - real.float()
+    total = PIXEL_WEIGHT * sum(mean(resize_maps(difference, size).abs())
+                               for size in (drawn.shape[-1], *SMALL_SIZES))
     size = max(64, drawn.shape[-1] // 32 * 32)
     with torch.no_grad():
         wanted = network(resize_images(real, size).contiguous(memory_format=torch.channels_last))
