@@ -372,6 +372,12 @@ def test_train_dry_run(run, photos, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_looks_at_what_the_run_would_start_from(run, photos, tmp_path):
+    code, _, err = run("train", "--data", photos, "--preset", "tiny", "--out", tmp_path / "run", "--dry-run",
+                       "--init-from", "cats-64")
+    assert code == 2 and "--init-from cats-64 draws pictures of 64 pixels" in err
+
+
 def test_train_hands_all_it_was_given_to_the_loop(run, photos, tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr("spatialgan.training.loop.train", lambda config, **rest: calls.append((config, rest)))

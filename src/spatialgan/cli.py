@@ -270,6 +270,10 @@ def train(
     changes = [*(settings or []), *([] if kimg is None else [f"train.kimg={kimg}"])]
     config = with_settings(preset_by_name(preset), changes)
     if dry_run:
+        if init_from is not None:
+            from spatialgan.training.growing import check_source
+
+            check_source(config, init_from)
         typer.echo(_describe_run(config, data))
         return
     from spatialgan.training.loop import train as run

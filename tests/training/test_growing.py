@@ -7,7 +7,7 @@ from tiny_run import tiny_config
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import sample_layout
 from spatialgan.model import SpatialGAN, save_model
-from spatialgan.networks.discriminator import ResidualDiscriminator
+from spatialgan.networks.discriminator import ResidualDiscriminator, make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.networks.resample import downsample2, upsample2
 from spatialgan.streams import random_stream
@@ -130,3 +130,23 @@ def test_what_cannot_be_grown_is_refused(tmp_path):
     thin = replace(LARGE, channel_base=256)
     with pytest.raises(SpatialGANError, match=r"train both models with a larger model\.channel_base"):
         grow_discriminator(ResidualDiscriminator(replace(SMALL, channel_base=256)), ResidualDiscriminator(thin))
+
+
+@pytest.mark.parametrize("size", ["its own", "smaller"])
+def test_a_residual_discriminator_becomes_a_part_of_a_combined_one(tmp_path, size):
+    source = LARGE if size == "its own" else SMALL
+    config = replace(tiny_config(), model=source)
+    old = ResidualDiscriminator(source)
+    save_model(tmp_path / "old", config, Generator(source), old, card={}, dtype=torch.float32)
+    run = replace(config, model=replace(LARGE, discriminator="combined"))
+    new = make_discriminator(run.model)
+    heads = {k: v.clone() for k, v in new.projected.state_dict().items()}
+    load_or_grow(run, Generator(run.model), new, tmp_path / "old.safetensors")
+    images = torch.rand(4, 3, 64, 64) * 2 - 1
+    if size == "its own":
+        torch.testing.assert_close(new.residual(images).logits, old(images).logits)
+    else:
+        grown = ResidualDiscriminator(LARGE)
+        load_or_grow(replace(run, model=LARGE), Generator(LARGE), grown, tmp_path / "old.safetensors")
+        torch.testing.assert_close(new.residual(images).logits, grown(images).logits)
+    assert all(torch.equal(v, heads[k]) for k, v in new.projected.state_dict().items())

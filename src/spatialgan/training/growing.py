@@ -19,14 +19,16 @@ from spatialgan.networks.generator import Generator
 from spatialgan.networks.layers import SLOPE, SQRT2
 from spatialgan.streams import stream_seed
 
-FREE_FIELDS = ("resolution", "sampling", "object_std_min", "object_std_max", "impulse_noise", "noise_inputs",
-               "minibatch_std_group")
+FREE_FIELDS = ("resolution", "sampling", "object_std_min", "object_std_max", "center_std", "impulse_noise",
+               "noise_inputs", "minibatch_std_group")
 """Of ModelConfig, those in which a run may differ from the model that it starts from."""
 DISCRIMINATOR_FIELDS = ("discriminator", "projected_input")
 
 
 def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Module, source: str | Path) -> None:
     """Set both networks, built as ``config`` says, to another model's weights; a smaller one's are grown.
+
+    A residual discriminator becomes the residual part of a combined one.
 
     Args:
         config: of the networks.
@@ -38,6 +40,37 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
         SpatialGANError: the source is larger or of another kind, or smaller and cannot be grown: without a residual
             discriminator, with fine processing, or with too few channels.
     """
+    weights, stored = check_source(config, source)
+    second = weights.with_suffix(DISCRIMINATOR)
+    size, wanted = stored.model.resolution, config.model.resolution
+    model = config.model
+    if _becomes_a_part(stored, config):
+        model, discriminator = replace(model, discriminator="residual"), discriminator.residual
+    if size == wanted:
+        load_weights(generator, weights)
+        if second.exists():
+            load_weights(discriminator, second)
+        return
+    # All new layers are drawn from the run's seed, so that the same command starts from the same weights.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(config.train.seed, "growing"))
+        small = replace(model, resolution=size)
+        g, d = Generator(small), make_discriminator(small)
+        load_weights(g, weights)
+        load_weights(d, second)
+        while size < wanted:
+            size *= 2
+            larger = replace(model, resolution=size)
+            larger_g, larger_d = Generator(larger), make_discriminator(larger)
+            grow_generator(g, larger_g)
+            grow_discriminator(d, larger_d)
+            g, d = larger_g, larger_d
+    generator.load_state_dict(g.state_dict())
+    discriminator.load_state_dict(d.state_dict())
+
+
+def check_source(config: RunConfig, source: str | Path) -> tuple[Path, RunConfig]:
+    """A source's weights and its configuration, none of its weights read; raises as :func:`load_or_grow`."""
     weights = find_weights(source)
     second = weights.with_suffix(DISCRIMINATOR)
     stored, _ = read_card(weights.with_suffix(CARD))
@@ -45,29 +78,15 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
     if size > wanted:
         raise SpatialGANError(f"--init-from {source} draws pictures of {size} pixels; a run of {wanted} can start from "
                               "a smaller model or one of its own size")
-    _require_same(stored, config, source, with_discriminator=second.exists())
-    if size == wanted:
-        load_weights(generator, weights)
-        if second.exists():
-            load_weights(discriminator, second)
-        return
-    _require_growable(config, source, second)
-    # All new layers are drawn from the run's seed, so that the same command starts from the same weights.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(config.train.seed, "growing"))
-        small = replace(config.model, resolution=size)
-        g, d = Generator(small), make_discriminator(small)
-        load_weights(g, weights)
-        load_weights(d, second)
-        while size < wanted:
-            size *= 2
-            larger = replace(config.model, resolution=size)
-            larger_g, larger_d = Generator(larger), make_discriminator(larger)
-            grow_generator(g, larger_g)
-            grow_discriminator(d, larger_d)
-            g, d = larger_g, larger_d
-    generator.load_state_dict(g.state_dict())
-    discriminator.load_state_dict(d.state_dict())
+    kept = second.exists() and not _becomes_a_part(stored, config)
+    _require_same(stored, config, source, with_discriminator=kept)
+    if size < wanted:
+        _require_growable(stored, config, source, second)
+    return weights, stored
+
+
+def _becomes_a_part(stored: RunConfig, config: RunConfig) -> bool:
+    return stored.model.discriminator == "residual" and config.model.discriminator == "combined"
 
 
 def _require_same(stored: RunConfig, config: RunConfig, source: str | Path, *, with_discriminator: bool) -> None:
@@ -82,11 +101,11 @@ def _require_same(stored: RunConfig, config: RunConfig, source: str | Path, *, w
         raise SpatialGANError(f"--init-from {source} is of another kind than the model of this run; add {settings}")
 
 
-def _require_growable(config: RunConfig, source: str | Path, discriminator: Path) -> None:
+def _require_growable(stored: RunConfig, config: RunConfig, source: str | Path, discriminator: Path) -> None:
     if config.model.processing == "fine":
         raise SpatialGANError(f"--init-from {source} is of another size, and with model.processing=fine heatmaps are "
                               "encoded at the picture's size: a larger model would draw something else")
-    if config.model.discriminator != "residual":
+    if config.model.discriminator != "residual" and not _becomes_a_part(stored, config):
         raise SpatialGANError(f"--init-from {source} is of another size, and only model.discriminator=residual can "
                               "be grown")
     if not discriminator.exists():
