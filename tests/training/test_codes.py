@@ -4,7 +4,8 @@ from PIL import Image, ImageDraw
 
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import ImageDataset
-from spatialgan.training.codes import object_codes, patches, peaks, picture_codes, whiten
+from spatialgan.errors import SpatialGANError
+from spatialgan.training.codes import check_size, object_codes, patches, peaks, picture_codes, whiten
 
 CPU = torch.device("cpu")
 
@@ -76,6 +77,13 @@ def test_with_one_style_a_picture_the_things_give_places_alone(rooms):
     codes = object_codes(rooms, config, CPU)
     assert codes.centers_xy.shape == (2, 40, 2, 2)
     assert torch.equal(codes.z, picture_codes(rooms, 4, CPU).z)
+
+
+def test_too_many_pictures_are_refused(rooms, monkeypatch):
+    check_size(rooms)
+    monkeypatch.setattr("spatialgan.training.codes.MAX_PICTURES", 39)
+    with pytest.raises(SpatialGANError, match="at most 39 pictures, and these are 40"):
+        check_size(rooms)
 
 
 def test_pictures_that_are_alike_have_codes_that_are_alike(rooms):

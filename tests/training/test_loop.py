@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny_run import tiny_config
 
 from spatialgan.config import RunConfig
@@ -78,9 +78,14 @@ def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, h
 def test_damaged_codes_are_named(tmp_path, pictures):
     config = tiny_config(train={"reconstruct_kimg": 0.008, "kimg": 0.008})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
-    (tmp_path / "run" / "codes.safetensors").write_bytes(b"no codes")
+    path = tmp_path / "run" / "codes.safetensors"
+    foreign = load_file(path)
+    path.write_bytes(b"no codes")
     longer = replace(config, train=replace(config.train, kimg=0.016))
     with pytest.raises(SpatialGANError, match=r"codes\.safetensors, the pictures' codes, cannot be used"):
+        train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    save_file(foreign, path, metadata={"data_fingerprint": "another"})
+    with pytest.raises(SpatialGANError, match="holds those of other pictures"):
         train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
 
 

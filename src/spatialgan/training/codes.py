@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -34,6 +34,8 @@ PATCH_PX, PATCH_STDS = 8, 2.0  # the same for a thing: a patch of this size, PAT
 PIXEL_SHARE = 2.0  # weight of pixels against that of features, before the principal components
 THING_GAP = 0.2  # things of one picture are at least this far apart, in image widths
 SMOOTH = 5  # of the 16 positions across a picture: what is unusual is averaged over so many
+FINGERPRINT = "data_fingerprint"
+MAX_PICTURES = 50_000  # the features of so many take about 10 GB of memory while codes are made
 CHUNK = 16  # pictures at once; larger batches make the allocator hand memory back and fetch it again
 
 
@@ -60,15 +62,27 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
     if not path.exists():
         codes = object_codes(dataset, config, device) if config.layout == "multi" else picture_codes(
             dataset, config.z_dim, device)
-        write_atomically(path, lambda p: save_file(vars(codes), p))
+        marks = {FINGERPRINT: dataset.fingerprint}
+        write_atomically(path, lambda p: save_file(vars(codes), p, metadata=marks))
     try:
-        codes = Codes(**load_file(path))
+        with safe_open(path, framework="pt") as f:
+            if (f.metadata() or {}).get(FINGERPRINT) != dataset.fingerprint:
+                raise ValueError("it holds those of other pictures")
+            codes = Codes(**{name: f.get_tensor(name) for name in f.keys()})  # noqa: SIM118 (safe_open is no dict)
         if codes.z.shape != (2, dataset.num_images, config.num_styles, config.z_dim):
             raise ValueError(f"it holds codes of shape {tuple(codes.z.shape)}")
     except (SafetensorError, OSError, TypeError, ValueError) as e:
         raise SpatialGANError(f"{path}, the pictures' codes, cannot be used: {e}; "
                               "start anew with another --out") from None
     return codes
+
+
+def check_size(dataset: ImageDataset) -> None:
+    """Raise SpatialGANError where there are more pictures than codes can be made for."""
+    if dataset.num_images > MAX_PICTURES:
+        raise SpatialGANError(f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
+                              f"{dataset.num_images:,}; set train.reconstruct_kimg=0 and loss.reconstruct_weight=0: "
+                              "so many say enough by themselves")
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.settings import from_dict, to_dict
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
-from spatialgan.training.codes import codes_of
+from spatialgan.training.codes import Codes, check_size, codes_of
 from spatialgan.training.growing import load_or_grow
 from spatialgan.training.reconstruction import known_pictures
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
@@ -32,8 +32,9 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
           report: Callable[[str], None] = print) -> None:
     """Train, or go on training, in the folder ``out``.
 
-    Writes ``config.json``, ``stats.jsonl``, TensorBoard events, ``samples/``, ``snapshots/`` (EMA generator and D, for
-    users) and ``checkpoint/`` (for going on). SIGINT and SIGTERM end the run after the step at hand, with a checkpoint.
+    Writes ``config.json``, ``codes.safetensors`` (where it reconstructs), ``stats.jsonl``, TensorBoard events,
+    ``samples/``, ``snapshots/`` (EMA generator and D, for users) and ``checkpoint/`` (for going on). SIGINT and SIGTERM
+    end the run after the step at hand, with a checkpoint.
 
     Args:
         config: all choices.
@@ -53,6 +54,8 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
                                 fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
     report(f"{dataset.num_images} pictures of {Path(data).name}"
            + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else ""))
+    if config.reconstructs:
+        check_size(dataset)
     _check_folder(out, config)
     t = make_trainee(config, choose_device(device))
     checkpoints = list_checkpoints(out / "checkpoint")
@@ -70,17 +73,20 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     if dataset.skipped:
         lines = [f"{name}: {reason}\n" for name, reason in dataset.skipped]
         write_atomically(out / SKIPPED, lambda p: p.write_text("".join(lines), encoding="utf-8"))
-    _loop(t, dataset, out, report)
+    codes = None
+    if config.reconstructs and t.num_images_seen < config.train.kimg * 1000:
+        if not (out / CODES).exists():
+            report(f"finding codes for {dataset.num_images} pictures, once; 10,000 take a few minutes")
+        codes = codes_of(dataset, config.model, out / CODES, t.device)
+    _loop(t, dataset, codes, out, report)
 
 
-def _loop(t: Trainee, dataset: ImageDataset, out: Path, report: Callable[[str], None]) -> None:
+def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, report: Callable[[str], None]) -> None:
     c = t.config.train
     total_nimg = int(c.kimg * 1000)
     record = Record(out, num_images_seen=t.num_images_seen, total_nimg=total_nimg, report=report)
     averages = Averages()
     size = t.config.model.resolution
-    going = t.num_images_seen < total_nimg
-    codes = codes_of(dataset, t.config.model, out / CODES, t.device) if t.config.reconstructs and going else None
     if t.num_images_seen == 0:
         with record.pause_clock():
             write_samples(t, out / "samples" / "000000000.png")
