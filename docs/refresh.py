@@ -33,9 +33,10 @@ def measure(result: dict[str, Any], name: str, which: str) -> str:
 
 
 def response_table() -> str:
-    """The response of the bundled model, and of one trained equally long without alignment."""
+    """The response of the bundled model, and of two trained equally long, with and without alignment."""
     rows = [("bundled `cats-64`", load("docs/results/response.json")),
-            ("as long, the last 21 kimg without alignment", load("docs/results/response-unaligned.json"))]
+            ("the same run, 20 kimg earlier", load("docs/results/response-aligned-110.json")),
+            ("as long as that, without alignment", load("docs/results/response-unaligned-110.json"))]
     lines = ["| model | kimg | D's attention, 4x4 | control | D's attention, 16x16 | control | "
              "face, by detector | control | both found |",
              "|---|---|---|---|---|---|---|---|---|"]
