@@ -191,7 +191,7 @@ class LossConfig:
 @dataclass(frozen=True)
 class TrainConfig:
     kimg: float = 25000.0
-    """Length of the run, in thousands of real images shown to D."""
+    """Length of the run, in thousands of real images shown to G (reconstruction) or D."""
     batch_size: int = 64
     """Images per optimiser step, over all processes."""
     micro_batch: int = 0
@@ -311,7 +311,11 @@ class RunConfig:
     @property
     def reconstructs(self) -> bool:
         """Whether G learns from real pictures, at first or throughout."""
-        return self.loss.reconstruct_weight > 0 or self.train.reconstruct_kimg > 0
+        return self.reconstructs_at(0)
+
+    def reconstructs_at(self, num_images_seen: int) -> bool:
+        """Whether G learns from real pictures in the step that begins there."""
+        return self.loss.reconstruct_weight > 0 or num_images_seen < self.train.reconstruct_kimg * 1000
 
     @property
     def data_resolution(self) -> int:

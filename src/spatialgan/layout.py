@@ -310,7 +310,8 @@ def _centers_inside(shape: tuple[int, ...], std: float, generator: torch.Generat
     bound = 0.5 / std  # the image's edge, in standard deviations
     edge = math.erf(bound / math.sqrt(2))  # u in -edge..edge is inside
     u = (torch.rand(shape, generator=generator, device=generator.device) * 2 - 1) * edge
-    return 0.5 + std * math.sqrt(2) * torch.erfinv(u)
+    # Where edge rounds to 1, u of -1 or 1 would be infinitely far out.
+    return (0.5 + std * math.sqrt(2) * torch.erfinv(u)).clamp(0, 1)
 
 
 def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:

@@ -1,17 +1,31 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from tiny_run import tiny_config
 
 from spatialgan.config import ModelConfig
+from spatialgan.coords import pixel_centers_xy
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
-from spatialgan.training.codes import check_size, object_codes, patches, peaks, picture_codes, whiten
+from spatialgan.training.codes import (
+    MAX_THINGS,
+    THING_GAP,
+    check_possible,
+    object_codes,
+    patches,
+    peaks,
+    picture_codes,
+    whiten,
+)
+from spatialgan.training.loop import train
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def rooms(tmp_path_factory):
+def folder(tmp_path_factory):
     """40 grey pictures, each with one coloured square: its middle, in image widths, is the picture's name."""
     folder = tmp_path_factory.mktemp("squares")
     random = torch.Generator().manual_seed(0)
@@ -21,6 +35,11 @@ def rooms(tmp_path_factory):
         image = Image.new("RGB", (128, 128), (128, 128, 128))
         ImageDraw.Draw(image).rectangle([x - 14, y - 14, x + 14, y + 14], fill=color)
         image.save(folder / f"{i:02d}_{x / 128:.3f}_{y / 128:.3f}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rooms(folder):
     return ImageDataset.open(folder, resolution=128)
 
 
@@ -79,11 +98,24 @@ def test_with_one_style_a_picture_the_things_give_places_alone(rooms):
     assert torch.equal(codes.z, picture_codes(rooms, 4, CPU).z)
 
 
-def test_too_many_pictures_are_refused(rooms, monkeypatch):
-    check_size(rooms)
+def test_too_many_pictures_or_objects_are_refused_and_no_folder_is_claimed(rooms, folder, tmp_path, monkeypatch):
+    model = tiny_config().model
+    check_possible(rooms, model)
+    with pytest.raises(SpatialGANError, match="at most 8 things"):
+        check_possible(rooms, replace(model, layout="multi", num_objects=9))
     monkeypatch.setattr("spatialgan.training.codes.MAX_PICTURES", 39)
     with pytest.raises(SpatialGANError, match="at most 39 pictures, and these are 40"):
-        check_size(rooms)
+        train(tiny_config(train={"reconstruct_kimg": 1.0}), data=folder, out=tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+def test_eight_peaks_find_room_on_any_map():
+    grid = pixel_centers_xy(16, 16)
+    for maps in (torch.ones(1, 16, 16), torch.rand(50, 16, 16, generator=torch.Generator().manual_seed(0)),
+                 -(grid - 0.5).norm(dim=-1)[None]):
+        found = peaks(maps, MAX_THINGS)
+        apart = torch.cdist(found, found) + 10 * torch.eye(MAX_THINGS)
+        assert apart.min() >= THING_GAP - 1e-6
 
 
 def test_pictures_that_are_alike_have_codes_that_are_alike(rooms):

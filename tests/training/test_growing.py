@@ -121,7 +121,7 @@ def test_what_cannot_be_grown_is_refused(tmp_path):
     with pytest.raises(SpatialGANError, match=r"add --set model\.channel_max=8$"):
         load_or_grow(config, Generator(LARGE), ResidualDiscriminator(LARGE), tmp_path / "other.safetensors")
     for changes, sentence in (({"processing": "fine"}, "model.processing=fine heatmaps"),
-                              ({"discriminator": "projected"}, "only model.discriminator=residual")):
+                              ({"discriminator": "projected"}, "only models that were trained with model.disc")):
         loss = replace(config.loss, r1_gamma=0.0, adversarial="hinge")
         stored, run = (replace(config, model=replace(m, **changes), loss=loss) for m in (SMALL, LARGE))
         save_model(tmp_path / "kind", stored, Generator(SMALL), None, card={})

@@ -76,17 +76,36 @@ def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, h
 
 
 def test_damaged_codes_are_named(tmp_path, pictures):
-    config = tiny_config(train={"reconstruct_kimg": 0.008, "kimg": 0.008})
+    config = tiny_config(train={"reconstruct_kimg": 0.032, "kimg": 0.008})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
     path = tmp_path / "run" / "codes.safetensors"
     foreign = load_file(path)
     path.write_bytes(b"no codes")
     longer = replace(config, train=replace(config.train, kimg=0.016))
-    with pytest.raises(SpatialGANError, match=r"codes\.safetensors, the pictures' codes, cannot be used"):
+    with pytest.raises(SpatialGANError, match=r"codes\.safetensors is missing or not the one"):
         train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    path.unlink()
+    with pytest.raises(SpatialGANError, match=r"codes\.safetensors is missing or not the one"):
+        train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    for checkpoint in list_checkpoints(tmp_path / "run" / "checkpoint"):
+        checkpoint.unlink()
     save_file(foreign, path, metadata={"data_fingerprint": "another"})
     with pytest.raises(SpatialGANError, match="holds those of other pictures"):
         train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+
+
+def test_when_reconstruction_is_over_its_codes_are_needed_no_more(tmp_path, pictures):
+    config = tiny_config(train={"reconstruct_kimg": 0.008, "kimg": 0.016})
+    said = []
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
+    assert not any("all of this run" in line for line in said)
+    assert not any("optimizer.reconstruction" in name for name in final_weights(tmp_path / "run"))
+    (tmp_path / "run" / "codes.safetensors").unlink()
+    longer = replace(config, train=replace(config.train, kimg=0.024))
+    train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    train(replace(config, train=replace(config.train, kimg=0.008)), data=pictures, out=tmp_path / "short",
+          device="cpu", report=said.append)
+    assert any("all of this run is reconstruction" in line for line in said)
 
 
 def test_a_projected_run_goes_on_bit_by_bit(tmp_path, pictures):

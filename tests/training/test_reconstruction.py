@@ -6,6 +6,10 @@ from spatialgan.data.images import Views
 from spatialgan.errors import SpatialGANError
 from spatialgan.training.codes import Codes
 from spatialgan.training.reconstruction import (
+    AFFINE_RATE,
+    LR,
+    MAPPING_RATE,
+    SEL_RATE,
     Known,
     comparison_network,
     known_layout,
@@ -14,7 +18,7 @@ from spatialgan.training.reconstruction import (
     reconstruction_loss,
     thing_weights,
 )
-from spatialgan.training.step import make_trainee, training_step
+from spatialgan.training.step import make_trainee, reconstruct, training_step
 
 CPU = torch.device("cpu")
 
@@ -113,6 +117,35 @@ def test_reconstruction_stays_beside_the_adversarial_loss():
     known = Known(reals, torch.randn(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.ones(4, 1))
     assert {"loss/reconstruct", "loss/G", "loss/D"} <= set(training_step(t, reals, known))
     assert t.r_optimizer is None
+
+
+def test_its_weight_weighs_and_micro_batches_change_nothing():
+    def moved(weight, micro=0):
+        torch.manual_seed(0)
+        t = make_trainee(tiny_config(loss={"reconstruct_weight": weight}, model={"minibatch_std_group": 1},
+                                     train={"micro_batch": micro}), CPU)
+        reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
+        known = Known(reals, torch.zeros(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.ones(4, 1))
+        t.g_optimizer.zero_grad()
+        reconstruct(t, known, seeded(), weight=weight)
+        assert all(p.grad is None for p in t.comparison.parameters())
+        return torch.cat([p.grad.flatten() for p in t.generator.parameters() if p.grad is not None])
+
+    one = moved(1.0)
+    torch.testing.assert_close(moved(5.0), 5 * one, rtol=1e-3, atol=1e-5)
+    assert moved(1.0, micro=2).shape == one.shape
+
+
+def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
+    t = make_trainee(tiny_config(train={"reconstruct_kimg": 1.0}), CPU)
+    grouped = [id(p) for g in t.r_optimizer.param_groups for p in g["params"]]
+    assert sorted(grouped) == sorted(id(p) for p in t.generator.parameters())
+    rate = {id(p): g["lr"] / LR for g in t.r_optimizer.param_groups for p in g["params"]}
+    block = t.generator.blocks[1]
+    assert rate[id(t.generator.mapping.layers[0].weight)] == pytest.approx(MAPPING_RATE)
+    assert rate[id(block.conv0.sel.residual.weight)] == pytest.approx(SEL_RATE)
+    assert rate[id(block.conv0.affine.weight)] == pytest.approx(AFFINE_RATE)
+    assert rate[id(block.conv0.weight)] == 1
 
 
 @pytest.mark.parametrize("model", [{"image_channels": 1}, {"sampling": "noise"}, {"impulse_noise": 0.1},

@@ -151,7 +151,12 @@ class ImageDataset:
         return self.views_of(self.views(start, count, size=size, seed=seed), size=size)
 
     def views(self, start: int, count: int, *, size: int, seed: int) -> Views:
-        """What training shows at positions start..start+count-1 through windows of `size` pixels."""
+        """What training shows at positions start..start+count-1 through windows of `size` pixels.
+
+        Raises SpatialGANError where a window would be larger than the images.
+        """
+        if not 1 <= size <= self.resolution:
+            raise SpatialGANError(f"{size=}: use 1 to the images' {self.resolution} pixels")
         indices, flips = epoch_indices(start, count, num_images=self.num_images, seed=seed)
         room = self.resolution - size
         corners = torch.zeros(count, 2, dtype=torch.int64)

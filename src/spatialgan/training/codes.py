@@ -33,9 +33,10 @@ SMALL_PX = 16  # the picture itself, at this size, goes in, too: features care l
 PATCH_PX, PATCH_STDS = 8, 2.0  # the same for a thing: a patch of this size, PATCH_STDS standard deviations to each side
 PIXEL_SHARE = 2.0  # weight of pixels against that of features, before the principal components
 THING_GAP = 0.2  # things of one picture are at least this far apart, in image widths
+MAX_THINGS = 8  # discs of that radius never cover a picture
 SMOOTH = 5  # of the 16 positions across a picture: what is unusual is averaged over so many
 FINGERPRINT = "data_fingerprint"
-MAX_PICTURES = 50_000  # the features of so many take about 10 GB of memory while codes are made
+MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
 CHUNK = 16  # pictures at once; larger batches make the allocator hand memory back and fetch it again
 
 
@@ -48,7 +49,7 @@ class Codes:
     centers_xy: Tensor
     """(2, N, K, 2) in 0..1 of the whole picture; with one code a picture its middle, K = 1."""
     stds: Tensor
-    """(2, N, K): standard deviations of the things' heatmaps, in picture widths."""
+    """(2, N, K): standard deviations of the things' heatmaps, in picture widths; with one code a picture not used."""
 
 
 def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: torch.device) -> Codes:
@@ -56,9 +57,17 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
 
     A run must go on with the very codes it began with, and another machine's arithmetic may turn a component round.
 
+    Args:
+        dataset: N pictures.
+        config: says whether things have codes of their own, and how wide z is.
+        path: of a safetensors file.
+        device: to compute features on; the codes are on the CPU.
+
     Raises:
-        SpatialGANError: the ImageNet weights are not installed, or the file is damaged.
+        SpatialGANError: the ImageNet weights are not installed, or the file is damaged or of other pictures.
     """
+    if device.type == "mps":
+        device = torch.device("cpu")  # before torch 2.13, MPS has no grid_sample with padding_mode="border"
     if not path.exists():
         codes = object_codes(dataset, config, device) if config.layout == "multi" else picture_codes(
             dataset, config.z_dim, device)
@@ -69,16 +78,23 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
             if (f.metadata() or {}).get(FINGERPRINT) != dataset.fingerprint:
                 raise ValueError("it holds those of other pictures")
             codes = Codes(**{name: f.get_tensor(name) for name in f.keys()})  # noqa: SIM118 (safe_open is no dict)
-        if codes.z.shape != (2, dataset.num_images, config.num_styles, config.z_dim):
-            raise ValueError(f"it holds codes of shape {tuple(codes.z.shape)}")
+        things = (2, dataset.num_images, config.num_objects if config.layout == "multi" else 1)
+        wanted = ((2, dataset.num_images, config.num_styles, config.z_dim), (*things, 2), things)
+        found = tuple(tuple(t.shape) for t in (codes.z, codes.centers_xy, codes.stds))
+        if found != wanted:
+            raise ValueError(f"it holds tensors of shapes {found}, not {wanted}")
     except (SafetensorError, OSError, TypeError, ValueError) as e:
         raise SpatialGANError(f"{path}, the pictures' codes, cannot be used: {e}; "
-                              "start anew with another --out") from None
+                              "put the run's own file back, or start anew with another --out") from None
     return codes
 
 
-def check_size(dataset: ImageDataset) -> None:
-    """Raise SpatialGANError where there are more pictures than codes can be made for."""
+def check_possible(dataset: ImageDataset, config: ModelConfig) -> None:
+    """Raise SpatialGANError where there are more pictures, or more objects in them, than codes can be made for."""
+    if config.layout == "multi" and config.num_objects > MAX_THINGS:
+        raise SpatialGANError(f"reconstruction finds at most {MAX_THINGS} things in a picture; set model.num_objects "
+                              f"to no more, not {config.num_objects}, or train.reconstruct_kimg and "
+                              "loss.reconstruct_weight to 0")
     if dataset.num_images > MAX_PICTURES:
         raise SpatialGANError(f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
                               f"{dataset.num_images:,}; set train.reconstruct_kimg=0 and loss.reconstruct_weight=0: "
@@ -87,7 +103,8 @@ def check_size(dataset: ImageDataset) -> None:
 
 @torch.no_grad()
 def picture_codes(dataset: ImageDataset, z_dim: int, device: torch.device) -> Codes:
-    """One code a picture: its features on a coarse grid, and its pixels."""
+    """One code a picture: its features on a coarse grid, and its pixels. Raises as :func:`load_imagenet` and
+    :meth:`ImageDataset.batch`."""
     network, n = _network(device), dataset.num_images
     rows = []
     for images in _chunks(dataset, device):
@@ -140,7 +157,7 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
 
 def peaks(maps: Tensor, count: int) -> Tensor:
     """The ``count`` highest places of each map (B, h, w), each THING_GAP from the others: (B, count, 2), x and y in
-    0..1, highest first."""
+    0..1, highest first. MAX_THINGS find room on any map."""
     grid = pixel_centers_xy(maps.shape[-1], maps.shape[-2]).to(maps.device).reshape(-1, 2)
     left, found = maps.flatten(1).clone(), []
     for _ in range(count):

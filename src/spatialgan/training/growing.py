@@ -70,7 +70,8 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
 
 
 def check_source(config: RunConfig, source: str | Path) -> tuple[Path, RunConfig]:
-    """A source's weights and its configuration, none of its weights read; raises as :func:`load_or_grow`."""
+    """A source's weights and its configuration. No weights are read, and so too few channels are not noticed; raises
+    otherwise as :func:`load_or_grow`."""
     weights = find_weights(source)
     second = weights.with_suffix(DISCRIMINATOR)
     stored, _ = read_card(weights.with_suffix(CARD))
@@ -106,8 +107,8 @@ def _require_growable(stored: RunConfig, config: RunConfig, source: str | Path, 
         raise SpatialGANError(f"--init-from {source} is of another size, and with model.processing=fine heatmaps are "
                               "encoded at the picture's size: a larger model would draw something else")
     if config.model.discriminator != "residual" and not _becomes_a_part(stored, config):
-        raise SpatialGANError(f"--init-from {source} is of another size, and only model.discriminator=residual can "
-                              "be grown")
+        raise SpatialGANError(f"--init-from {source} is of another size, and only models that were trained with "
+                              "model.discriminator=residual can be grown")
     if not discriminator.exists():
         raise SpatialGANError(f"--init-from {source} is of another size and can be grown only together with its "
                               f"discriminator; {discriminator.name} is missing beside it")

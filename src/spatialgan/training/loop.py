@@ -10,13 +10,13 @@ from spatialgan.config import RunConfig
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import read_json, write_atomically
+from spatialgan.files import file_hash, read_json, write_atomically
 from spatialgan.model import save_model
 from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.settings import from_dict, to_dict
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
-from spatialgan.training.codes import Codes, check_size, codes_of
+from spatialgan.training.codes import Codes, check_possible, codes_of
 from spatialgan.training.growing import load_or_grow
 from spatialgan.training.reconstruction import known_pictures
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
@@ -55,12 +55,12 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     report(f"{dataset.num_images} pictures of {Path(data).name}"
            + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else ""))
     if config.reconstructs:
-        check_size(dataset)
+        check_possible(dataset, config.model)
     _check_folder(out, config)
     t = make_trainee(config, choose_device(device))
     checkpoints = list_checkpoints(out / "checkpoint")
     if checkpoints:
-        _resume(t, checkpoints[-1], dataset)
+        _resume(t, checkpoints[-1], dataset, out / CODES)
         done = t.num_images_seen >= int(config.train.kimg * 1000)
         report(f"going on at {t.num_images_seen / 1000:g} kimg" if not done else
                f"the run is complete at {t.num_images_seen / 1000:g} kimg; raise --kimg to train on")
@@ -74,7 +74,9 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         lines = [f"{name}: {reason}\n" for name, reason in dataset.skipped]
         write_atomically(out / SKIPPED, lambda p: p.write_text("".join(lines), encoding="utf-8"))
     codes = None
-    if config.reconstructs and t.num_images_seen < config.train.kimg * 1000:
+    if config.reconstructs_at(t.num_images_seen) and t.num_images_seen < config.train.kimg * 1000:
+        if config.train.kimg <= config.train.reconstruct_kimg:
+            report(f"all of this run is reconstruction; D begins to learn at {config.train.reconstruct_kimg:g} kimg")
         if not (out / CODES).exists():
             report(f"finding codes for {dataset.num_images} pictures, once; 10,000 take a few minutes")
         codes = codes_of(dataset, config.model, out / CODES, t.device)
@@ -95,7 +97,8 @@ def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, rep
             start = t.num_images_seen
             views = dataset.views(start, c.batch_size, size=size, seed=c.seed)
             reals = to_float(dataset.views_of(views, size=size).to(t.device))  # as uint8: a quarter of the traffic
-            known = None if codes is None else known_pictures(codes, reals, views, whole_px=dataset.resolution)
+            known = (known_pictures(codes, reals, views, whole_px=dataset.resolution)
+                     if t.config.reconstructs_at(start) else None)
             stats = training_step(t, reals, known)
             check_finite(stats, t.num_images_seen)
             averages.add(stats)
@@ -150,12 +153,19 @@ def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
         t.ema.load_state_dict(t.generator.state_dict())
 
 
-def _resume(t: Trainee, path: Path, dataset: ImageDataset) -> None:
+def _resume(t: Trainee, path: Path, dataset: ImageDataset, codes: Path) -> None:
     state = load_checkpoint(path, **_parts(t))
     if state["data_fingerprint"] != dataset.fingerprint:
         raise SpatialGANError("the data are not those that this run was started with; give the same --data, "
                               "or another --out and --init-from to train on with new data")
     t.num_images_seen = state["num_images_seen"]
+    if t.config.reconstructs_at(t.num_images_seen) and state["codes_hash"] != _hash_of(codes):
+        raise SpatialGANError(f"{codes} is missing or not the one that this run was started with; put it back, or give "
+                              "another --out to start anew")
+
+
+def _hash_of(path: Path) -> str | None:
+    return file_hash(path) if path.exists() else None
 
 
 def _parts(t: Trainee) -> dict[str, dict]:
@@ -170,7 +180,8 @@ def _parts(t: Trainee) -> dict[str, dict]:
 
 def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset) -> None:
     check_finite_weights({"G": t.generator, "D": t.discriminator}, t.num_images_seen)
-    state = {"num_images_seen": t.num_images_seen, "data_fingerprint": dataset.fingerprint, "config": to_dict(t.config)}
+    state = {"num_images_seen": t.num_images_seen, "data_fingerprint": dataset.fingerprint, "config": to_dict(t.config),
+             "codes_hash": _hash_of(out / CODES)}
     save_checkpoint(out / "checkpoint", **_parts(t), state=state)
 
 

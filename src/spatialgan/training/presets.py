@@ -18,7 +18,7 @@ def paper256_indoor() -> RunConfig:
 
 
 def cats64() -> RunConfig:
-    """Single-object pictures, the subject in their middle, at 64x64: an hour or two of a CPU core."""
+    """Single-object pictures, the subject in their middle, at 64x64: two to three hours of a CPU core."""
     return RunConfig(
         model=ModelConfig(resolution=64, z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=256,
                           sel_residual_kernel=1, constant="uniform", noise_inputs=False, center_std=0.1,
@@ -27,8 +27,7 @@ def cats64() -> RunConfig:
         data=DataConfig(mirror=True, shift=0.25, holdout=20),
         # 0.0002 R^2 / batch = 0.05 is the usual start for R1; small data sets bear more.
         loss=LossConfig(r1_gamma=0.5, align_empty="relative", reconstruct_weight=1.0),
-        # First shapes by reconstruction, at three times the speed of the adversarial game, then details. With 0.0025
-        # at this batch size D ran away after 65 k images.
+        # First shapes by reconstruction, at four times the speed of the adversarial game, then details.
         train=TrainConfig(kimg=250, batch_size=16, g_lr=0.001, d_lr=0.002, ema_half_life_kimg=5, reconstruct_kimg=90,
                           reuse_pictures=True, precision="bfloat16"),
     )

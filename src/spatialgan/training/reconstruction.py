@@ -1,7 +1,7 @@
 """Reconstruction [ours]: real pictures that G is told how to draw, before a D can say what is wrong with its own.
 
 Each training picture has a code that was found without training (``training/codes.py``). A picture seen through a
-window at a known place (``data.shift``) is drawn from the same code, with its heatmaps moved as the window was; in
+window at a known place (``data.shift``) is drawn from the same code, with level 0 moved as the window was; in
 multi-object models, the heatmaps lie on the things that the codes are of. So G learns in one go what pictures look
 like, and that things are where their heatmaps are; no label is used. What comes out is blurred, as averages are:
 details are for D.
@@ -41,7 +41,7 @@ class Known:
     centers_xy: Tensor
     """(B, K, 2), of the things (or of the whole picture), in window widths from the window's corner."""
     stds: Tensor
-    """(B, K), in window widths."""
+    """(B, K), in window widths; only multi-object layouts read them."""
 
 
 def comparison_network(device: torch.device) -> EfficientNetLite:
@@ -78,9 +78,15 @@ def noisy_codes(codes: Tensor, random: torch.Generator) -> Tensor:
 
 def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor,
                         weights: Tensor | None = None) -> Tensor:
-    """Difference of pictures (B, 3, R, R) in pixels and in ImageNet features, each scale by its own mean square.
+    """Difference of pictures in pixels, at three sizes, and in ImageNet features; a scalar.
 
-    ``weights`` (B, 1, R, R), of mean 1, say where it counts more.
+    Features are divided by each channel's mean square over the real pictures of this batch.
+
+    Args:
+        network: see :func:`comparison_network`.
+        drawn: (B, 3, R, R) in about -1..1, R at least 32.
+        real: the same size.
+        weights: (B, 1, R, R), of mean 1: where differences count more; None: everywhere alike.
     """
     def mean(difference: Tensor) -> Tensor:
         return (difference if weights is None else difference * resize_maps(weights, difference.shape[-1])).mean()
@@ -88,7 +94,7 @@ def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor,
     difference = drawn.float() - real.float()
     total = PIXEL_WEIGHT * sum(mean(resize_maps(difference, size).abs())
                                for size in (drawn.shape[-1], *SMALL_SIZES))
-    size = max(64, drawn.shape[-1] // 32 * 32)
+    size = max(64, drawn.shape[-1])
     with torch.no_grad():
         wanted = network(resize_images(real, size).contiguous(memory_format=torch.channels_last))
     found = network(resize_images(drawn, size).contiguous(memory_format=torch.channels_last))

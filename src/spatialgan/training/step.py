@@ -115,6 +115,7 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
     if t.num_images_seen < t.config.train.reconstruct_kimg * 1000:
         stats = reconstruction_step(t, known, random)
     else:
+        t.r_optimizer = None  # its moments are of no more use, and take memory
         stats = adversarial_step(t, reals, known, random)
     t.num_images_seen += t.config.train.batch_size
     decay = ema_decay(t.config.train.batch_size, t.num_images_seen,
@@ -355,9 +356,10 @@ def draw(config: RunConfig, batch: int, random: torch.Generator) -> Augmentation
 
 
 def blur_std(t: Trainee) -> float:
-    """Of the blur on what D sees, in image widths: it fades linearly."""
+    """Of the blur on what D sees, in image widths: it fades linearly from the first image that D is shown."""
     c = t.config.train
-    return c.blur_std * max(0.0, 1 - t.num_images_seen / (c.blur_kimg * 1000))
+    shown = t.num_images_seen - c.reconstruct_kimg * 1000
+    return c.blur_std * max(0.0, 1 - shown / (c.blur_kimg * 1000))
 
 
 def autocast(t: Trainee) -> torch.autocast:
