@@ -43,7 +43,7 @@ def response_table() -> str:
     for label, r in rows:
         found = r["values"]["measures"]["detector"]["response"]["share"]
         cells = [measure(r, n, w) for n in ("attention_0", "attention_2", "detector") for w in ("response", "control")]
-        lines.append(f"| {label} | {r['training_kimg']:g} | " + " | ".join(cells) + f" | {found:.1%} |")
+        lines.append(f"| {label} | {r['model']['kimg']:g} | " + " | ".join(cells) + f" | {found:.1%} |")
     return "\n".join(lines)
 
 
