@@ -159,7 +159,8 @@ def _resume(t: Trainee, path: Path, dataset: ImageDataset, codes: Path) -> None:
         raise SpatialGANError("the data are not those that this run was started with; give the same --data, "
                               "or another --out and --init-from to train on with new data")
     t.num_images_seen = state["num_images_seen"]
-    if t.config.reconstructs_at(t.num_images_seen) and state["codes_hash"] != _hash_of(codes):
+    found = _hash_of(codes)
+    if t.config.reconstructs_at(t.num_images_seen) and state.get("codes_hash", found) != found:
         raise SpatialGANError(f"{codes} is missing or not the one that this run was started with; put it back, or give "
                               "another --out to start anew")
 
