@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from spatialgan.errors import SpatialGANError
 
 LEVEL_RESOLUTIONS = (4, 8, 16)  # the generator layers and discriminator features that levels 0, 1, 2 pair with
+MAX_THINGS = 8  # that reconstruction looks for in a picture: discs as wide as things are apart never cover it
 LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
 
 
@@ -278,6 +279,9 @@ class RunConfig:
             require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
         if self.reconstructs:
             require(m.image_channels == 3, "reconstruction, by ImageNet features, needs model.image_channels=3")
+            require(m.layout != "multi" or m.num_objects <= MAX_THINGS,
+                    f"reconstruction finds at most {MAX_THINGS} things in a picture; set model.num_objects to no more, "
+                    f"not {m.num_objects}, or train.reconstruct_kimg and loss.reconstruct_weight to 0")
             require(m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
                      "reconstruction needs heatmaps that can be moved; set loss.reconstruct_weight and "
                      "train.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten")

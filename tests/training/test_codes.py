@@ -1,18 +1,15 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from PIL import Image, ImageDraw
 from tiny_run import tiny_config
 
-from spatialgan.config import ModelConfig
+from spatialgan.config import MAX_THINGS, ModelConfig
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.training.codes import (
-    MAX_THINGS,
     THING_GAP,
-    check_possible,
+    check_size,
     object_codes,
     patches,
     peaks,
@@ -99,10 +96,9 @@ def test_with_one_style_a_picture_the_things_give_places_alone(rooms):
 
 
 def test_too_many_pictures_or_objects_are_refused_and_no_folder_is_claimed(rooms, folder, tmp_path, monkeypatch):
-    model = tiny_config().model
-    check_possible(rooms, model)
+    check_size(rooms)
     with pytest.raises(SpatialGANError, match="at most 8 things"):
-        check_possible(rooms, replace(model, layout="multi", num_objects=9))
+        tiny_config(model={"layout": "multi", "num_objects": 9}, train={"reconstruct_kimg": 1.0})
     monkeypatch.setattr("spatialgan.training.codes.MAX_PICTURES", 39)
     with pytest.raises(SpatialGANError, match="at most 39 pictures, and these are 40"):
         train(tiny_config(train={"reconstruct_kimg": 1.0}), data=folder, out=tmp_path / "run", device="cpu")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tiny_run import tiny_config
 
@@ -79,14 +80,20 @@ def test_damaged_codes_are_named(tmp_path, pictures):
     config = tiny_config(train={"reconstruct_kimg": 0.032, "kimg": 0.008})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
     path = tmp_path / "run" / "codes.safetensors"
-    foreign = load_file(path)
+    foreign = {k: v.clone() for k, v in load_file(path).items()}  # they may be mapped from the file
+    with safe_open(path, framework="pt") as f:
+        fingerprint = f.metadata()["data_fingerprint"]
     path.write_bytes(b"no codes")
     longer = replace(config, train=replace(config.train, kimg=0.016))
-    with pytest.raises(SpatialGANError, match=r"codes\.safetensors is missing or not the one"):
+    with pytest.raises(SpatialGANError, match=r"codes\.safetensors, the pictures' codes, cannot be used"):
+        train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    turned = {**foreign, "z": -foreign["z"]}
+    save_file(turned, path, metadata={"data_fingerprint": fingerprint})
+    with pytest.raises(SpatialGANError, match=r"does not hold the codes that this run was started with"):
         train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
     path.unlink()
-    with pytest.raises(SpatialGANError, match=r"codes\.safetensors is missing or not the one"):
-        train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)  # made anew, they are the same
+    assert all(torch.equal(v, foreign[k]) for k, v in load_file(path).items())
     for checkpoint in list_checkpoints(tmp_path / "run" / "checkpoint"):
         checkpoint.unlink()
     save_file(foreign, path, metadata={"data_fingerprint": "another"})

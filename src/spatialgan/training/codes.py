@@ -33,7 +33,6 @@ SMALL_PX = 16  # the picture itself, at this size, goes in, too: features care l
 PATCH_PX, PATCH_STDS = 8, 2.0  # the same for a thing: a patch of this size, PATCH_STDS standard deviations to each side
 PIXEL_SHARE = 2.0  # weight of pixels against that of features, before the principal components
 THING_GAP = 0.2  # things of one picture are at least this far apart, in image widths
-MAX_THINGS = 8  # discs of that radius never cover a picture
 SMOOTH = 5  # of the 16 positions across a picture: what is unusual is averaged over so many
 FINGERPRINT = "data_fingerprint"
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
@@ -85,16 +84,12 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
             raise ValueError(f"it holds tensors of shapes {found}, not {wanted}")
     except (SafetensorError, OSError, TypeError, ValueError) as e:
         raise SpatialGANError(f"{path}, the pictures' codes, cannot be used: {e}; "
-                              "put the run's own file back, or start anew with another --out") from None
+                              "delete it, and it is made anew") from None
     return codes
 
 
-def check_possible(dataset: ImageDataset, config: ModelConfig) -> None:
-    """Raise SpatialGANError where there are more pictures, or more objects in them, than codes can be made for."""
-    if config.layout == "multi" and config.num_objects > MAX_THINGS:
-        raise SpatialGANError(f"reconstruction finds at most {MAX_THINGS} things in a picture; set model.num_objects "
-                              f"to no more, not {config.num_objects}, or train.reconstruct_kimg and "
-                              "loss.reconstruct_weight to 0")
+def check_size(dataset: ImageDataset) -> None:
+    """Raise SpatialGANError where there are more pictures than codes can be made for."""
     if dataset.num_images > MAX_PICTURES:
         raise SpatialGANError(f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
                               f"{dataset.num_images:,}; set train.reconstruct_kimg=0 and loss.reconstruct_weight=0: "
@@ -157,7 +152,7 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
 
 def peaks(maps: Tensor, count: int) -> Tensor:
     """The ``count`` highest places of each map (B, h, w), each THING_GAP from the others: (B, count, 2), x and y in
-    0..1, highest first. MAX_THINGS find room on any map."""
+    0..1, highest first. Eight find room on any map."""
     grid = pixel_centers_xy(maps.shape[-1], maps.shape[-2]).to(maps.device).reshape(-1, 2)
     left, found = maps.flatten(1).clone(), []
     for _ in range(count):

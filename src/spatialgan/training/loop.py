@@ -16,7 +16,7 @@ from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.settings import from_dict, to_dict
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
-from spatialgan.training.codes import Codes, check_possible, codes_of
+from spatialgan.training.codes import Codes, check_size, codes_of
 from spatialgan.training.growing import load_or_grow
 from spatialgan.training.reconstruction import known_pictures
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
@@ -55,12 +55,13 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     report(f"{dataset.num_images} pictures of {Path(data).name}"
            + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else ""))
     if config.reconstructs:
-        check_possible(dataset, config.model)
+        check_size(dataset)
     _check_folder(out, config)
     t = make_trainee(config, choose_device(device))
     checkpoints = list_checkpoints(out / "checkpoint")
+    codes_hash = None
     if checkpoints:
-        _resume(t, checkpoints[-1], dataset, out / CODES)
+        codes_hash = _resume(t, checkpoints[-1], dataset)
         done = t.num_images_seen >= int(config.train.kimg * 1000)
         report(f"going on at {t.num_images_seen / 1000:g} kimg" if not done else
                f"the run is complete at {t.num_images_seen / 1000:g} kimg; raise --kimg to train on")
@@ -68,6 +69,9 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         if (out / CONFIG).exists():
             report("there is no checkpoint yet: starting from the beginning")
         _start(t, dataset, init_from)
+        if init_from is not None and config.train.reconstruct_kimg > 0:
+            report(f"the first {config.train.reconstruct_kimg:g} kimg only reconstruct; to leave them out, add "
+                   "--set train.reconstruct_kimg=0")
     # Not before all has been seen to fit: a folder that was claimed in vain would refuse the corrected command.
     write_atomically(out / CONFIG, lambda p: p.write_text(json.dumps(to_dict(config), indent=1) + "\n"))
     if dataset.skipped:
@@ -80,6 +84,9 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         if not (out / CODES).exists():
             report(f"finding codes for {dataset.num_images} pictures, once; 10,000 take a few minutes")
         codes = codes_of(dataset, config.model, out / CODES, t.device)
+        if codes_hash is not None and codes_hash != file_hash(out / CODES):
+            raise SpatialGANError(f"{out / CODES} does not hold the codes that this run was started with; put its own "
+                                  "file back, delete it to have it made anew, or give another --out")
     _loop(t, dataset, codes, out, report)
 
 
@@ -153,20 +160,14 @@ def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
         t.ema.load_state_dict(t.generator.state_dict())
 
 
-def _resume(t: Trainee, path: Path, dataset: ImageDataset, codes: Path) -> None:
+def _resume(t: Trainee, path: Path, dataset: ImageDataset) -> str | None:
+    """Take up a checkpoint; returns the hash of the codes that the run was started with, where it has some."""
     state = load_checkpoint(path, **_parts(t))
     if state["data_fingerprint"] != dataset.fingerprint:
         raise SpatialGANError("the data are not those that this run was started with; give the same --data, "
                               "or another --out and --init-from to train on with new data")
     t.num_images_seen = state["num_images_seen"]
-    found = _hash_of(codes)
-    if t.config.reconstructs_at(t.num_images_seen) and state.get("codes_hash", found) != found:
-        raise SpatialGANError(f"{codes} is missing or not the one that this run was started with; put it back, or give "
-                              "another --out to start anew")
-
-
-def _hash_of(path: Path) -> str | None:
-    return file_hash(path) if path.exists() else None
+    return state.get("codes_hash")
 
 
 def _parts(t: Trainee) -> dict[str, dict]:
@@ -182,7 +183,7 @@ def _parts(t: Trainee) -> dict[str, dict]:
 def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset) -> None:
     check_finite_weights({"G": t.generator, "D": t.discriminator}, t.num_images_seen)
     state = {"num_images_seen": t.num_images_seen, "data_fingerprint": dataset.fingerprint, "config": to_dict(t.config),
-             "codes_hash": _hash_of(out / CODES)}
+             "codes_hash": file_hash(out / CODES) if (out / CODES).exists() else None}
     save_checkpoint(out / "checkpoint", **_parts(t), state=state)
 
 

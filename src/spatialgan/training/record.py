@@ -109,7 +109,7 @@ class Record:
         if self._board is not None:
             for name, value in {**means, "images_per_sec": speed}.items():
                 self._board.add_scalar(name, value, num_images_seen)
-        eta_sec = (self.total_nimg - num_images_seen) / max(speed, 1e-9)
+        eta_sec = max(0, self.total_nimg - num_images_seen) / max(speed, 1e-9)
         shown = "  ".join(f"{name.split('/')[-1]} {value:.3f}"
                           for name, value in means.items() if name.startswith("loss/"))
         self.report(f"{num_images_seen / 1000:8.1f} / {self.total_nimg / 1000:g} kimg  {speed:6.1f} img/s  "
