@@ -1,6 +1,7 @@
 """The documents: their links lead somewhere, their figures are the result files', their line numbers the code's."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -44,3 +45,11 @@ def test_a_reference_finds_the_method_of_its_class_and_nothing_else(refresh, tmp
 def test_the_readmes_tables_are_those_of_the_result_files(refresh):
     text = (ROOT / "README.md").read_text()
     assert refresh.with_tables(text) == text, "run: python docs/refresh.py"
+
+
+@pytest.mark.parametrize(("result", "model"), [("response", "cats-64"), ("drag", "cats-64"), ("drag-rooms", "rooms-64"),
+                                               ("comove", "rooms-64")])
+def test_results_of_bundled_models_are_of_the_weights_that_are_bundled(result, model):
+    measured = json.loads((ROOT / f"docs/results/{result}.json").read_text())["model"]["weights_sha256"]
+    bundled = json.loads((ROOT / f"src/spatialgan/zoo/{model}.json").read_text())["weights_sha256"]
+    assert measured == bundled, f"measure {result} again"
