@@ -76,7 +76,8 @@ def drag(
     if heatmaps is not None:
         save_png(heatmap_figure(result), heatmaps)
     written = ", ".join(str(p) for p in (out, gif, mp4, json, heatmaps, save_scene) if p is not None)
-    typer.echo(f"{result.stop_reason} after {result.steps} step{"s" * (result.steps != 1)} in {result.seconds:.1f} s; "
+    steps = "step" if result.steps == 1 else "steps"
+    typer.echo(f"{result.stop_reason} after {result.steps} {steps} in {result.seconds:.1f} s; "
                f"{result.distance:.1%} of the width from the target: {written}")
 
 
