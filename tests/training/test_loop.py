@@ -76,6 +76,13 @@ def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, h
     assert_same_bits(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_it_says_how_many_pictures_there_are_and_that_some_are_held_out(tmp_path, pictures):
+    said = []
+    config = tiny_config(train={"kimg": 0.004}, data={"holdout": 4})
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
+    assert said[0].endswith(f"pictures of {pictures.name}, one in 4 held out")
+
+
 def test_damaged_codes_are_named(tmp_path, pictures):
     config = tiny_config(train={"reconstruct_kimg": 0.032, "kimg": 0.008})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)

@@ -53,6 +53,7 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     dataset = ImageDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
                                 fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
     report(f"{dataset.num_images} pictures of {Path(data).name}"
+           + (f", one in {d.holdout} held out" if d.holdout else "")
            + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else ""))
     if config.reconstructs:
         check_size(dataset)
