@@ -167,6 +167,9 @@ class LossConfig:
     reconstruct_weight: float = 0.0
     """[ours] Weight of reconstruction beside the adversarial loss: G draws real pictures from codes and places that it
     is told, see ``training/reconstruction.py``; 0 is off."""
+    carry_share: float = 0.0
+    """[ours] Share of the things in multi-object pictures that reconstruction carries elsewhere, see
+    ``training/carrying.py``; 0 is off."""
     path_length_weight: float = 0.0
     """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
     path_length_interval: int = 4
@@ -182,6 +185,7 @@ class LossConfig:
         for name in ("r1_interval", "path_length_interval"):
             require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
         require(0 < self.comove_distance <= 1, f"loss.comove_distance is {self.comove_distance}; use above 0 to 1")
+        require(0 <= self.carry_share <= 1, f"loss.carry_share is {self.carry_share}; use 0..1")
         require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")
         levels = range(len(LEVEL_RESOLUTIONS))
         require(len(self.align_levels) > 0 and set(self.align_levels) <= set(levels)
@@ -285,6 +289,11 @@ class RunConfig:
             require(m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
                      "reconstruction needs heatmaps that can be moved; set loss.reconstruct_weight and "
                      "train.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten")
+        if loss.carry_share > 0:
+            require(self.reconstructs, "loss.carry_share is of things in reconstruction, which is off; set "
+                    "loss.reconstruct_weight or train.reconstruct_kimg, or loss.carry_share=0")
+            require(m.layout == "multi" and m.encoding != "none",
+                    "loss.carry_share needs things with heatmaps: model.layout=multi, and an encoding; or set it to 0")
         if loss.comove_weight > 0:
             require(4 <= loss.comove_size <= m.resolution,
                      f"loss.comove_size is {loss.comove_size}; use 4 to model.resolution, {m.resolution}")

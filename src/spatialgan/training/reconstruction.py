@@ -43,6 +43,9 @@ class Known:
     stds: Tensor
     """(B, K), in window widths; only multi-object layouts read them."""
 
+    def __getitem__(self, rows: slice) -> "Known":
+        return Known(self.images[rows], self.codes[rows], self.centers_xy[rows], self.stds[rows])
+
 
 def comparison_network(device: torch.device) -> EfficientNetLite:
     """Frozen; raises SpatialGANError where the ImageNet weights are not installed."""
@@ -104,9 +107,14 @@ def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor,
     return total
 
 
-def thing_weights(layout: Layout, size: int) -> Tensor:
-    """More weight to what lies under heatmaps, or the large background would outvote the things: (B, 1, size, size)."""
+def thing_weights(layout: Layout, size: int, certain: Tensor | None = None) -> Tensor:
+    """More weight to what lies under heatmaps, or the large background would outvote the things: (B, 1, size, size).
+
+    None where ``certain`` (B, 1, size, size), of :func:`spatialgan.training.carrying.carry_things`, is 0.
+    """
     weights = 1 + THING_WEIGHT * layout.level_map(0, size)[:, None]
+    if certain is not None:
+        weights = weights * certain
     return weights / weights.mean(dim=(1, 2, 3), keepdim=True)
 
 

@@ -14,6 +14,7 @@ from spatialgan.networks.efficientnet_lite import EfficientNetLite
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training.augment import Augmentation, augment, blur, draw_augmentation, shift_images, visible_pixels
+from spatialgan.training.carrying import carry_things
 from spatialgan.training.comove_loss import comove_loss, draw_move, moved
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
@@ -149,15 +150,17 @@ def reconstruct(t: Trainee, known: Known, random: torch.Generator, *, weight: fl
     micro = t.config.train.micro_batch or t.config.train.batch_size
     losses = []
     for i in range(0, len(known.images), micro):
-        part = slice(i, i + micro)
+        part, certain = known[i : i + micro], None
+        if t.config.loss.carry_share > 0:
+            part, certain = carry_things(part, t.config.model, t.config.loss.carry_share, random)
         with autocast(t):
-            z = noisy_codes(known.codes[part], random)
-            layout = known_layout(t.config.model, known.centers_xy[part], known.stds[part], random)
+            z = noisy_codes(part.codes, random)
+            layout = known_layout(t.config.model, part.centers_xy, part.stds, random)
             ws = t.generator.ws(z, layout)
             images = t.generator.synthesize(ws, layout, sample_noise(t.config.model, len(z), random)).image
             multi = layout is not None and t.config.model.layout == "multi"
-            weights = thing_weights(layout, t.config.model.resolution) if multi else None
-            loss = reconstruction_loss(t.comparison, images, known.images[part], weights)
+            weights = thing_weights(layout, t.config.model.resolution, certain) if multi else None
+            loss = reconstruction_loss(t.comparison, images, part.images, weights)
         follow_w_mean(t, ws)
         (loss * (weight * len(z) / len(known.images))).backward()
         losses.append(loss.detach())

@@ -1,0 +1,62 @@
+"""Carried things [ours]: real pictures in which a thing was cut out and put down elsewhere, its heatmap with it.
+
+In a real picture a thing stands where it stands, and what a heatmap draws may hang on its place more than on its code.
+So for ``training/reconstruction.py`` some things are carried, with soft edges, to the places and sizes that layouts are
+drawn from, and G is to draw them there from the same code. What was behind a thing nobody knows: the place that it left
+does not count. No label is used.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from spatialgan.config import ModelConfig
+from spatialgan.coords import pixel_centers_xy, to_grid
+from spatialgan.layout import render_gaussians, sample_layout
+from spatialgan.training.reconstruction import Known
+
+SCALE_MAX = 1.5  # a carried thing grows or shrinks by at most this factor: larger ones would be blurred
+SOLID = 2.0  # a thing is its squared heatmap times this, clipped to 1: solid within 0.8 standard deviations, half at 1.2
+
+
+def carry_things(known: Known, config: ModelConfig, share: float, random: torch.Generator) -> tuple[Known, Tensor]:
+    """Carry each thing with probability ``share``; those of one picture in their order, the last one on top.
+
+    Args:
+        known: B pictures of K things, (B, 3, R, R).
+        config: of a multi-object model: new places and sizes are drawn as its layouts are.
+        share: 0..1.
+        random: drawn from alike whatever ``share`` is above 0.
+
+    Returns:
+        the new pictures with what G is to draw them from, and what of them is known: (B, 1, R, R), 0 where a thing was
+        and nothing else lies now, 1 elsewhere.
+    """
+    images, b, size = known.images, len(known.images), known.images.shape[-1]
+    goals = sample_layout(config, b, random)
+    chosen = torch.rand(known.stds.shape, generator=random, device=images.device) < share  # (B, K)
+    centers = torch.where(chosen[..., None], goals.level_centers(0), known.centers_xy)
+    scales = (goals.stds[..., 0] / known.stds).clamp(1 / SCALE_MAX, SCALE_MAX)
+    stds = torch.where(chosen, known.stds * scales, known.stds)
+    scales = stds / known.stds
+
+    left = _solid(known.centers_xy, known.stds, size) * chosen[..., None, None]
+    known_share = 1 - left.amax(dim=1, keepdim=True)
+    covers = _solid(centers, stds, size) * chosen[..., None, None]  # (B, K, R, R)
+    grid = pixel_centers_xy(size, size, device=images.device)  # (R, R, 2)
+    for k in range(stds.shape[1]):
+        before = (grid - centers[:, None, None, k]) / scales[:, k, None, None, None] + known.centers_xy[:, None, None, k]
+        inside = ((before > 0) & (before < 1)).all(dim=-1)  # what lies outside the picture is not known
+        cover = (covers[:, k] * inside)[:, None]
+        thing = F.grid_sample(known.images, to_grid(before), padding_mode="border", align_corners=False)
+        images = torch.lerp(images, thing, cover)
+        known_share = torch.lerp(known_share, torch.ones_like(known_share), cover)
+    return replace(known, images=images, centers_xy=centers, stds=stds), known_share
+
+
+def _solid(centers_xy: Tensor, stds: Tensor, size: int) -> Tensor:
+    """Where things of (B, K, 2) and (B, K) are: (B, K, size, size) in 0..1."""
+    maps = render_gaussians(centers_xy, stds[..., None].expand(-1, -1, 2), torch.zeros_like(stds), size)
+    return (SOLID * maps.square()).clamp_max(1)

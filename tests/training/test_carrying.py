@@ -1,0 +1,91 @@
+import pytest
+import torch
+from tiny_run import tiny_config
+
+from spatialgan.coords import pixel_centers_xy
+from spatialgan.errors import SpatialGANError
+from spatialgan.training.carrying import SCALE_MAX, carry_things
+from spatialgan.training.reconstruction import Known
+
+SIZE = 64
+CONFIG = tiny_config(model={"layout": "multi", "object_std_min": 0.05, "object_std_max": 0.08}).model
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def spots(centers_xy, std=0.02):
+    """Grey pictures with a spot at each of ``centers_xy`` (B, K, 2), one a channel: (B, 3, SIZE, SIZE)."""
+    grid = pixel_centers_xy(SIZE, SIZE)
+    d2 = (grid[None, None] - centers_xy[:, :, None, None]).square().sum(dim=-1)
+    return (-d2 / (2 * std**2)).exp()
+
+
+def brightest(images):
+    """Where each channel is at its brightest: (B, 3, 2)."""
+    grid = pixel_centers_xy(SIZE, SIZE).reshape(-1, 2)
+    return grid[images.flatten(2).argmax(dim=2)]
+
+
+def scene(batch=32, stds=0.06):
+    centers = torch.tensor([[0.2, 0.2], [0.8, 0.2], [0.5, 0.8]]).expand(batch, 3, 2)
+    return Known(spots(centers), torch.randn(batch, 4, 8, generator=seeded()), centers, torch.full((batch, 3), stds))
+
+
+def test_a_carried_thing_is_where_its_heatmap_is():
+    before = scene()
+    after, known = carry_things(before, CONFIG, 1.0, seeded())
+    assert (after.centers_xy != before.centers_xy).all()
+    last = brightest(after.images * known)[:, 2]  # nothing lies on top of the last
+    assert ((last - after.centers_xy[:, 2]).abs() < 1.5 / SIZE).all()
+    assert torch.equal(after.codes, before.codes)
+    assert known.shape == (32, 1, SIZE, SIZE) and known.min() >= 0 and known.max() <= 1
+
+
+def test_what_was_behind_a_thing_is_not_known_unless_something_lies_there_now():
+    before = scene()
+    after, known = carry_things(before, CONFIG, 1.0, seeded())
+
+    def at(xy):  # (B, 2) -> (B,)
+        i = (xy * SIZE).long().clamp(0, SIZE - 1)
+        return known[torch.arange(len(xy)), 0, i[:, 1], i[:, 0]]
+
+    assert (at(after.centers_xy[:, 2]) > 0.99).all()
+    for k in range(3):
+        left = before.centers_xy[:, k]
+        away = ((left[:, None] - after.centers_xy).norm(dim=-1) > 0.25).all(dim=1)
+        assert away.sum() > 5
+        assert (at(left)[away] < 0.05).all()
+
+
+def test_what_is_not_carried_stays_to_the_last_bit():
+    before = scene(batch=64)
+    after, known = carry_things(before, CONFIG, 0.3, seeded())
+    stayed = (after.centers_xy == before.centers_xy).all(dim=(1, 2))
+    assert 10 < stayed.sum() < 40  # 0.7 to the third power of 64 is 22
+    assert torch.equal(after.images[stayed], before.images[stayed])
+    assert torch.equal(after.stds[stayed], before.stds[stayed])
+    assert (known[stayed] == 1).all()
+
+
+def test_things_grow_and_shrink_with_their_heatmaps_but_not_beyond_recognition():
+    for stds in (0.03, 0.06, 0.12):
+        after, _ = carry_things(scene(stds=stds), CONFIG, 1.0, seeded())
+        scales = after.stds / stds
+        assert (scales > 1 / SCALE_MAX - 1e-5).all() and (scales < SCALE_MAX + 1e-5).all()
+    before = scene(batch=128)
+    after, known = carry_things(before, CONFIG, 1.0, seeded())
+    whole = ((after.centers_xy[:, 2] - 0.5).abs() < 0.35).all(dim=1)
+    area = ((after.images * known)[:, 2] > 0.5).sum(dim=(1, 2))[whole]
+    scales = (after.stds / before.stds)[:, 2][whole]
+    assert torch.corrcoef(torch.stack([area.float(), scales.square()]))[0, 1] > 0.8
+
+
+def test_only_things_that_reconstruction_draws_can_be_carried():
+    with pytest.raises(SpatialGANError, match=r"loss\.carry_share .*reconstruction, which is off"):
+        tiny_config(model={"layout": "multi"}, loss={"carry_share": 0.5})
+    with pytest.raises(SpatialGANError, match=r"loss\.carry_share needs things with heatmaps"):
+        tiny_config(loss={"carry_share": 0.5, "reconstruct_weight": 1.0})
+    with pytest.raises(SpatialGANError, match=r"loss\.carry_share is 1\.5; use 0\.\.1"):
+        tiny_config(model={"layout": "multi"}, loss={"carry_share": 1.5, "reconstruct_weight": 1.0})
