@@ -92,7 +92,8 @@ def test_with_one_style_a_picture_the_things_give_places_alone(rooms):
     config = ModelConfig(resolution=64, channel_base=512, layout="multi", encoding="norm", z_dim=4, num_objects=2)
     codes = object_codes(rooms, config, CPU)
     assert codes.centers_xy.shape == (2, 40, 2, 2)
-    assert torch.equal(codes.z, picture_codes(rooms, 4, CPU).z)
+    plain = ModelConfig(resolution=64, channel_base=512, encoding="none", z_dim=4)
+    assert torch.equal(codes.z, picture_codes(rooms, plain, CPU).z)  # of whole pictures, both
 
 
 def test_too_many_pictures_or_objects_are_refused_and_no_folder_is_claimed(rooms, folder, tmp_path, monkeypatch):
@@ -115,10 +116,24 @@ def test_eight_peaks_find_room_on_any_map():
 
 
 def test_pictures_that_are_alike_have_codes_that_are_alike(rooms):
-    codes = picture_codes(rooms, 4, CPU)
+    codes = picture_codes(rooms, ModelConfig(resolution=64, channel_base=512, encoding="none", z_dim=4), CPU)
     assert codes.z.shape == (2, 40, 1, 4)
     torch.testing.assert_close(codes.centers_xy, torch.full((2, 40, 1, 2), 0.5))
     # The first component says most about the squares' brightness or place; mirror images share the former.
     corr = torch.corrcoef(torch.stack([codes.z[0, :, 0].flatten(), codes.z[1, :, 0].flatten()]))[0, 1]
     shuffled = codes.z[1, torch.randperm(40, generator=torch.Generator().manual_seed(0)), 0].flatten()
     assert corr > torch.corrcoef(torch.stack([codes.z[0, :, 0].flatten(), shuffled]))[0, 1] + 0.1
+
+
+def test_a_subjects_place_and_size_are_for_the_heatmap(rooms):
+    config = ModelConfig(resolution=64, channel_base=512, z_dim=4)
+    codes = picture_codes(rooms, config, CPU)
+    truth = torch.tensor([[float(v) for v in name.removesuffix(".png").split("_")[1:]] for name in rooms.names])
+    found = codes.centers_xy[:, :, 0]
+    for axis in range(2):
+        assert torch.corrcoef(torch.stack([found[0, :, axis], truth[:, axis]]))[0, 1] > 0.8
+    torch.testing.assert_close(found[1], found[0] * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0]))
+    assert torch.equal(codes.stds[0], codes.stds[1])
+    # s of the paper's exp(-d^2 / s) is uniform in 0.5..1, and a window's width is half of these pictures'.
+    s = 8 * (codes.stds[0, :, 0] * 2).square()
+    assert s.min() >= 0.5 and s.max() <= 1 and abs(s.mean() - 0.75) < 0.1

@@ -65,7 +65,7 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
 def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg):
     whole = tiny_config(
         model=model, data={"shift": 0.2, "mirror": True},
-        loss={"reconstruct_weight": 1.0, "align": "multi" if model else "single"},
+        loss={"reconstruct_weight": 1.0, "align": "multi", "carry_share": 0.5} if model else {"reconstruct_weight": 1.0},
         train={"precision": "bfloat16", "reconstruct_kimg": 0.032})
     half = replace(whole, train=replace(whole.train, kimg=half_kimg))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)

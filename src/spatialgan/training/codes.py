@@ -21,13 +21,15 @@ from spatialgan.coords import pixel_centers_xy, to_grid
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
-from spatialgan.layout import render_gaussians
+from spatialgan.layout import render_gaussians, sample_layout
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.projected import resize_images
 from spatialgan.streams import random_stream
+from spatialgan.training.subject import Subjects, around_subjects, descriptors, subject_maps, subjects_of
 
 INPUT_PX = 128  # size of pictures for the features that codes are made of
 STRIDES = (8, 16, 32)
+SURROUNDINGS = 1.6  # a subject's code is of a square so many times as wide as the subject
 GRID = 4  # a whole picture's features are averaged over GRID x GRID regions
 SMALL_PX = 16  # the picture itself, at this size, goes in, too: features care little for colour
 PATCH_PX, PATCH_STDS = 8, 2.0  # the same for a thing: a patch of this size, PATCH_STDS standard deviations to each side
@@ -46,9 +48,9 @@ class Codes:
     z: Tensor
     """(2, N, S, z_dim): one code a picture, or one a thing and the background's last."""
     centers_xy: Tensor
-    """(2, N, K, 2) in 0..1 of the whole picture; with one code a picture its middle, K = 1."""
+    """(2, N, K, 2) of things or, K = 1, of single-object pictures' subjects; in 0..1 of the whole picture."""
     stds: Tensor
-    """(2, N, K): standard deviations of the things' heatmaps, in picture widths; with one code a picture not used."""
+    """(2, N, K): standard deviations of their heatmaps, in picture widths."""
 
 
 def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: torch.device) -> Codes:
@@ -68,8 +70,7 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
     if device.type == "mps":
         device = torch.device("cpu")  # before torch 2.13, MPS has no grid_sample with padding_mode="border"
     if not path.exists():
-        codes = object_codes(dataset, config, device) if config.layout == "multi" else picture_codes(
-            dataset, config.z_dim, device)
+        codes = (object_codes if config.layout == "multi" else picture_codes)(dataset, config, device)
         marks = {FINGERPRINT: dataset.fingerprint}
         write_atomically(path, lambda p: save_file(vars(codes), p, metadata=marks))
     try:
@@ -97,16 +98,42 @@ def check_size(dataset: ImageDataset) -> None:
 
 
 @torch.no_grad()
-def picture_codes(dataset: ImageDataset, z_dim: int, device: torch.device) -> Codes:
-    """One code a picture: its features on a coarse grid, and its pixels. Raises as :func:`load_imagenet` and
-    :meth:`ImageDataset.batch`."""
+def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.device) -> Codes:
+    """One code a picture, of what surrounds its subject, whose place and size the heatmap of level 0 has.
+
+    Sizes become standard deviations in their order: the smallest subject gets the smallest that layouts are drawn with.
+    A plain StyleGAN2 has no heatmap, and its codes are of the whole pictures. Raises as :func:`load_imagenet` and
+    :meth:`ImageDataset.batch`.
+    """
     network, n = _network(device), dataset.num_images
-    rows = []
+    if config.encoding == "none":
+        z = _picture_codes(network, dataset, config.z_dim, device)
+        return Codes(z, torch.full((2, n, 1, 2), 0.5), torch.ones(2, n, 1))
+    found = torch.cat([descriptors(network, images).half().cpu() for images in _chunks(dataset, device, (False,))])
+    subjects = subjects_of(subject_maps(found))
+    both = torch.stack([subjects.centers_xy, subjects.mirrored().centers_xy])  # (2, N, 2)
+    all_subjects = Subjects(both.flatten(0, 1), subjects.sizes.repeat(2))
+    drawn = sample_layout(config, n, random_stream(0, "sizes of subjects")).gaussians(0).stds[:, 0, 0].sort()[0]
+    windows = config.resolution / dataset.resolution  # known_pictures makes picture widths window widths
+    stds = drawn[subjects.sizes.argsort().argsort()] * windows
+    z = _picture_codes(network, dataset, config.z_dim, device, all_subjects)
+    return Codes(z, both[:, :, None], stds.repeat(2, 1)[..., None])
+
+
+def _picture_codes(network: EfficientNetLite, dataset: ImageDataset, z_dim: int, device: torch.device,
+                   subjects: Subjects | None = None) -> Tensor:
+    """One code a picture, (2, N, 1, z_dim): its features on a coarse grid, and its pixels; or, of the 2 N pictures with
+    ``subjects``, those of what surrounds the subject."""
+    rows, start = [], 0
     for images in _chunks(dataset, device):
+        if subjects is not None:
+            part = slice(start, start + len(images))
+            these = Subjects(subjects.centers_xy[part].to(device), subjects.sizes[part].to(device))
+            images = around_subjects(images, these, widths=SURROUNDINGS, size=INPUT_PX)
+            start += len(images)
         features = [F.adaptive_avg_pool2d(m, GRID).flatten(1) for m in _maps(network, images)]
         rows.append((torch.cat(features, dim=1).half().cpu(), resize_images(images, SMALL_PX).flatten(1).cpu()))
-    z = _whitened(rows, z_dim).reshape(2, n, 1, z_dim)
-    return Codes(z, torch.full((2, n, 1, 2), 0.5), torch.ones(2, n, 1))
+    return _whitened(rows, z_dim).reshape(2, dataset.num_images, 1, z_dim)
 
 
 @torch.no_grad()
@@ -144,7 +171,7 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
         centers.append(xy.cpu())
     where = torch.cat(centers).reshape(2, n, k, 2), stds.reshape(2, n, k)
     if config.num_styles == 1:
-        return Codes(picture_codes(dataset, config.z_dim, device).z, *where)
+        return Codes(_picture_codes(network, dataset, config.z_dim, device), *where)
     z = torch.cat([_whitened(things, config.z_dim).reshape(2 * n, k, -1),
                    _whitened(backgrounds, config.z_dim)[:, None]], dim=1)
     return Codes(z.reshape(2, n, k + 1, -1), *where)
@@ -220,9 +247,10 @@ def _maps(network: EfficientNetLite, images: Tensor) -> list[Tensor]:
     return [m.float() for m in network(large.contiguous(memory_format=torch.channels_last))]
 
 
-def _chunks(dataset: ImageDataset, device: torch.device) -> Iterator[Tensor]:
+def _chunks(dataset: ImageDataset, device: torch.device,
+            turns: tuple[bool, ...] = (False, True)) -> Iterator[Tensor]:
     """All pictures, then all mirrored, (B, 3, R, R) in -1..1."""
-    for mirrored in (False, True):
+    for mirrored in turns:
         for start in range(0, dataset.num_images, CHUNK):
             indices = torch.arange(start, min(start + CHUNK, dataset.num_images))
             yield to_float(dataset.batch(indices, torch.full_like(indices, mirrored, dtype=torch.bool)).to(device))

@@ -1,13 +1,13 @@
 """Reconstruction [ours]: real pictures that G is told how to draw, before a D can say what is wrong with its own.
 
 Each training picture has a code that was found without training (``training/codes.py``). A picture seen through a
-window at a known place (``data.shift``) is drawn from the same code, with level 0 moved as the window was; in
-multi-object models, the heatmaps lie on the things that the codes are of. So G learns in one go what pictures look
+window at a known place (``data.shift``) is drawn from the same code, with heatmaps moved as the window was; they lie
+on the subject, or in multi-object models on the things, that the codes are of. So G learns in one go what pictures look
 like, and that things are where their heatmaps are; no label is used. What comes out is blurred, as averages are:
 details are for D.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -39,9 +39,9 @@ class Known:
     codes: Tensor
     """(B, S, z_dim)."""
     centers_xy: Tensor
-    """(B, K, 2), of the things (or of the whole picture), in window widths from the window's corner."""
+    """(B, K, 2), of the things (or the subject, K = 1), in window widths from the window's corner."""
     stds: Tensor
-    """(B, K), in window widths; only multi-object layouts read them."""
+    """(B, K), in window widths."""
 
     def __getitem__(self, rows: slice) -> "Known":
         return Known(self.images[rows], self.codes[rows], self.centers_xy[rows], self.stds[rows])
@@ -62,15 +62,15 @@ def known_pictures(codes: Codes, reals: Tensor, views: Views, *, whole_px: int) 
 
 
 def known_layout(config: ModelConfig, centers_xy: Tensor, stds: Tensor, random: torch.Generator) -> Layout | None:
-    """Heatmaps on the things, or a random layout with level 0 on the whole picture's middle, ``centers_xy`` (B, K, 2);
-    None for a plain StyleGAN2."""
+    """Heatmaps on the things at ``centers_xy`` (B, K, 2), of ``stds`` (B, K); of single-object layouts level 0 on the
+    subject, with random ones about it. None for a plain StyleGAN2."""
     if config.encoding == "none":
         return None
+    known = Gaussians(centers_xy, stds[..., None].expand(-1, -1, 2), torch.zeros_like(stds))
     if config.layout == "multi":
-        spread = stds[..., None].expand(-1, -1, 2)
-        return Layout((Gaussians(centers_xy, spread, torch.zeros_like(stds)),), hierarchical=False)
+        return Layout((known,), hierarchical=False)
     layout = sample_layout(config, len(centers_xy), random)
-    return layout.moved(centers_xy[:, 0] - layout.gaussians(0).centers_xy[:, 0])
+    return replace(layout, levels=(known, *layout.levels[1:]))
 
 
 def noisy_codes(codes: Tensor, random: torch.Generator) -> Tensor:
