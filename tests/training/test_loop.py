@@ -63,9 +63,9 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
 @pytest.mark.parametrize("model", [{}, {"layout": "multi", "encoding": "multi"}], ids=["single", "multi"])
 @pytest.mark.parametrize("half_kimg", [0.016, 0.048], ids=["while reconstructing", "later"])
 def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg):
+    multi = {"align": "multi", "carry_share": 0.5} if model else {}
     whole = tiny_config(
-        model=model, data={"shift": 0.2, "mirror": True},
-        loss={"reconstruct_weight": 1.0, "align": "multi", "carry_share": 0.5} if model else {"reconstruct_weight": 1.0},
+        model=model, data={"shift": 0.2, "mirror": True}, loss={"reconstruct_weight": 1.0, **multi},
         train={"precision": "bfloat16", "reconstruct_kimg": 0.032})
     half = replace(whole, train=replace(whole.train, kimg=half_kimg))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)

@@ -18,7 +18,7 @@ from spatialgan.layout import render_gaussians, sample_layout
 from spatialgan.training.reconstruction import Known
 
 SCALE_MAX = 1.5  # a carried thing grows or shrinks by at most this factor: larger ones would be blurred
-SOLID = 2.0  # a thing is its squared heatmap times this, clipped to 1: solid within 0.8 standard deviations, half at 1.2
+SOLID = 2.0  # a thing is its squared heatmap times this, clipped to 1: solid within 0.8 of its std, half at 1.2
 
 
 def carry_things(known: Known, config: ModelConfig, share: float, random: torch.Generator) -> tuple[Known, Tensor]:
@@ -47,7 +47,8 @@ def carry_things(known: Known, config: ModelConfig, share: float, random: torch.
     covers = _solid(centers, stds, size) * chosen[..., None, None]  # (B, K, R, R)
     grid = pixel_centers_xy(size, size, device=images.device)  # (R, R, 2)
     for k in range(stds.shape[1]):
-        before = (grid - centers[:, None, None, k]) / scales[:, k, None, None, None] + known.centers_xy[:, None, None, k]
+        offsets = (grid - centers[:, None, None, k]) / scales[:, k, None, None, None]
+        before = known.centers_xy[:, None, None, k] + offsets
         inside = ((before > 0) & (before < 1)).all(dim=-1)  # what lies outside the picture is not known
         cover = (covers[:, k] * inside)[:, None]
         thing = F.grid_sample(known.images, to_grid(before), padding_mode="border", align_corners=False)

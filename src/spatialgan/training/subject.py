@@ -52,7 +52,7 @@ def subject_maps(found: Tensor) -> Tensor:
 def subjects_of(maps: Tensor) -> Subjects:
     """Centres of mass of the squared maps (N, h, w), and sizes: the share of places that a map spreads over. Where a
     map is empty: the middle, and all of the picture."""
-    n, h, w = maps.shape
+    h, w = maps.shape[1:]
     squared = maps.square().flatten(1)
     total = squared.sum(dim=1, keepdim=True)
     empty = total < NO_SUBJECT * h * w
