@@ -106,6 +106,10 @@ def test_damaged_codes_are_named(tmp_path, pictures):
     save_file(foreign, path, metadata={"data_fingerprint": "another"})
     with pytest.raises(SpatialGANError, match="holds those of other pictures"):
         train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    early = {**foreign, "stds": torch.ones_like(foreign["stds"])}  # before subjects were looked for
+    save_file(early, path, metadata={"data_fingerprint": fingerprint})
+    with pytest.raises(SpatialGANError, match=r"earlier version.* start a new run, with --init-from .*run"):
+        train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
 
 
 def test_when_reconstruction_is_over_its_codes_are_needed_no_more(tmp_path, pictures):

@@ -51,7 +51,9 @@ def carry_things(known: Known, config: ModelConfig, share: float, random: torch.
         before = known.centers_xy[:, None, None, k] + offsets
         inside = ((before > 0) & (before < 1)).all(dim=-1)  # what lies outside the picture is not known
         cover = (covers[:, k] * inside)[:, None]
-        thing = F.grid_sample(known.images, to_grid(before), padding_mode="border", align_corners=False)
+        # Clamped as padding_mode="border" would, which MPS lacks before torch 2.13.
+        nearest = before.clamp(0.5 / size, 1 - 0.5 / size)
+        thing = F.grid_sample(known.images, to_grid(nearest), align_corners=False)
         images = torch.lerp(images, thing, cover)
         known_share = torch.lerp(known_share, torch.ones_like(known_share), cover)
     return replace(known, images=images, centers_xy=centers, stds=stds), known_share

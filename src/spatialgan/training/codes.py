@@ -65,7 +65,8 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
         device: to compute features on; the codes are on the CPU.
 
     Raises:
-        SpatialGANError: the ImageNet weights are not installed, or the file is damaged or of other pictures.
+        SpatialGANError: the ImageNet weights are not installed, or the file is damaged, of other pictures, or of an
+            earlier version that codes have changed since.
     """
     if device.type == "mps":
         device = torch.device("cpu")  # before torch 2.13, MPS has no grid_sample with padding_mode="border"
@@ -86,6 +87,9 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
     except (SafetensorError, OSError, TypeError, ValueError) as e:
         raise SpatialGANError(f"{path}, the pictures' codes, cannot be used: {e}; "
                               "delete it, and it is made anew") from None
+    if config.layout == "single" and config.encoding != "none" and (codes.stds == 1).all():
+        raise SpatialGANError(f"{path} was written by an earlier version, which did not look for the pictures' "
+                              f"subjects; start a new run, with --init-from {path.parent}")
     return codes
 
 
