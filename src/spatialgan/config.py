@@ -169,7 +169,7 @@ class LossConfig:
     is told, see ``training/reconstruction.py``; 0 is off."""
     carry_share: float = 0.0
     """[ours] Share of the things in multi-object pictures that reconstruction carries elsewhere, see
-    ``training/carrying.py``; 0 is off."""
+    ``training/carrying.py``; 0 is off, and so it is where nothing is reconstructed."""
     path_length_weight: float = 0.0
     """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
     path_length_interval: int = 4
@@ -290,8 +290,6 @@ class RunConfig:
                      "reconstruction needs heatmaps that can be moved; set loss.reconstruct_weight and "
                      "train.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten")
         if loss.carry_share > 0:
-            require(self.reconstructs, "loss.carry_share is of things in reconstruction, which is off; set "
-                    "loss.reconstruct_weight or train.reconstruct_kimg, or loss.carry_share=0")
             require(m.layout == "multi" and m.encoding != "none",
                     "loss.carry_share needs things with heatmaps: model.layout=multi, and an encoding; or set it to 0")
         if loss.comove_weight > 0:

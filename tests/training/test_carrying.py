@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny_run import tiny_config
@@ -59,6 +61,30 @@ def test_what_was_behind_a_thing_is_not_known_unless_something_lies_there_now():
         assert (at(left)[away] < 0.05).all()
 
 
+def test_what_a_thing_lacks_because_it_lay_half_outside_is_not_known():
+    centers = torch.tensor([[0.0, 0.5]]).expand(64, 1, 2)
+    config = replace(CONFIG, num_objects=1)
+    before = Known(torch.rand(64, 3, SIZE, SIZE, generator=seeded()), torch.zeros(64, 2, 8), centers + 1e-3,
+                   torch.full((64, 1), 0.08))
+    after, known = carry_things(before, config, 1.0, seeded())
+    inner = ((after.centers_xy[:, 0] - 0.5).abs() < 0.3).all(dim=1) & ((after.centers_xy[:, 0, 0]) > 0.35)
+    assert inner.sum() > 5
+    for side, expected in ((-0.04, 0.0), (0.04, 1.0)):
+        xy = after.centers_xy[inner, 0] + torch.tensor([side, 0.0])
+        i = (xy * SIZE).long()
+        torch.testing.assert_close(known[inner][torch.arange(len(i)), 0, i[:, 1], i[:, 0]],
+                                   torch.full((len(i),), expected), atol=0.05, rtol=0)
+
+
+def test_what_is_outside_the_window_is_not_carried():
+    before = scene(batch=16)
+    outside = torch.tensor([[1.2, 0.5], [0.8, 0.2], [0.5, -0.1]]).expand(16, 3, 2)
+    before = replace(before, centers_xy=outside)
+    after, _ = carry_things(before, CONFIG, 1.0, seeded())
+    assert torch.equal(after.centers_xy[:, [0, 2]], outside[:, [0, 2]])
+    assert (after.centers_xy[:, 1] != outside[:, 1]).all()
+
+
 def test_what_is_not_carried_stays_to_the_last_bit():
     before = scene(batch=64)
     after, known = carry_things(before, CONFIG, 0.3, seeded())
@@ -83,8 +109,6 @@ def test_things_grow_and_shrink_with_their_heatmaps_but_not_beyond_recognition()
 
 
 def test_only_things_that_reconstruction_draws_can_be_carried():
-    with pytest.raises(SpatialGANError, match=r"loss\.carry_share .*reconstruction, which is off"):
-        tiny_config(model={"layout": "multi"}, loss={"carry_share": 0.5})
     with pytest.raises(SpatialGANError, match=r"loss\.carry_share needs things with heatmaps"):
         tiny_config(loss={"carry_share": 0.5, "reconstruct_weight": 1.0})
     with pytest.raises(SpatialGANError, match=r"loss\.carry_share is 1\.5; use 0\.\.1"):

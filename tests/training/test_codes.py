@@ -137,3 +137,31 @@ def test_a_subjects_place_and_size_are_for_the_heatmap(rooms):
     # s of the paper's exp(-d^2 / s) is uniform in 0.5..1, and a window's width is half of these pictures'.
     s = 8 * (codes.stds[0, :, 0] * 2).square()
     assert s.min() >= 0.5 and s.max() <= 1 and abs(s.mean() - 0.75) < 0.1
+
+
+@pytest.fixture(scope="module")
+def subjects(tmp_path_factory):
+    """40 pictures of one square each, anywhere, 24 to 60 pixels wide, of one of two colours; names: colour, width."""
+    folder = tmp_path_factory.mktemp("subjects")
+    random = torch.Generator().manual_seed(3)
+    for i in range(40):
+        x, y, size = torch.rand(3, generator=random).tolist()
+        half = 12 + 18 * size
+        cx, cy = (half + (128 - 2 * half) * v for v in (x, y))
+        image = Image.new("RGB", (128, 128), (128, 128, 128))
+        ImageDraw.Draw(image).rectangle([cx - half, cy - half, cx + half, cy + half],
+                                        fill=[(220, 40, 30), (20, 60, 200)][i % 2])
+        image.save(folder / f"{i:02d}_{i % 2}_{half:.2f}.png")
+    return ImageDataset.open(folder, resolution=128)
+
+
+def test_larger_subjects_have_larger_heatmaps_and_codes_say_what_they_are_not_where(subjects):
+    codes = picture_codes(subjects, ModelConfig(resolution=128, channel_base=512, z_dim=2), CPU)
+    names = [name.removesuffix(".png").split("_") for name in subjects.names]
+    colour, half = torch.tensor([int(n[1]) for n in names]), torch.tensor([float(n[2]) for n in names])
+    ranks = torch.stack([codes.stds[0, :, 0].argsort().argsort(), half.argsort().argsort()]).float()
+    assert torch.corrcoef(ranks)[0, 1] > 0.6
+    z = codes.z[0, :, 0]
+    between = (z[colour == 0].mean(dim=0) - z[colour == 1].mean(dim=0)).norm()
+    within = torch.cat([z[colour == c] - z[colour == c].mean(dim=0) for c in (0, 1)]).square().sum(dim=1).mean().sqrt()
+    assert between > 1.2 * within, (between, within)

@@ -4,6 +4,7 @@ from tiny_run import tiny_config
 
 from spatialgan.data.images import Views
 from spatialgan.errors import SpatialGANError
+from spatialgan.training.carrying import carry_things
 from spatialgan.training.codes import Codes
 from spatialgan.training.reconstruction import (
     AFFINE_RATE,
@@ -48,16 +49,17 @@ def test_heatmaps_move_as_the_window_does():
 def test_layouts_have_their_heatmaps_where_they_are_known_to_be():
     single, multi = tiny_config().model, tiny_config(model={"layout": "multi"}).model
     centers = torch.tensor([[[0.3, 0.6]], [[0.5, 0.4]]])
-    layout = known_layout(single, centers, torch.ones(2, 1), seeded())
+    layout = known_layout(single, centers, torch.tensor([[0.28], [0.33]]), seeded())
     torch.testing.assert_close(layout.level_centers(0), centers)
-    other = known_layout(single, centers, torch.ones(2, 1), seeded(1))
+    torch.testing.assert_close(layout.gaussians(0).stds, torch.tensor([[[0.28, 0.28]], [[0.33, 0.33]]]))
+    other = known_layout(single, centers, torch.full((2, 1), 0.3), seeded(1))
     assert not torch.equal(layout.level_centers(2), other.level_centers(2))  # the finer levels stay random
     things = torch.rand(2, 3, 2, generator=seeded())
     layout = known_layout(multi, things, torch.full((2, 3), 0.2), seeded())
     torch.testing.assert_close(layout.level_centers(0), things)
     torch.testing.assert_close(layout.stds, torch.full((2, 3, 2), 0.2))
     assert known_layout(tiny_config(model={"encoding": "none"}, loss={"align": "none"}).model, centers,
-                        torch.ones(2, 1), seeded()) is None
+                        torch.full((2, 1), 0.3), seeded()) is None
 
 
 def test_noise_leaves_codes_variance_and_most_of_what_they_say():
@@ -99,13 +101,13 @@ def test_g_learns_that_things_are_where_their_heatmaps_are():
     for _ in range(150):
         centers = 0.25 + 0.5 * torch.rand(16, 1, 2, generator=random)
         images = blob(centers[:, 0], 32)
-        stats = training_step(t, images, Known(images, codes, centers, torch.ones(16, 1)))
+        stats = training_step(t, images, Known(images, codes, centers, torch.full((16, 1), 0.3)))
         losses.append(float(stats["loss/reconstruct"]))
     assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
     assert all(torch.equal(v, d_before[k]) for k, v in t.discriminator.state_dict().items())
     centers = torch.tensor([[[0.3, 0.5]], [[0.7, 0.5]]])
     with torch.no_grad():
-        layout = known_layout(config.model, centers, torch.ones(2, 1), seeded())
+        layout = known_layout(config.model, centers, torch.full((2, 1), 0.3), seeded())
         red = t.generator(codes[:2], layout, None).image[:, 0].clamp_min(0)
     x = (red.sum(dim=1) * (torch.arange(32) + 0.5) / 32).sum(dim=1) / red.sum(dim=(1, 2))
     assert x[1] - x[0] > 0.2
@@ -114,7 +116,7 @@ def test_g_learns_that_things_are_where_their_heatmaps_are():
 def test_reconstruction_stays_beside_the_adversarial_loss():
     t = make_trainee(tiny_config(loss={"reconstruct_weight": 1.0}), CPU)
     reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
-    known = Known(reals, torch.randn(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.ones(4, 1))
+    known = Known(reals, torch.randn(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.full((4, 1), 0.3))
     assert {"loss/reconstruct", "loss/G", "loss/D"} <= set(training_step(t, reals, known))
     assert t.r_optimizer is None
 
@@ -125,7 +127,7 @@ def test_its_weight_weighs_and_micro_batches_change_nothing():
         t = make_trainee(tiny_config(loss={"reconstruct_weight": weight}, model={"minibatch_std_group": 1},
                                      train={"micro_batch": micro}), CPU)
         reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
-        known = Known(reals, torch.zeros(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.ones(4, 1))
+        known = Known(reals, torch.zeros(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.full((4, 1), 0.3))
         t.g_optimizer.zero_grad()
         reconstruct(t, known, seeded(), weight=weight)
         assert all(p.grad is None for p in t.comparison.parameters())
@@ -134,6 +136,31 @@ def test_its_weight_weighs_and_micro_batches_change_nothing():
     one = moved(1.0)
     torch.testing.assert_close(moved(5.0), 5 * one, rtol=1e-3, atol=1e-5)
     assert moved(1.0, micro=2).shape == one.shape
+
+
+def test_carried_things_are_compared_with_what_is_drawn_and_what_is_not_known_with_itself(monkeypatch):
+    config = tiny_config(model={"layout": "multi", "encoding": "multi"},
+                         loss={"reconstruct_weight": 1.0, "align": "multi", "carry_share": 1.0})
+    t = make_trainee(config, CPU)
+    reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
+    centers = torch.tensor([[0.2, 0.2], [0.8, 0.3], [0.5, 0.8]]).expand(4, 3, 2)
+    known = Known(reals, torch.randn(4, 4, config.model.z_dim), centers, torch.full((4, 3), 0.15))
+    carried, certain = carry_things(known, config.model, 1.0, seeded())
+    compared = []
+
+    def compare(_, drawn, real, weights):
+        compared.append((drawn.detach(), real, weights))
+        return drawn.mean()
+
+    monkeypatch.setattr("spatialgan.training.step.reconstruction_loss", compare)
+    reconstruct(t, known, seeded(), weight=1.0)
+    drawn, real, weights = compared[0]
+    assert torch.equal(real, carried.images)
+    unknown = (certain == 0).expand_as(real)
+    assert unknown.any() and torch.equal(drawn[unknown], real[unknown])
+    assert (drawn != real)[(certain == 1).expand_as(real)].float().mean() > 0.9
+    layout = known_layout(config.model, carried.centers_xy, carried.stds, seeded())
+    torch.testing.assert_close(weights, thing_weights(layout, 32))  # more weight to where they are now
 
 
 def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():

@@ -32,11 +32,12 @@ def carry_things(known: Known, config: ModelConfig, share: float, random: torch.
 
     Returns:
         the new pictures with what G is to draw them from, and what of them is known: (B, 1, R, R), 0 where a thing was
-        and nothing else lies now, 1 elsewhere.
+        and nothing else lies now, and where a thing reaches that lay half outside the picture, 1 elsewhere.
     """
     images, b, size = known.images, len(known.images), known.images.shape[-1]
     goals = sample_layout(config, b, random)
     chosen = torch.rand(known.stds.shape, generator=random, device=images.device) < share  # (B, K)
+    chosen &= _inside(known.centers_xy)  # through a window (data.shift), some things cannot be seen
     centers = torch.where(chosen[..., None], goals.level_centers(0), known.centers_xy)
     scales = (goals.stds[..., 0] / known.stds).clamp(1 / SCALE_MAX, SCALE_MAX)
     stds = torch.where(chosen, known.stds * scales, known.stds)
@@ -49,14 +50,18 @@ def carry_things(known: Known, config: ModelConfig, share: float, random: torch.
     for k in range(stds.shape[1]):
         offsets = (grid - centers[:, None, None, k]) / scales[:, k, None, None, None]
         before = known.centers_xy[:, None, None, k] + offsets
-        inside = ((before > 0) & (before < 1)).all(dim=-1)  # what lies outside the picture is not known
-        cover = (covers[:, k] * inside)[:, None]
+        seen, cover = _inside(before)[:, None].float(), covers[:, k, None]
         # Clamped as padding_mode="border" would, which MPS lacks before torch 2.13.
         nearest = before.clamp(0.5 / size, 1 - 0.5 / size)
         thing = F.grid_sample(known.images, to_grid(nearest), align_corners=False)
-        images = torch.lerp(images, thing, cover)
-        known_share = torch.lerp(known_share, torch.ones_like(known_share), cover)
+        images = torch.lerp(images, thing, cover * seen)
+        known_share = torch.lerp(known_share, seen, cover)
     return replace(known, images=images, centers_xy=centers, stds=stds), known_share
+
+
+def _inside(xy: Tensor) -> Tensor:
+    """Whether points (..., 2) are in the picture."""
+    return ((xy > 0) & (xy < 1)).all(dim=-1)
 
 
 def _solid(centers_xy: Tensor, stds: Tensor, size: int) -> Tensor:

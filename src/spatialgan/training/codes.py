@@ -89,7 +89,7 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
                               "delete it, and it is made anew") from None
     if config.layout == "single" and config.encoding != "none" and (codes.stds == 1).all():
         raise SpatialGANError(f"{path} was written by an earlier version, which did not look for the pictures' "
-                              f"subjects; start a new run, with --init-from {path.parent}")
+                              f"subjects; start a new run, with --init-from {path.parent} where that has a model")
     return codes
 
 
@@ -113,8 +113,8 @@ def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devi
     if config.encoding == "none":
         z = _picture_codes(network, dataset, config.z_dim, device)
         return Codes(z, torch.full((2, n, 1, 2), 0.5), torch.ones(2, n, 1))
-    found = torch.cat([descriptors(network, images).half().cpu() for images in _chunks(dataset, device, (False,))])
-    subjects = subjects_of(subject_maps(found))
+    subjects = subjects_of(subject_maps(torch.cat(
+        [descriptors(network, images).half().cpu() for images in _chunks(dataset, device, (False,))])))
     both = torch.stack([subjects.centers_xy, subjects.mirrored().centers_xy])  # (2, N, 2)
     all_subjects = Subjects(both.flatten(0, 1), subjects.sizes.repeat(2))
     drawn = sample_layout(config, n, random_stream(0, "sizes of subjects")).gaussians(0).stds[:, 0, 0].sort()[0]
@@ -184,7 +184,7 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
 def peaks(maps: Tensor, count: int) -> Tensor:
     """The ``count`` highest places of each map (B, h, w), each THING_GAP from the others: (B, count, 2), x and y in
     0..1, highest first. Eight find room on any map."""
-    grid = pixel_centers_xy(maps.shape[-1], maps.shape[-2]).to(maps.device).reshape(-1, 2)
+    grid = pixel_centers_xy(*maps.shape[-2:]).to(maps.device).reshape(-1, 2)
     left, found = maps.flatten(1).clone(), []
     for _ in range(count):
         xy = grid[left.argmax(dim=1)]  # (B, 2)

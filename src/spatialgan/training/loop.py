@@ -87,7 +87,8 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         codes = codes_of(dataset, config.model, out / CODES, t.device)
         if codes_hash is not None and codes_hash != file_hash(out / CODES):
             raise SpatialGANError(f"{out / CODES} does not hold the codes that this run was started with; put its own "
-                                  "file back, delete it to have it made anew, or give another --out")
+                                  "file back, or delete it to have it made anew; if it was just made, an earlier "
+                                  f"version found other codes: start a new run, with --init-from {out}")
     _loop(t, dataset, codes, out, report)
 
 

@@ -23,8 +23,7 @@ def cats64() -> RunConfig:
         model=ModelConfig(resolution=64, z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=256,
                           sel_residual_kernel=1, constant="uniform", noise_inputs=False, center_std=0.14,
                           discriminator="combined", projected_input=64),
-        # Windows of 7/8 of a picture: subjects that are all in the middle could not be steered, and where a window is
-        # is known exactly.
+        # Windows of 7/8 of a picture: without them, subjects that are all in the middle could not be steered.
         data=DataConfig(mirror=True, shift=0.125, holdout=20),
         # 0.0002 R^2 / batch = 0.05 is the usual start for R1; small data sets bear more.
         loss=LossConfig(r1_gamma=0.5, align_empty="relative", reconstruct_weight=1.0),

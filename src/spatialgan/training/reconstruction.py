@@ -107,14 +107,9 @@ def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor,
     return total
 
 
-def thing_weights(layout: Layout, size: int, certain: Tensor | None = None) -> Tensor:
-    """More weight to what lies under heatmaps, or the large background would outvote the things: (B, 1, size, size).
-
-    None where ``certain`` (B, 1, size, size), of :func:`spatialgan.training.carrying.carry_things`, is 0.
-    """
+def thing_weights(layout: Layout, size: int) -> Tensor:
+    """More weight to what lies under heatmaps, or the large background would outvote the things: (B, 1, size, size)."""
     weights = 1 + THING_WEIGHT * layout.level_map(0, size)[:, None]
-    if certain is not None:
-        weights = weights * certain
     return weights / weights.mean(dim=(1, 2, 3), keepdim=True)
 
 

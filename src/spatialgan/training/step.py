@@ -159,7 +159,9 @@ def reconstruct(t: Trainee, known: Known, random: torch.Generator, *, weight: fl
             ws = t.generator.ws(z, layout)
             images = t.generator.synthesize(ws, layout, sample_noise(t.config.model, len(z), random)).image
             multi = layout is not None and t.config.model.layout == "multi"
-            weights = thing_weights(layout, t.config.model.resolution, certain) if multi else None
+            weights = thing_weights(layout, t.config.model.resolution) if multi else None
+            if certain is not None:  # what nobody knows is taken to be right: no size and no feature sees a difference
+                images = torch.lerp(part.images, images.float(), certain)
             loss = reconstruction_loss(t.comparison, images, part.images, weights)
         follow_w_mean(t, ws)
         (loss * (weight * len(z) / len(known.images))).backward()
