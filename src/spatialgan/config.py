@@ -289,7 +289,7 @@ class RunConfig:
             require(m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
                      "reconstruction needs heatmaps that can be moved; set loss.reconstruct_weight and "
                      "train.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten")
-        if loss.carry_share > 0:
+        if loss.carry_share > 0 and self.reconstructs:
             require(m.layout == "multi" and m.encoding != "none",
                     "loss.carry_share needs things with heatmaps: model.layout=multi, and an encoding; or set it to 0")
         if loss.comove_weight > 0:

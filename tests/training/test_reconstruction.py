@@ -127,7 +127,8 @@ def test_its_weight_weighs_and_micro_batches_change_nothing():
         t = make_trainee(tiny_config(loss={"reconstruct_weight": weight}, model={"minibatch_std_group": 1},
                                      train={"micro_batch": micro}), CPU)
         reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
-        known = Known(reals, torch.zeros(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.full((4, 1), 0.3))
+        codes, centers = torch.zeros(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5)
+        known = Known(reals, codes, centers, torch.full((4, 1), 0.3))
         t.g_optimizer.zero_grad()
         reconstruct(t, known, seeded(), weight=weight)
         assert all(p.grad is None for p in t.comparison.parameters())
