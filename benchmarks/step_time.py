@@ -33,7 +33,7 @@ def variants(base: RunConfig) -> dict[str, RunConfig]:
                    train=replace(base.train, reconstruct_kimg=0.0, reuse_pictures=False))
     no_align = replace(base.loss, align="none")
     return {
-        "StyleGAN2": replace(base, model=replace(base.model, encoding="none"), loss=no_align),
+        "StyleGAN2": replace(base, model=replace(base.model, encoding="none", constant="learned"), loss=no_align),
         "+ SEL": replace(base, loss=no_align),
         "+ SEL + alignment": base,
     }

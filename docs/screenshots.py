@@ -1,7 +1,7 @@
 """Takes the studio's pictures, in a real browser: every state of the page that people should have looked at.
 
     python docs/screenshots.py --out out/screenshots                        # all bundled models, for looking at
-    python docs/screenshots.py --out docs/images --seed 10 --only studio studio-drag  # those that the documents show
+    python docs/screenshots.py --out docs/images --seed 6 --only studio studio-drag  # those that the documents show
 """
 
 import argparse

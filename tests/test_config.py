@@ -182,6 +182,7 @@ def test_model_contradictions(changes: dict, said: str):
     ("model", "loss", "train", "said"),
     [
         ({"encoding": "none"}, {}, {}, "loss.align=none"),
+        ({"encoding": "none", "constant": "uniform"}, {"align": "none"}, {}, "model.constant=learned"),
         ({}, {"align": "multi"}, {}, "model.layout=multi"),
         ({}, {}, {"batch_size": 12}, "minibatch_std_group"),
         ({}, {}, {"batch_size": 24, "micro_batch": 12}, "minibatch_std_group"),
