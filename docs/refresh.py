@@ -169,8 +169,8 @@ def room_edits(model: Any) -> list[Any]:
     scenes = []
     for seed in ROOM_SEEDS:
         scene = model.sample(seed)
-        scenes += [scene, scene.move(0, dx=0.25), scene.remove(1), scene.restyle(2, seed=7),
-                   scene.restyle("background", seed=5), scene.with_new_styles(9)]
+        scenes += [scene, scene.move(0, dx=0.2), scene.remove(1), scene.restyle(2, seed=7),
+                   scene.restyle("background", seed=5), scene.with_new_styles(11)]
     return scenes
 
 

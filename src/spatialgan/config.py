@@ -279,8 +279,8 @@ class RunConfig:
                  f"at model.resolution={m.resolution}")
         if m.encoding == "none":
             require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
-            require(m.constant == "learned", "with model.encoding=none, a constant that knows no places leaves nothing "
-                    "that does; set model.constant=learned")
+            require(m.constant == "learned", "with model.encoding=none and model.constant=uniform nothing would tell "
+                    "G where it is; set model.constant=learned")
         if loss.align == "multi":
             require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
         if self.reconstructs:
