@@ -14,13 +14,15 @@ from torch.nn import functional as F
 from spatialgan.coords import pixel_centers_xy, to_grid
 from spatialgan.networks.efficientnet_lite import EfficientNetLite
 
-INPUT_PX, STRIDE = 256, 32  # 8 x 8 descriptors a picture: measured best among five, see docs/decisions.md
+INPUT_PX, STRIDE = 256, 32  # 8 x 8 descriptors a picture: the best of those tried, docs/decisions.md 57
 CHUNK = 2  # pictures at once: on a CPU, twice as fast as 16
 NO_SUBJECT = 1e-6  # of a map's mean square below which there is nothing to see
 
 
 @dataclass(frozen=True)
 class Subjects:
+    """Of N pictures, one each."""
+
     centers_xy: Tensor
     """(N, 2) in 0..1 of the picture."""
     sizes: Tensor
