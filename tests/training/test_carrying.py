@@ -6,7 +6,7 @@ from tiny_run import tiny_config
 
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.errors import SpatialGANError
-from spatialgan.training.carrying import SCALE_MAX, carry_things
+from spatialgan.training.carrying import FILL_CERTAINTY, SCALE_MAX, carry_things, filled
 from spatialgan.training.reconstruction import Known
 
 SIZE = 64
@@ -58,7 +58,33 @@ def test_what_was_behind_a_thing_is_not_known_unless_something_lies_there_now():
         left = before.centers_xy[:, k]
         away = ((left[:, None] - after.centers_xy).norm(dim=-1) > 0.25).all(dim=1)
         assert away.sum() > 5
-        assert (at(left)[away] < 0.05).all()
+        torch.testing.assert_close(at(left)[away], torch.full((int(away.sum()),), FILL_CERTAINTY))
+
+
+def test_a_hole_is_filled_from_around_it_and_nothing_of_the_thing_is_left():
+    before = scene()
+    grid = pixel_centers_xy(SIZE, SIZE)
+    ground = torch.stack([grid[..., 0], grid[..., 1], 1 - grid[..., 0]]) - 0.5  # slopes
+    things = 5 * before.images.amax(dim=1, keepdim=True)
+    after, known = carry_things(replace(before, images=ground + things), CONFIG, 1.0, seeded())
+    hole = (known == FILL_CERTAINTY).expand_as(after.images)
+    assert hole.float().mean() > 0.02
+    error = (after.images - ground).abs()[hole]
+    assert error.mean() < 0.08 and error.max() < 0.5  # a thing is 5 above its ground
+    plain = torch.full((2, 3, SIZE, SIZE), 0.3)
+    somewhere = (torch.rand(2, 1, SIZE, SIZE, generator=seeded()) > 0.5).float()
+    torch.testing.assert_close(filled(plain, somewhere), plain)
+    assert torch.isfinite(filled(plain, torch.zeros(2, 1, SIZE, SIZE))).all()
+
+
+def test_a_thing_that_stays_is_whole_however_near_a_hole_comes():
+    centers = torch.tensor([[0.45, 0.5], [0.55, 0.5]]).expand(64, 2, 2)
+    before = Known(torch.ones(64, 3, SIZE, SIZE), torch.zeros(64, 3, 8), centers, torch.full((64, 2), 0.06))
+    after, known = carry_things(before, replace(CONFIG, num_objects=2), 0.5, seeded())
+    one = (after.centers_xy[:, 0] != centers[:, 0]).any(dim=1) & (after.centers_xy[:, 1] == centers[:, 1]).all(dim=1)
+    assert one.sum() > 5
+    assert (known[one][:, 0, SIZE // 2, round(0.56 * SIZE)] == 1).all()
+    assert (known[one][:, 0, SIZE // 2, round(0.35 * SIZE)] < 1).any()
 
 
 def test_what_a_thing_lacks_because_it_lay_half_outside_is_not_known():

@@ -3,7 +3,7 @@
 In a real picture a thing stands where it stands, and what a heatmap draws may hang on its place more than on its code.
 So for ``training/reconstruction.py`` some things are carried, with soft edges, to the places and sizes that layouts are
 drawn from, and G is to draw them there from the same code. What was behind a thing nobody knows: the place that it left
-does not count. No label is used.
+is filled from around it, and counts for less. No label is used.
 """
 
 from dataclasses import replace
@@ -14,11 +14,13 @@ from torch.nn import functional as F
 
 from spatialgan.config import ModelConfig
 from spatialgan.coords import pixel_centers_xy, to_grid
-from spatialgan.layout import render_gaussians, sample_layout
+from spatialgan.layout import render_gaussians, resize_maps, sample_layout
 from spatialgan.training.reconstruction import Known
 
 SCALE_MAX = 1.5  # a carried thing grows or shrinks by at most this factor: larger ones would be blurred
 SOLID = 2.0  # a thing is its squared heatmap times this, clipped to 1: solid within 0.8 of its std, half at 1.2
+LEFT = 6.0  # the same for the place that it left, within 1.3 and at 1.6 of its std: nothing of it is to stay behind
+FILL_CERTAINTY = 0.5  # how much of a difference from what a hole was filled with counts
 
 
 def carry_things(known: Known, config: ModelConfig, share: float, random: torch.Generator) -> tuple[Known, Tensor]:
@@ -31,10 +33,11 @@ def carry_things(known: Known, config: ModelConfig, share: float, random: torch.
         random: drawn from alike whatever ``share`` is above 0.
 
     Returns:
-        the new pictures with what G is to draw them from, and what of them is known: (B, 1, R, R), 0 where a thing was
-        and nothing else lies now, and where a thing reaches that lay half outside the picture, 1 elsewhere.
+        the new pictures with what G is to draw them from, and what of them is known: (B, 1, R, R), FILL_CERTAINTY where
+        a thing was and nothing else lies now, 0 where a thing reaches that lay half outside the picture, 1 elsewhere.
     """
-    images, b, size = known.images, len(known.images), known.images.shape[-1]
+    original, b, size = known.images, len(known.images), known.images.shape[-1]
+    images = original
     goals = sample_layout(config, b, random)
     chosen = torch.rand(known.stds.shape, generator=random, device=images.device) < share  # (B, K)
     chosen &= _inside(known.centers_xy)  # through a window (data.shift), some things cannot be seen
@@ -43,9 +46,13 @@ def carry_things(known: Known, config: ModelConfig, share: float, random: torch.
     stds = torch.where(chosen, known.stds * scales, known.stds)
     scales = stds / known.stds
 
-    left = _solid(known.centers_xy, known.stds, size) * chosen[..., None, None]
-    known_share = 1 - left.amax(dim=1, keepdim=True)
-    covers = _solid(centers, stds, size) * chosen[..., None, None]  # (B, K, R, R)
+    gone = _solid(known.centers_xy, known.stds, size, LEFT) * chosen[..., None, None]
+    # What stays where it is stays whole, however near a hole comes.
+    stays = _solid(known.centers_xy, known.stds, size, SOLID) * (~chosen)[..., None, None]
+    hole = (gone.amax(dim=1, keepdim=True) - stays.amax(dim=1, keepdim=True)).clamp_min(0)
+    images = torch.lerp(images, filled(images, 1 - hole), hole)
+    known_share = 1 - (1 - FILL_CERTAINTY) * hole
+    covers = _solid(centers, stds, size, SOLID) * chosen[..., None, None]  # (B, K, R, R)
     grid = pixel_centers_xy(size, size, device=images.device)  # (R, R, 2)
     for k in range(stds.shape[1]):
         offsets = (grid - centers[:, None, None, k]) / scales[:, k, None, None, None]
@@ -53,7 +60,7 @@ def carry_things(known: Known, config: ModelConfig, share: float, random: torch.
         seen, cover = _inside(before)[:, None].float(), covers[:, k, None]
         # Clamped as padding_mode="border" would, which MPS lacks before torch 2.13.
         nearest = before.clamp(0.5 / size, 1 - 0.5 / size)
-        thing = F.grid_sample(known.images, to_grid(nearest), align_corners=False)
+        thing = F.grid_sample(original, to_grid(nearest), align_corners=False)
         images = torch.lerp(images, thing, cover * seen)
         known_share = torch.lerp(known_share, seen, cover)
     return replace(known, images=images, centers_xy=centers, stds=stds), known_share
@@ -64,7 +71,26 @@ def _inside(xy: Tensor) -> Tensor:
     return ((xy > 0) & (xy < 1)).all(dim=-1)
 
 
-def _solid(centers_xy: Tensor, stds: Tensor, size: int) -> Tensor:
+def _solid(centers_xy: Tensor, stds: Tensor, size: int, strength: float) -> Tensor:
     """Where things of (B, K, 2) and (B, K) are: (B, K, size, size) in 0..1."""
     maps = render_gaussians(centers_xy, stds[..., None].expand(-1, -1, 2), torch.zeros_like(stds), size)
-    return (SOLID * maps.square()).clamp_max(1)
+    return (strength * maps.square()).clamp_max(1)
+
+
+def filled(images: Tensor, known: Tensor) -> Tensor:
+    """Pictures (B, C, R, R) that are all made of what is ``known`` (B, 1, R, R) in 0..1: each place takes the mean over
+    the smallest neighbourhood in which something is known, coarse to fine (pull-push; Gortler et al., 1996)."""
+    sizes = [images.shape[-1]]
+    while sizes[-1] > 2:
+        sizes.append(sizes[-1] // 2)
+    solid = known.square()  # a pixel that is half of a thing says little about what is around the thing
+    result = None
+    for size in reversed(sizes):
+        total, share = resize_maps(images * solid, size), resize_maps(solid, size)
+        mean = total / share.clamp_min(1e-4)
+        if result is None:
+            result = mean
+        else:
+            coarse = F.interpolate(result, size=(size, size), mode="bilinear", align_corners=False)
+            result = torch.lerp(coarse, mean, share.clamp_max(1))
+    return result

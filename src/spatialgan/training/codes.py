@@ -2,8 +2,8 @@
 
 Frozen ImageNet features and the picture made small, reduced to z's width by principal components and whitened: the
 codes of all pictures together have the mean and covariance of the normal distribution that z is drawn from. In
-multi-object models things get codes of their own: the places where a picture differs most from what is usual there,
-each described by what lies under a heatmap at that place, and a background described by the rest. No label is used.
+multi-object models things (``training/things.py``) get codes of their own, each of what lies under a heatmap at that
+place, and a background one of the rest. No label is used.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,8 @@ from spatialgan.layout import render_gaussians, sample_layout
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.projected import resize_images
 from spatialgan.streams import random_stream
-from spatialgan.training.subject import Subjects, around_subjects, descriptors, subject_maps, subjects_of
+from spatialgan.training.subject import Subjects, around_subjects, descriptors, large_maps, subject_maps, subjects_of
+from spatialgan.training.things import Things, things_of
 
 INPUT_PX = 128  # size of pictures for the features that codes are made of
 STRIDES = (8, 16, 32)
@@ -34,8 +35,8 @@ GRID = 4  # a whole picture's features are averaged over GRID x GRID regions
 SMALL_PX = 16  # the picture itself, at this size, goes in, too: features care little for colour
 PATCH_PX, PATCH_STDS = 8, 2.0  # the same for a thing: a patch of this size, PATCH_STDS standard deviations to each side
 PIXEL_SHARE = 2.0  # weight of pixels against that of features, before the principal components
-THING_GAP = 0.2  # things of one picture are at least this far apart, in image widths
-SMOOTH = 5  # of the 16 positions across a picture: what is unusual is averaged over so many
+STD_OF_RADIUS = 0.85  # a heatmap is at half its height this far from its middle: 1 / (2 ln 2)^0.5
+USUAL_PICTURES = 2000  # say what is usual: more would say the same
 FINGERPRINT = "data_fingerprint"
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
 CHUNK = 16  # pictures at once; larger batches make the allocator hand memory back and fetch it again
@@ -147,51 +148,57 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
     Where the model has one style a picture, its code is of the whole picture, and of the things only places are taken.
     """
     network, n, k = _network(device), dataset.num_images, config.num_objects
-    mean, std = _usual(network, dataset, device)
-    low, high = config.object_std_min, config.object_std_max
-    stds = low + (high - low) * torch.rand(2 * n, k, generator=random_stream(0, "sizes of things"))
-    centers, things, backgrounds = [], [], []
-    start = 0
+    found = _find_things(network, dataset, k, device)
+    mirrored = found.mirrored()
+    centers = torch.cat([found.centers_xy, mirrored.centers_xy])  # (2 N, K, 2)
+    radii = torch.cat([found.radii, mirrored.radii])
+    where = centers.reshape(2, n, k, 2), _ranked_stds(found.radii, dataset, config).repeat(2, 1, 1)
+    if config.num_styles == 1:
+        return Codes(_picture_codes(network, dataset, config.z_dim, device), *where)
+    things, backgrounds, start = [], [], 0
     for images in _chunks(dataset, device):
-        maps = _maps(network, images)
-        unusual = ((maps[0] - mean) / std).square().mean(dim=1)  # (B, h, w); coarser maps know places less well
-        # Features change most at edges; averaged over a thing's width, its middle stands out.
-        smooth = F.avg_pool2d(unusual[:, None], SMOOTH, stride=1, padding=SMOOTH // 2, count_include_pad=False)[:, 0]
-        xy = peaks(smooth, k)
-        s = stds[start : start + len(images)].to(device)
+        part = slice(start, start + len(images))
+        xy, radius = centers[part].to(device), radii[part].to(device)
         start += len(images)
-        spread, angles = s[..., None].expand(-1, -1, 2), torch.zeros_like(s)
-        pooled = []
+        std, angles = radius * STD_OF_RADIUS, torch.zeros_like(radius)
+        maps, pooled = _maps(network, images), []
         for m in maps:
-            weights = render_gaussians(xy, spread, angles, m.shape[-1])  # (B, K, h, w)
-            pooled.append(torch.einsum("bkhw,bchw->bkc", weights, m) / weights.sum(dim=(2, 3))[..., None])
+            weights = render_gaussians(xy, std[..., None].expand(-1, -1, 2), angles, m.shape[-1])  # (B, K, h, w)
+            weights = weights / weights.sum(dim=(2, 3), keepdim=True).clamp_min(1e-6)
+            pooled.append(torch.einsum("bkhw,bchw->bkc", weights, m))
         things.append((torch.cat(pooled, dim=2).flatten(0, 1).half().cpu(),
-                       patches(images, xy, s).flatten(0, 1).flatten(1).cpu()))
-        covered = render_gaussians(xy, spread, angles, SMALL_PX).sum(dim=1, keepdim=True)
+                       patches(images, xy, std).flatten(0, 1).flatten(1).cpu()))
+        # Blanked out a little larger than they are: what is left of a thing, the background would learn to draw.
+        covered = render_gaussians(xy, radius[..., None].expand(-1, -1, 2), angles, SMALL_PX).sum(dim=1, keepdim=True)
         rest = 1 - covered.clamp_max(1)  # (B, 1, SMALL_PX, SMALL_PX)
         blanked = [F.adaptive_avg_pool2d(m, GRID) * F.adaptive_avg_pool2d(rest, GRID) for m in maps]
         backgrounds.append((torch.cat([b.flatten(1) for b in blanked], dim=1).half().cpu(),
                             (resize_images(images, SMALL_PX) * rest).flatten(1).cpu()))
-        centers.append(xy.cpu())
-    where = torch.cat(centers).reshape(2, n, k, 2), stds.reshape(2, n, k)
-    if config.num_styles == 1:
-        return Codes(_picture_codes(network, dataset, config.z_dim, device), *where)
     z = torch.cat([_whitened(things, config.z_dim).reshape(2 * n, k, -1),
                    _whitened(backgrounds, config.z_dim)[:, None]], dim=1)
     return Codes(z.reshape(2, n, k + 1, -1), *where)
 
 
-def peaks(maps: Tensor, count: int) -> Tensor:
-    """The ``count`` highest places of each map (B, h, w), each THING_GAP from the others: (B, count, 2), x and y in
-    0..1, highest first. Eight find room on any map."""
-    grid = pixel_centers_xy(*maps.shape[-2:]).to(maps.device).reshape(-1, 2)
-    left, found = maps.flatten(1).clone(), []
-    for _ in range(count):
-        xy = grid[left.argmax(dim=1)]  # (B, 2)
-        found.append(xy)
-        near = (grid[None] - xy[:, None]).norm(dim=-1) < THING_GAP
-        left = left.masked_fill(near, -torch.inf)
-    return torch.stack(found, dim=1)
+def _find_things(network: EfficientNetLite, dataset: ImageDataset, count: int, device: torch.device) -> Things:
+    mean, std = _usual(network, dataset, device)
+    found, unusual = [], []
+    for images in _chunks(dataset, device, (False,)):
+        maps = large_maps(network, images)
+        found.append(maps[-1].half().cpu())
+        unusual.append(((maps[0] - mean) / std).square().mean(dim=1).half().cpu())
+    maps, parts = subject_maps(torch.cat(found)), []
+    for subject, rest in zip(maps.split(1000), torch.cat(unusual).split(1000), strict=True):
+        parts.append(things_of(subject, rest.float(), count))
+    return Things(torch.cat([p.centers_xy for p in parts]), torch.cat([p.radii for p in parts]))
+
+
+def _ranked_stds(radii: Tensor, dataset: ImageDataset, config: ModelConfig) -> Tensor:
+    """Standard deviations of things' heatmaps, of all pictures' in the order of ``radii`` (N, K) and spread as those
+    that layouts are drawn with; in picture widths."""
+    low, high = config.object_std_min, config.object_std_max
+    ranks = radii.flatten().argsort(stable=True).argsort().reshape(radii.shape)
+    windows = config.resolution / dataset.resolution  # known_pictures makes picture widths window widths
+    return (low + (high - low) * (ranks + 0.5) / radii.numel()) * windows
 
 
 def patches(images: Tensor, centers_xy: Tensor, stds: Tensor) -> Tensor:
@@ -231,11 +238,11 @@ def _whitened(rows: list[tuple[Tensor, Tensor]], width: int) -> Tensor:
 
 
 def _usual(network: EfficientNetLite, dataset: ImageDataset, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Of the finest features: the mean at each place over all pictures, (C, h, w), and how far single pictures are from
-    it, as a standard deviation over all places, (C, 1, 1)."""
+    """Of the finest features: the mean at each place over pictures, (C, h, w), and how far single pictures are from it,
+    as a standard deviation over all places, (C, 1, 1)."""
     total, squares, count = torch.zeros((), device=device), torch.zeros((), device=device), 0
-    for images in _chunks(dataset, device):
-        fine = _maps(network, images)[0]
+    for images in _chunks(dataset, device, (False,), step=max(1, dataset.num_images // USUAL_PICTURES)):
+        fine = large_maps(network, images)[0]
         total, squares, count = total + fine.sum(dim=0), squares + fine.square().sum(dim=0), count + len(images)
     mean = total / count
     variance = (squares / count - mean.square()).mean(dim=(1, 2), keepdim=True)
@@ -252,9 +259,8 @@ def _maps(network: EfficientNetLite, images: Tensor) -> list[Tensor]:
 
 
 def _chunks(dataset: ImageDataset, device: torch.device,
-            turns: tuple[bool, ...] = (False, True)) -> Iterator[Tensor]:
-    """All pictures, then all mirrored, (B, 3, R, R) in -1..1."""
+            turns: tuple[bool, ...] = (False, True), *, step: int = 1) -> Iterator[Tensor]:
+    """All pictures (one in ``step``), then all mirrored, (B, 3, R, R) in -1..1."""
     for mirrored in turns:
-        for start in range(0, dataset.num_images, CHUNK):
-            indices = torch.arange(start, min(start + CHUNK, dataset.num_images))
+        for indices in torch.arange(0, dataset.num_images, step).split(CHUNK):
             yield to_float(dataset.batch(indices, torch.full_like(indices, mirrored, dtype=torch.bool)).to(device))

@@ -33,11 +33,16 @@ class Subjects:
         return Subjects(torch.stack([1 - x, y], dim=-1), self.sizes)
 
 
-def descriptors(network: EfficientNetLite, images: Tensor) -> Tensor:
-    """Features of ``images`` (B, 3, R, R) in -1..1: (B, C, 8, 8). ``network`` gives stride 32 last."""
+def large_maps(network: EfficientNetLite, images: Tensor) -> list[Tensor]:
+    """Features of ``images`` (B, 3, R, R) in -1..1, enlarged to INPUT_PX: (B, C, h, h) for each of its strides."""
     large = F.interpolate(images, size=(INPUT_PX, INPUT_PX), mode="bilinear", antialias=True)
     chunks = large.contiguous(memory_format=torch.channels_last).split(CHUNK)
-    return torch.cat([network(chunk)[-1].float() for chunk in chunks])
+    return [torch.cat(maps).float() for maps in zip(*(network(chunk) for chunk in chunks), strict=True)]
+
+
+def descriptors(network: EfficientNetLite, images: Tensor) -> Tensor:
+    """The last of :func:`large_maps`, (B, C, 8, 8), where ``network`` gives stride 32 last."""
+    return large_maps(network, images)[-1]
 
 
 def subject_maps(found: Tensor) -> Tensor:
