@@ -12,6 +12,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from spatialgan.evaluation.tables import read_results, table_1
+
 ROOT = Path(__file__).resolve().parents[1]
 MODEL, ROOMS = "cats-64", "rooms-64"
 STEER_SEEDS = (3, 6)
@@ -78,6 +80,11 @@ def drag_table(name: str = "drag") -> str:
     return "\n".join(lines)
 
 
+def ladder_table() -> str:
+    """Table I, rung by rung, of models trained alike."""
+    return table_1(read_results(ROOT / "docs/results/ladder")).split("\n\n")[0]
+
+
 def comove_table() -> str:
     """The Co-move ratio of the bundled rooms with its controls."""
     r = load("docs/results/comove.json")
@@ -110,7 +117,8 @@ def latency_table() -> str:
 
 
 TABLES = {"latency": latency_table, "response": response_table, "cost": cost_table, "drag": drag_table,
-          "drag-rooms": lambda: drag_table("drag-rooms"), "comove": comove_table}
+          "drag-rooms": lambda: drag_table("drag-rooms"), "comove": comove_table,
+          "ladder": ladder_table}
 
 
 def with_tables(text: str) -> str:
