@@ -73,7 +73,8 @@ def drag_table(name: str = "drag") -> str:
     result = load(f"docs/results/{name}.json")
     for r in result["values"]["rows"]:
         plain = r["model"] != result["model"]["name"]
-        cells = [f"plain StyleGAN2: {r['method']}" if plain else r["method"], f"{round(256 * r['distance'])}/256", f"{r['steps']['median']:.0f}",
+        method = f"plain StyleGAN2: {r['method']}" if plain else r["method"]
+        cells = [method, f"{round(256 * r['distance'])}/256", f"{r['steps']['median']:.0f}",
                  f"{r['cpu_seconds']['median']:.2f}", percent(r["tracked"]), percent(r["matched_without_noise"]),
                  f"{r['matched_without_noise']['share']:.0%}", f"{r['success_without_noise']['mean']:.0%}"]
         lines.append(f"| {' | '.join(cells)} |")
