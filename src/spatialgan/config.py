@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from spatialgan.errors import SpatialGANError
 
 LEVEL_RESOLUTIONS = (4, 8, 16)  # the generator layers and discriminator features that levels 0, 1, 2 pair with
-MAX_THINGS = 8  # that reconstruction looks for in a picture: discs as wide as things are apart never cover it
+MAX_THINGS = 8  # that reconstruction looks for in a picture: with more, there is hardly room for their middles
 LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
 
 

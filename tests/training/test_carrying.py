@@ -139,3 +139,11 @@ def test_only_things_that_reconstruction_draws_can_be_carried():
         tiny_config(loss={"carry_share": 0.5, "reconstruct_weight": 1.0})
     with pytest.raises(SpatialGANError, match=r"loss\.carry_share is 1\.5; use 0\.\.1"):
         tiny_config(model={"layout": "multi"}, loss={"carry_share": 1.5, "reconstruct_weight": 1.0})
+
+
+def test_a_quarter_of_a_picture_of_which_nothing_is_known_is_filled_from_the_rest():
+    plain = torch.full((1, 3, SIZE, SIZE), 0.8)
+    known = torch.ones(1, 1, SIZE, SIZE)
+    known[..., : SIZE // 2, : SIZE // 2] = 0
+    torch.testing.assert_close(filled(plain * known, known), plain)
+    torch.testing.assert_close(filled(plain, torch.full((1, 1, SIZE, SIZE), 0.005)), plain)

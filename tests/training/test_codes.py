@@ -8,7 +8,7 @@ from tiny_run import tiny_config
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
-from spatialgan.training.codes import check_size, object_codes, patches, picture_codes, whiten
+from spatialgan.training.codes import check_size, object_codes, patches, picture_codes, ranked_stds, whiten
 from spatialgan.training.loop import train
 
 CPU = torch.device("cpu")
@@ -159,3 +159,50 @@ def test_larger_subjects_have_larger_heatmaps_and_codes_say_what_they_are_not_wh
     between = (z[colour == 0].mean(dim=0) - z[colour == 1].mean(dim=0)).norm()
     within = torch.cat([z[colour == c] - z[colour == c].mean(dim=0) for c in (0, 1)]).square().sum(dim=1).mean().sqrt()
     assert between > 1.2 * within, (between, within)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """40 pictures: a large striped square at the left, which all have in common, and at the right a small one of one
+    of two colours, anywhere; names: colour, its middle."""
+    folder = tmp_path_factory.mktemp("pairs")
+    random = torch.Generator().manual_seed(4)
+    for i in range(40):
+        x, y, sx, sy = torch.rand(4, generator=random).tolist()
+        image = Image.new("RGB", (128, 128), (128, 128, 128))
+        draw = ImageDraw.Draw(image)
+        left, top = round(4 + 12 * sx), round(20 + 40 * sy)
+        for k in range(0, 44, 8):
+            draw.rectangle([left + k, top, left + k + 3, top + 44], fill=(250, 240, 60))
+        x, y = 88 + 24 * x, 20 + 88 * y
+        draw.rectangle([x - 10, y - 10, x + 10, y + 10], fill=[(220, 40, 30), (20, 60, 200)][i % 2])
+        image.save(folder / f"{i:02d}_{i % 2}_{x / 128:.3f}_{y / 128:.3f}.png")
+    return ImageDataset.open(folder, resolution=128)
+
+
+def test_second_things_have_places_and_codes_of_their_own_also_mirrored(pairs):
+    config = ModelConfig(resolution=128, channel_base=512, layout="multi", encoding="multi", z_dim=3, num_objects=2)
+    codes = object_codes(pairs, config, CPU)
+    names = [name.removesuffix(".png").split("_")[1:] for name in pairs.names]
+    truth = torch.tensor([[float(x), float(y)] for _, x, y in names])
+    blue = torch.tensor([c == "1" for c, *_ in names])
+    distances = (codes.centers_xy[0] - truth[:, None]).norm(dim=-1)  # (N, 2): one of the two things is the square
+    nearest, which = distances.min(dim=1)
+    assert nearest.median() < 0.06
+    for turn in range(2):
+        z = codes.z[turn, torch.arange(40), which]
+        gap = (z[blue].mean(dim=0) - z[~blue].mean(dim=0)).abs() / z.std(dim=0)
+        assert gap.max() > 1.2  # of two equally likely values apart as far as can be: 2
+
+
+def test_equal_sizes_are_not_in_the_order_of_files():
+    config = ModelConfig(resolution=64, channel_base=512, layout="multi", encoding="multi", num_objects=2)
+    radii = torch.full((500, 2), 0.1)
+    radii[::2] = 0.2
+    stds = ranked_stds(radii, 64, config)
+    index = torch.arange(500.0)
+    for k in range(2):
+        for part in (slice(0, None, 2), slice(1, None, 2)):
+            assert torch.corrcoef(torch.stack([stds[part, k], index[part]]))[0, 1].abs() < 0.25
+    assert stds[::2].min() > stds[1::2].max()
+    assert torch.equal(stds, ranked_stds(radii, 64, config))

@@ -20,7 +20,7 @@ from spatialgan.training.reconstruction import Known
 SCALE_MAX = 1.5  # a carried thing grows or shrinks by at most this factor: larger ones would be blurred
 SOLID = 2.0  # a thing is its squared heatmap times this, clipped to 1: solid within 0.8 of its std, half at 1.2
 LEFT = 6.0  # the same for the place that it left, within 1.3 and at 1.6 of its std: nothing of it is to stay behind
-FILL_CERTAINTY = 0.5  # how much of a difference from what a hole was filled with counts
+FILL_CERTAINTY = 0.5  # how much of a difference from what a hole was filled with is left to be compared
 
 
 def carry_things(known: Known, config: ModelConfig, share: float, random: torch.Generator) -> tuple[Known, Tensor]:
@@ -81,13 +81,13 @@ def filled(images: Tensor, known: Tensor) -> Tensor:
     """Pictures (B, C, R, R) that are all made of what is ``known`` (B, 1, R, R) in 0..1: each place takes the mean over
     the smallest neighbourhood in which something is known, coarse to fine (pull-push; Gortler et al., 1996)."""
     sizes = [images.shape[-1]]
-    while sizes[-1] > 2:
+    while sizes[-1] > 1:
         sizes.append(sizes[-1] // 2)
     solid = known.square()  # a pixel that is half of a thing says little about what is around the thing
     result = None
     for size in reversed(sizes):
         total, share = resize_maps(images * solid, size), resize_maps(solid, size)
-        mean = total / share.clamp_min(1e-4)
+        mean = total / share.clamp_min(1e-8)
         if result is None:
             result = mean
         else:

@@ -35,7 +35,8 @@ GRID = 4  # a whole picture's features are averaged over GRID x GRID regions
 SMALL_PX = 16  # the picture itself, at this size, goes in, too: features care little for colour
 PATCH_PX, PATCH_STDS = 8, 2.0  # the same for a thing: a patch of this size, PATCH_STDS standard deviations to each side
 PIXEL_SHARE = 2.0  # weight of pixels against that of features, before the principal components
-STD_OF_RADIUS = 0.85  # a heatmap is at half its height this far from its middle: 1 / (2 ln 2)^0.5
+STD_OF_RADIUS = 0.85  # 1 / (2 ln 2)^0.5: a heatmap of so many radii is at half its height one radius from its middle
+HALF_MAX = 6e4  # of float16
 USUAL_PICTURES = 2000  # say what is usual: more would say the same
 FINGERPRINT = "data_fingerprint"
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
@@ -152,7 +153,7 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
     mirrored = found.mirrored()
     centers = torch.cat([found.centers_xy, mirrored.centers_xy])  # (2 N, K, 2)
     radii = torch.cat([found.radii, mirrored.radii])
-    where = centers.reshape(2, n, k, 2), _ranked_stds(found.radii, dataset, config).repeat(2, 1, 1)
+    where = centers.reshape(2, n, k, 2), ranked_stds(found.radii, dataset.resolution, config).repeat(2, 1, 1)
     if config.num_styles == 1:
         return Codes(_picture_codes(network, dataset, config.z_dim, device), *where)
     things, backgrounds, start = [], [], 0
@@ -168,7 +169,7 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
             pooled.append(torch.einsum("bkhw,bchw->bkc", weights, m))
         things.append((torch.cat(pooled, dim=2).flatten(0, 1).half().cpu(),
                        patches(images, xy, std).flatten(0, 1).flatten(1).cpu()))
-        # Blanked out a little larger than they are: what is left of a thing, the background would learn to draw.
+        # Blanked out with a wider heatmap: what is left of a thing, the background would learn to draw.
         covered = render_gaussians(xy, radius[..., None].expand(-1, -1, 2), angles, SMALL_PX).sum(dim=1, keepdim=True)
         rest = 1 - covered.clamp_max(1)  # (B, 1, SMALL_PX, SMALL_PX)
         blanked = [F.adaptive_avg_pool2d(m, GRID) * F.adaptive_avg_pool2d(rest, GRID) for m in maps]
@@ -180,24 +181,30 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
 
 
 def _find_things(network: EfficientNetLite, dataset: ImageDataset, count: int, device: torch.device) -> Things:
+    """Of all pictures, not mirrored."""
     mean, std = _usual(network, dataset, device)
     found, unusual = [], []
     for images in _chunks(dataset, device, (False,)):
         maps = large_maps(network, images)
         found.append(maps[-1].half().cpu())
-        unusual.append(((maps[0] - mean) / std).square().mean(dim=1).half().cpu())
-    maps, parts = subject_maps(torch.cat(found)), []
+        unusual.append(((maps[0] - mean) / std).square().mean(dim=1).clamp_max(HALF_MAX).half().cpu())
+    rows = torch.cat(found)
+    found.clear()  # with 50,000 pictures, 2 GB
+    maps, parts = subject_maps(rows), []
     for subject, rest in zip(maps.split(1000), torch.cat(unusual).split(1000), strict=True):
         parts.append(things_of(subject, rest.float(), count))
     return Things(torch.cat([p.centers_xy for p in parts]), torch.cat([p.radii for p in parts]))
 
 
-def _ranked_stds(radii: Tensor, dataset: ImageDataset, config: ModelConfig) -> Tensor:
+def ranked_stds(radii: Tensor, resolution: int, config: ModelConfig) -> Tensor:
     """Standard deviations of things' heatmaps, of all pictures' in the order of ``radii`` (N, K) and spread as those
-    that layouts are drawn with; in picture widths."""
+    that layouts are drawn with; in picture widths. Equal radii come in a random order: files may have one of their
+    own."""
     low, high = config.object_std_min, config.object_std_max
-    ranks = radii.flatten().argsort(stable=True).argsort().reshape(radii.shape)
-    windows = config.resolution / dataset.resolution  # known_pictures makes picture widths window widths
+    shuffled = torch.randperm(radii.numel(), generator=random_stream(0, "order of equal sizes"))
+    order = shuffled[radii.flatten()[shuffled].argsort(stable=True)]
+    ranks = order.argsort().reshape(radii.shape)
+    windows = config.resolution / resolution  # known_pictures makes picture widths window widths
     return (low + (high - low) * (ranks + 0.5) / radii.numel()) * windows
 
 
@@ -241,7 +248,8 @@ def _usual(network: EfficientNetLite, dataset: ImageDataset, device: torch.devic
     """Of the finest features: the mean at each place over pictures, (C, h, w), and how far single pictures are from it,
     as a standard deviation over all places, (C, 1, 1)."""
     total, squares, count = torch.zeros((), device=device), torch.zeros((), device=device), 0
-    for images in _chunks(dataset, device, (False,), step=max(1, dataset.num_images // USUAL_PICTURES)):
+    some = torch.randperm(dataset.num_images, generator=random_stream(0, "usual pictures"))[:USUAL_PICTURES]
+    for images in _chunks(dataset, device, (False,), some.sort()[0]):
         fine = large_maps(network, images)[0]
         total, squares, count = total + fine.sum(dim=0), squares + fine.square().sum(dim=0), count + len(images)
     mean = total / count
@@ -259,8 +267,8 @@ def _maps(network: EfficientNetLite, images: Tensor) -> list[Tensor]:
 
 
 def _chunks(dataset: ImageDataset, device: torch.device,
-            turns: tuple[bool, ...] = (False, True), *, step: int = 1) -> Iterator[Tensor]:
-    """All pictures (one in ``step``), then all mirrored, (B, 3, R, R) in -1..1."""
+            turns: tuple[bool, ...] = (False, True), which: Tensor | None = None) -> Iterator[Tensor]:
+    """All pictures (or those of the indices ``which``), then the same mirrored, (B, 3, R, R) in -1..1."""
     for mirrored in turns:
-        for indices in torch.arange(0, dataset.num_images, step).split(CHUNK):
+        for indices in (torch.arange(dataset.num_images) if which is None else which).split(CHUNK):
             yield to_float(dataset.batch(indices, torch.full_like(indices, mirrored, dtype=torch.bool)).to(device))

@@ -160,7 +160,7 @@ def reconstruct(t: Trainee, known: Known, random: torch.Generator, *, weight: fl
             images = t.generator.synthesize(ws, layout, sample_noise(t.config.model, len(z), random)).image
             multi = layout is not None and t.config.model.layout == "multi"
             weights = thing_weights(layout, t.config.model.resolution) if multi else None
-            if certain is not None:  # what nobody knows is taken to be right: no size and no feature sees a difference
+            if certain is not None:  # what nobody knows is taken to be right, before sizes and features
                 images = torch.lerp(part.images, images.float(), certain)
             loss = reconstruction_loss(t.comparison, images, part.images, weights)
         follow_w_mean(t, ws)

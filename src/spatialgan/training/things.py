@@ -18,7 +18,9 @@ RING = 1.7  # around a disc is what is nearer to its middle than RING radii
 SIZE_POWER = 0.75  # the contrast of a disc counts times its radius to this power: larger things have less
 GAP = 0.08  # between a thing and the next one's middle, in image widths
 SUBJECT_REACH = 0.45  # what is further from a subject's strongest place is not of it, in image widths
-OVERLAP = 1e6  # more than any contrast: things lie on each other only where there is no room
+OVERLAP = 1e6  # more than any contrast: a thing's middle lies in or near an earlier one only where there is no room
+INSIDE_POWER = 0.5  # the contrast of a disc counts times this power of its share in the picture: means over few places
+# vary more, and half of all discs were at edges
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def things_of(subject_maps: Tensor, unusual: Tensor, count: int) -> Things:
     Args:
         subject_maps: (N, h, w), see :func:`spatialgan.training.subject.subject_maps`.
         unusual: (N, s, s), 0 or more: how much each place differs from what is usual there.
-        count: of things a picture; however many they are, they find room.
+        count: of things a picture. Where there is no room for all, middles lie as far outside of others as they can.
     """
     first = main_things(subject_maps)
     centers, radii = [first.centers_xy], [first.radii]
@@ -76,7 +78,7 @@ def main_things(maps: Tensor) -> Things:
 
 def disc_contrasts(unusual: Tensor) -> Tensor:
     """How much more unusual discs are than what is around them: ``(N, s, s)`` to ``(N, R, s s)``, for each radius and
-    each middle. What is outside the picture does not count."""
+    each middle. Means are over what is inside the picture; s is 16 or more."""
     grid = pixel_centers_xy(*unusual.shape[1:], device=unusual.device).reshape(-1, 2)
     distances = torch.cdist(grid, grid)
     values = unusual.flatten(1).sqrt()  # edges are far more unusual than what they enclose
@@ -85,6 +87,7 @@ def disc_contrasts(unusual: Tensor) -> Tensor:
     for radius in RADII:
         inside = (distances < max(radius, 0.5 / unusual.shape[-1])).to(values)
         around = (distances < RING * radius).to(values) - inside
-        contrast = values @ (inside / inside.sum(dim=0)) - values @ (around / around.sum(dim=0).clamp_min(1))
-        found.append(contrast * radius**SIZE_POWER)
+        area = inside.sum(dim=0)  # (s s,)
+        contrast = values @ (inside / area) - values @ (around / around.sum(dim=0).clamp_min(1))
+        found.append(contrast * radius**SIZE_POWER * (area / area.amax()) ** INSIDE_POWER)
     return torch.stack(found, dim=1)
