@@ -4,7 +4,8 @@ from tiny_run import tiny_config
 
 from spatialgan.data.images import Views
 from spatialgan.errors import SpatialGANError
-from spatialgan.training.carrying import carry_things
+from spatialgan.networks.generator import sample_noise
+from spatialgan.training.carrying import FILL_CERTAINTY, carry_things
 from spatialgan.training.codes import Codes
 from spatialgan.training.reconstruction import (
     AFFINE_RATE,
@@ -144,9 +145,14 @@ def test_carried_things_are_compared_with_what_is_drawn_and_what_is_not_known_wi
                          loss={"reconstruct_weight": 1.0, "align": "multi", "carry_share": 1.0})
     t = make_trainee(config, CPU)
     reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
-    centers = torch.tensor([[0.2, 0.2], [0.8, 0.3], [0.5, 0.8]]).expand(4, 3, 2)
+    centers = torch.tensor([[0.2, 0.2], [0.8, 0.3], [0.02, 0.8]]).expand(4, 3, 2)  # one lies half outside
     known = Known(reals, torch.randn(4, 4, config.model.z_dim), centers, torch.full((4, 3), 0.15))
-    carried, certain = carry_things(known, config.model, 1.0, seeded())
+    random = seeded()
+    carried, certain = carry_things(known, config.model, 1.0, random)
+    z = noisy_codes(carried.codes, random)
+    with torch.no_grad():
+        layout = known_layout(config.model, carried.centers_xy, carried.stds, random)
+        plain = t.generator(z, layout, sample_noise(config.model, 4, random)).image
     compared = []
 
     def compare(_, drawn, real, weights):
@@ -159,8 +165,8 @@ def test_carried_things_are_compared_with_what_is_drawn_and_what_is_not_known_wi
     assert torch.equal(real, carried.images)
     unknown = (certain == 0).expand_as(real)
     assert unknown.any() and torch.equal(drawn[unknown], real[unknown])
-    assert (drawn != real)[(certain == 1).expand_as(real)].float().mean() > 0.9
-    layout = known_layout(config.model, carried.centers_xy, carried.stds, seeded())
+    torch.testing.assert_close(drawn, torch.lerp(real, plain, certain), atol=1e-4, rtol=0)
+    assert (certain == 1).any() and (certain == FILL_CERTAINTY).any()
     torch.testing.assert_close(weights, thing_weights(layout, 32))  # more weight to where they are now
 
 
