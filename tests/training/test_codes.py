@@ -193,6 +193,9 @@ def test_second_things_have_places_and_codes_of_their_own_also_mirrored(pairs):
         z = codes.z[turn, torch.arange(40), which]
         gap = (z[blue].mean(dim=0) - z[~blue].mean(dim=0)).abs() / z.std(dim=0)
         assert gap.max() > 1.2  # of two equally likely values apart as far as can be: 2
+        background = codes.z[turn, :, 2]  # things are blanked out of it
+        gap = (background[blue].mean(dim=0) - background[~blue].mean(dim=0)).abs() / background.std(dim=0)
+        assert gap.max() < 1.25  # where they are not blanked out: 1.57; features see a little of what is beside them
 
 
 def test_equal_sizes_are_not_in_the_order_of_files():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.coords import pixel_centers_xy
-from spatialgan.training.subject import NO_SUBJECT
+from spatialgan.training.subject import subjects_of
 
 RADII = (0.06, 0.08, 0.10, 0.13, 0.17, 0.22)  # of discs, in image widths
 RING = 1.7  # around a disc is what is nearer to its middle than RING radii
@@ -64,16 +64,11 @@ def things_of(subject_maps: Tensor, unusual: Tensor, count: int) -> Things:
 def main_things(maps: Tensor) -> Things:
     """The strongest subject in each map (N, h, w): pictures of several may have more than one. Where a map is empty:
     the middle."""
-    grid = pixel_centers_xy(*maps.shape[1:], device=maps.device).reshape(-1, 2)
-    flat = maps.flatten(1)
-    empty = flat.square().sum(dim=1, keepdim=True) < NO_SUBJECT * len(grid)
-    flat = torch.where(empty, 1 - (grid - 0.5).norm(dim=-1), flat)
-    distances = (grid[None] - grid[flat.argmax(dim=1)][:, None]).norm(dim=-1)
-    near = flat * (distances < SUBJECT_REACH)
-    squared = near.square()
-    total = squared.sum(dim=1, keepdim=True)
-    share = near.sum(dim=1, keepdim=True).square() / total / len(grid)  # of the picture, as in subjects_of
-    return Things((squared / total @ grid)[:, None], (share / torch.pi).sqrt())
+    grid = pixel_centers_xy(*maps.shape[1:], device=maps.device)  # (h, w, 2)
+    strongest = grid.flatten(0, 1)[maps.flatten(1).argmax(dim=1)]  # (N, 2)
+    near = (grid[None] - strongest[:, None, None]).norm(dim=-1) < SUBJECT_REACH
+    found = subjects_of(maps * near)
+    return Things(found.centers_xy[:, None], found.sizes[:, None] / torch.pi**0.5)
 
 
 def disc_contrasts(unusual: Tensor) -> Tensor:
