@@ -102,6 +102,10 @@ def test_whole_numbers_serve_as_numbers():
         (ModelConfig, "channel_base", 128),
         (ModelConfig, "channel_max", 0),
         (ModelConfig, "num_objects", 0),
+        (ModelConfig, "coordinates_max_resolution", 2),
+        (ModelConfig, "coordinates_max_resolution", 12),
+        (ModelConfig, "coordinates_max_resolution", -4),
+        (ModelConfig, "coordinates_max_resolution", 16),  # without encoding=multi
         (ModelConfig, "heatmap_kernel", 4),
         (ModelConfig, "heatmap_kernel", -1),
         (ModelConfig, "heatmap_dilation", 0),

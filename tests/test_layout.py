@@ -472,6 +472,7 @@ def test_json_of_tensors_is_exact():
 
 
 GOOD = {"centers_xy": [[0.5, 0.5]], "stds": [[0.1, 0.1]], "angles": [0.0]}
+TWO = {name: 2 * value for name, value in GOOD.items()}
 RASTER = tensor_to_json(torch.rand(2, 4, 4))
 
 
@@ -497,6 +498,9 @@ RASTER = tensor_to_json(torch.rand(2, 4, 4))
         {"levels": [{"stds": [[0.1, 0.1]], "angles": [0.0]}], "hierarchical": True},
         {"levels": [{"raster": {**RASTER, "shape": [2, 4, 5]}}], "hierarchical": False},
         {"levels": [{"raster": {**RASTER, "shape": [-2, -4, 4]}}], "hierarchical": False},
+        {"levels": [{"raster": RASTER, "frames": GOOD}], "hierarchical": False},  # two maps, one frame
+        {"levels": [{"raster": RASTER, "frames": {**TWO, "angles": [math.nan, 0.0]}}], "hierarchical": False},
+        {"levels": [{"raster": RASTER, "frames": 3}], "hierarchical": False},
         {"levels": [{"raster": {**RASTER, "shape": [32]}}], "hierarchical": False},
         {"levels": [{"raster": {**RASTER, "float32": "no base64!"}}], "hierarchical": False},
         {"levels": [{"raster": {"shape": [2, 4, 4]}}], "hierarchical": False},
@@ -514,3 +518,18 @@ def test_good_json_is_accepted():
     torch.testing.assert_close(layout.centers, torch.tensor([[0.5, 0.5]]))
     raster = layout_from_json({"levels": [{"raster": RASTER}], "hierarchical": False})
     assert F.mse_loss(raster.heatmaps(0, 4), tensor_from_json(RASTER)) == 0
+    framed = layout_from_json({"levels": [{"raster": RASTER, "frames": TWO}], "hierarchical": False})
+    assert framed.levels[0].frames.num_maps == 2
+
+
+def test_frames_of_rasters_are_kept():
+    layout = sample(MULTI, batch=3)
+    raster = Layout((Raster(layout.heatmaps(0, 8), layout.gaussians(0)),), hierarchical=False)
+    assert equal(layout_from_json(json.loads(json.dumps(layout_to_json(raster[1])))), raster[1])
+    assert equal(Layout.cat([raster[:1], raster[1:]]), raster)
+    assert equal(Layout.stack([raster[0], raster[1], raster[2]]), raster)
+    torch.testing.assert_close(raster.own_coordinates(0, 8), layout.own_coordinates(0, 8))
+    bare = Layout((Raster(layout.heatmaps(0, 8)),), hierarchical=False)
+    assert Layout.cat([raster, bare]).levels[0].frames is None
+    with pytest.raises(SpatialGANError, match="raster has no frames"):
+        bare.own_coordinates(0, 8)

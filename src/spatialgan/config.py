@@ -45,6 +45,9 @@ class ModelConfig:
     """coarse: resize the heatmap to the layer, then convolve; fine (the conference paper): the other way round."""
     encoded_max_resolution: int = 16
     """Blocks up to this resolution have a SEL of concat or norm: a power of two; with ``multi`` all blocks do."""
+    coordinates_max_resolution: int = 0
+    """[ours] Blocks up to this resolution know where in its object each pixel lies (``networks/coordinates.py``; with
+    ``multi``): a power of two; 0, as in the paper: none do."""
     heatmap_kernel: int = 3
     """Kernel width of the heatmap encoder's convolutions, odd."""
     heatmap_dilation: int = 1
@@ -86,6 +89,11 @@ class ModelConfig:
                  "model.object_std_min must be above 0 and at most model.object_std_max")
         require(self.encoded_max_resolution >= 4 and self.encoded_max_resolution.bit_count() == 1,
                  f"model.encoded_max_resolution is {self.encoded_max_resolution}; use 4, 8, 16, ...")
+        c = self.coordinates_max_resolution
+        require(c == 0 or (c >= 4 and c.bit_count() == 1),
+                 f"model.coordinates_max_resolution is {c}; use 4, 8, 16, ..., or 0 for none")
+        require(c == 0 or self.encoding == "multi",
+                 f"model.coordinates_max_resolution={c} needs model.encoding=multi")
         if self.encoding == "multi":
             require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
         if self.layout == "multi":

@@ -25,6 +25,7 @@ OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [
 MIN_STD = 1e-3  # a removed object: a legal divisor, and drawn as nothing
 GONE_STD = 1.01 * MIN_STD  # what is no wider counts as removed, whatever rounding did to it
 MAX_STD = 1e3  # wider ones are as flat, and their numbers would overflow in the end
+GAUSSIAN_FIELDS = ("centers_xy", "stds", "angles")
 MIN_RENDER_SIZE = 32  # smaller heatmaps are averaged down from this, lest narrow Gaussians fall between pixels
 
 
@@ -54,6 +55,8 @@ class Raster:
 
     values: Tensor
     """(..., K, H, W) in 0..1."""
+    frames: Gaussians | None = None
+    """Whose axes are the objects' own coordinates; None: they have none."""
 
     @property
     def num_maps(self) -> int:
@@ -61,7 +64,7 @@ class Raster:
         return self.values.shape[-3]
 
     def map(self, f: Callable[[Tensor], Tensor]) -> "Raster":
-        return Raster(f(self.values))
+        return Raster(f(self.values), None if self.frames is None else self.frames.map(f))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +182,19 @@ class Layout:
             return resize_maps(entry.values, size)
         return resize_maps(render_gaussians(self.level_centers(level), entry.stds, entry.angles, fine), size)
 
+    def own_coordinates(self, level: int, size: int) -> Tensor:
+        """All pixels as each Gaussian of a level sees them (:func:`own_coordinates`), ``(..., K, 2, size, size)``.
+
+        Raises SpatialGANError where the level is a raster without frames.
+        """
+        entry = self._level(level)
+        if isinstance(entry, Raster):
+            if entry.frames is None:
+                raise SpatialGANError("this layout's raster has no frames, and the model needs them: its objects have "
+                                      "coordinates of their own")
+            return own_coordinates(entry.frames.centers_xy, entry.frames.stds, entry.frames.angles, size)
+        return own_coordinates(self.level_centers(level), entry.stds, entry.angles, size)
+
     def level_map(self, level: int, size: int) -> Tensor:
         """What attention is compared with on one level: ``(..., size, size)`` in 0..1.
 
@@ -200,6 +216,20 @@ def render_gaussians(centers_xy: Tensor, stds: Tensor, angles: Tensor, size: int
     Returns:
         (..., K, size, size), peak 1; all zero where both standard deviations are at their least, :data:`MIN_STD`.
     """
+    along, across = own_coordinates(centers_xy, stds, angles, size).unbind(dim=-3)
+    # Without this a removed object whose centre hits a pixel's would leave that pixel behind.
+    visible = (stds > GONE_STD).any(dim=-1)[..., None, None]  # (..., K, 1, 1)
+    return torch.exp(-0.5 * (along.square() + across.square())) * visible
+
+
+def own_coordinates(centers_xy: Tensor, stds: Tensor, angles: Tensor, size: int) -> Tensor:
+    """All pixel centres in the coordinates of ellipses: from their centres, along their axes, in standard deviations.
+
+    Args as of :func:`render_gaussians`.
+
+    Returns:
+        (..., K, 2, size, size), along the first axis and along the second.
+    """
     grid = pixel_centers_xy(size, size, device=centers_xy.device)
     dx = grid[0, :, 0] - centers_xy[..., 0, None]  # (..., K, size), of the columns
     dy = grid[:, 0, 1] - centers_xy[..., 1, None]  # (..., K, size), of the rows
@@ -208,9 +238,7 @@ def render_gaussians(centers_xy: Tensor, stds: Tensor, angles: Tensor, size: int
     # Columns and rows are added up only here, so that most of the work is done on vectors.
     along = (cos * dx / sx)[..., None, :] + (sin * dy / sx)[..., :, None]  # (..., K, size, size)
     across = (cos * dy / sy)[..., :, None] - (sin * dx / sy)[..., None, :]
-    # Without this a removed object whose centre hits a pixel's would leave that pixel behind.
-    visible = (stds > GONE_STD).any(dim=-1)[..., None, None]  # (..., K, 1, 1)
-    return torch.exp(-0.5 * (along.square() + across.square())) * visible
+    return torch.stack([along, across], dim=-3)
 
 
 def resize_maps(maps: Tensor, size: int) -> Tensor:
@@ -301,7 +329,8 @@ def with_impulse_noise(layout: Layout, share: float, size: int, generator: torch
         device = generator.device
         hit = torch.rand(values.shape, generator=generator, device=device) < share
         extreme = (torch.rand(values.shape, generator=generator, device=device) < 0.5).to(values.dtype)
-        levels.append(Raster(torch.where(hit, extreme, values)))
+        frames = layout.gaussians(level) if len(layout.levels) == 1 else None
+        levels.append(Raster(torch.where(hit, extreme, values), frames))
     return Layout(tuple(levels), hierarchical=False)
 
 
@@ -325,13 +354,18 @@ def _join(layouts: Sequence[Layout], join: Callable[[list[Tensor]], Tensor]) -> 
     levels: list[Gaussians | Raster] = []
     for entries in zip(*(layout.levels for layout in layouts), strict=True):
         if all(isinstance(e, Gaussians) for e in entries):
-            names = ("centers_xy", "stds", "angles")
-            levels.append(Gaussians(*(join([getattr(e, n) for e in entries]) for n in names)))
+            levels.append(_join_gaussians(entries, join))
         elif all(isinstance(e, Raster) for e in entries):
-            levels.append(Raster(join([e.values for e in entries])))
+            framed = all(e.frames is not None for e in entries)
+            frames = _join_gaussians([e.frames for e in entries], join) if framed else None
+            levels.append(Raster(join([e.values for e in entries]), frames))
         else:
             raise SpatialGANError("layouts of Gaussians and of rasters cannot share a batch")
     return Layout(tuple(levels), first.hierarchical)
+
+
+def _join_gaussians(entries: Sequence[Gaussians], join: Callable[[list[Tensor]], Tensor]) -> Gaussians:
+    return Gaussians(*(join([getattr(e, name) for e in entries]) for name in GAUSSIAN_FIELDS))
 
 
 def layout_to_json(layout: Layout) -> dict[str, Any]:
@@ -339,9 +373,10 @@ def layout_to_json(layout: Layout) -> dict[str, Any]:
     levels: list[dict[str, Any]] = []
     for entry in layout.levels:
         if isinstance(entry, Gaussians):
-            levels.append({n: getattr(entry, n).tolist() for n in ("centers_xy", "stds", "angles")})
+            levels.append(_gaussians_to_json(entry))
         else:
-            levels.append({"raster": tensor_to_json(entry.values)})
+            frames = {} if entry.frames is None else {"frames": _gaussians_to_json(entry.frames)}
+            levels.append({"raster": tensor_to_json(entry.values), **frames})
     return {"hierarchical": layout.hierarchical, "levels": levels}
 
 
@@ -354,14 +389,12 @@ def layout_from_json(data: dict[str, Any]) -> Layout:
                 values = tensor_from_json(entry["raster"])
                 if values.ndim != 3:
                     raise ValueError(f"a raster has the shape (centres, height, width), not {tuple(values.shape)}")
-                levels.append(Raster(values))
-                continue
-            c, s, a = (torch.tensor(entry[n], dtype=torch.float32) for n in ("centers_xy", "stds", "angles"))
-            fit = a.ndim == 1 and c.shape == s.shape == (len(a), 2)
-            if not fit or not all(t.isfinite().all() for t in (c, s, a)):
-                raise ValueError("centers_xy and stds must be lists of two numbers each, "
-                                 "angles a list of as many numbers")
-            levels.append(Gaussians(c, s, a))
+                frames = _gaussians_from_json(entry["frames"]) if "frames" in entry else None
+                if frames is not None and frames.num_maps != len(values):
+                    raise ValueError(f"a raster of {len(values)} centres has {frames.num_maps} frames")
+                levels.append(Raster(values, frames))
+            else:
+                levels.append(_gaussians_from_json(entry))
         if not levels:
             raise ValueError("it has no levels")
         if not isinstance(data["hierarchical"], bool):
@@ -372,6 +405,19 @@ def layout_from_json(data: dict[str, Any]) -> Layout:
                               "stds and angles, or a raster") from None
     except ValueError as e:
         raise SpatialGANError(f"layout is not readable: {e}") from None
+
+
+def _gaussians_to_json(gaussians: Gaussians) -> dict[str, Any]:
+    return {name: getattr(gaussians, name).tolist() for name in GAUSSIAN_FIELDS}
+
+
+def _gaussians_from_json(data: dict[str, Any]) -> Gaussians:
+    """Raises KeyError, TypeError, OverflowError or ValueError."""
+    c, s, a = (torch.tensor(data[name], dtype=torch.float32) for name in GAUSSIAN_FIELDS)
+    fit = a.ndim == 1 and c.shape == s.shape == (len(a), 2)
+    if not fit or not all(t.isfinite().all() for t in (c, s, a)):
+        raise ValueError("centers_xy and stds must be lists of two numbers each, angles a list of as many numbers")
+    return Gaussians(c, s, a)
 
 
 def tensor_to_json(tensor: Tensor) -> dict[str, Any]:

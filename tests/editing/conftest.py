@@ -13,7 +13,7 @@ def single() -> SpatialGAN:
 
 @pytest.fixture(scope="session")
 def multi() -> SpatialGAN:
-    return make_model(layout="multi", encoding="multi")
+    return make_model(layout="multi", encoding="multi", coordinates_max_resolution=16)
 
 
 @pytest.fixture(scope="session")

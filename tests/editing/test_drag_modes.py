@@ -4,6 +4,7 @@ import pytest
 import torch
 from tiny_models import make_model
 
+from spatialgan.coords import centroid_xy
 from spatialgan.editing.drag.adam import Adam
 from spatialgan.editing.drag.modes import coarse_move, gradient_step
 from spatialgan.editing.drag.records import DragOptions
@@ -117,8 +118,33 @@ def test_w_std_is_that_of_w(single):
 
 def test_rasters_draw_the_same_features():
     for config in ({}, {"processing": "fine", "encoding": "concat"}, {"layout": "multi", "encoding": "norm"},
-                   {"encoded_max_resolution": 32}):
+                   {"encoded_max_resolution": 32},
+                   {"layout": "multi", "encoding": "multi", "coordinates_max_resolution": 16}):
         v = variables(make_model(**config))
         before = v.features()
         v.free_pixels()
         assert torch.allclose(v.features(), before, atol=1e-4), config
+
+
+def test_own_coordinates_go_where_the_mass_of_a_heatmap_goes(multi):
+    v = variables(multi)
+    before = v.layout.gaussians(0)
+    (pixels,) = v.free_pixels()
+    torch.testing.assert_close(v.layout.levels[0].frames.centers_xy, before.centers_xy)
+    with torch.no_grad():
+        pixels[0, 1] = 0
+        pixels[0, 1, 8:12, 24:28] = 0.7  # of 32: the middle is at 26/32, 10/32
+    frames = v.layout.levels[0].frames
+    moved = centroid_xy(v.layout.levels[0].values[0, 1]) - centroid_xy(v.scene.layout.heatmaps(0, 32)[1])
+    torch.testing.assert_close(frames.centers_xy[0, 1], before.centers_xy[0, 1] + moved, atol=1e-3, rtol=0)
+    assert moved.norm() > 0.05
+    for k in (0, 2):
+        torch.testing.assert_close(frames.centers_xy[0, k], before.centers_xy[0, k])
+    assert torch.equal(frames.stds, before.stds) and torch.equal(frames.angles, before.angles)
+
+
+def test_pixels_of_a_removed_object_have_a_gradient_that_is_finite(multi):
+    v = Variables(multi.sample(0).remove(1), feature_resolution=16, num_layers=6, with_noise=False)
+    (pixels,) = v.free_pixels()
+    v.features().square().mean().backward()
+    assert pixels.grad.isfinite().all()

@@ -21,8 +21,9 @@ from spatialgan.editing.export import (
     to_image,
     viewing_scale,
 )
+from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import MIN_STD
+from spatialgan.layout import MIN_STD, Layout, Raster
 
 
 def flat(color: tuple[int, int, int], size: int = 32) -> Image.Image:
@@ -173,6 +174,15 @@ def test_a_new_object_grows_from_nothing_with_its_style(multi):
     assert torch.equal(way[1].z, b.z)
     back = interpolate(b, a, 3)
     assert [s.num_objects for s in back] == [4, 4, 3] and torch.equal(back[1].z, b.z)
+
+
+def test_frames_of_rasters_go_along(multi):
+    a, b = (Scene(multi, s.z, Layout((Raster(s.layout.heatmaps(0, 32), s.layout.gaussians(0)),), hierarchical=False),
+                  0) for s in (multi.sample(0), multi.sample(0).move(1, dx=0.4)))
+    middle = interpolate(a, b, 3)[1].layout.levels[0].frames
+    ends = [s.layout.levels[0].frames.centers_xy for s in (a, b)]
+    torch.testing.assert_close(middle.centers_xy, (ends[0] + ends[1]) / 2)
+    assert not torch.equal(*ends)
 
 
 def test_styles_turn_along_the_circle(multi):

@@ -40,7 +40,7 @@ def test_what_is_edited_after_loading_goes_on_the_same_way(multi):
 
 def test_a_raster_layout_of_objects_survives(multi):
     scene = multi.sample(0)
-    raster = Raster(resize_maps(scene.layout.heatmaps(0, 16), 32))
+    raster = Raster(resize_maps(scene.layout.heatmaps(0, 16), 32), scene.layout.gaussians(0))
     scene = Scene(multi, scene.z, type(scene.layout)((raster,), hierarchical=False), 0)
     assert torch.equal(Scene.from_json(multi, scene.to_json()).tensor, scene.tensor)
 

@@ -215,7 +215,9 @@ def _between(a: "Scene", b: "Scene", t: float) -> "Scene":
 
 def _between_levels(a: Gaussians | Raster, b: Gaussians | Raster, t: float) -> Gaussians | Raster:
     if isinstance(a, Raster) and isinstance(b, Raster):
-        return Raster(a.values.lerp(b.values, t))
+        framed = a.frames is not None and b.frames is not None
+        frames = _between_levels(a.frames, b.frames, t) if framed else None
+        return Raster(a.values.lerp(b.values, t), frames)
     if isinstance(a, Raster) or isinstance(b, Raster):
         raise SpatialGANError("there is no way between a raster and Gaussians")
     vanishes = torch.minimum(a.stds, b.stds) <= GONE_STD  # in the logarithm, it would be gone in a few frames

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Layout, resize_maps
+from spatialgan.networks.coordinates import NUM_CHANNELS, object_coordinates
 from spatialgan.networks.encoding import SELConcat, SELNorm, spatial_scale, style_shares
-from spatialgan.networks.layers import SLOPE, SQRT2, Linear, modulated_conv, normalize_second_moment
+from spatialgan.networks.layers import SLOPE, SQRT2, Conv, Linear, modulated_conv, normalize_second_moment
 from spatialgan.networks.resample import upsample2
 
 
@@ -45,6 +46,7 @@ class HeatmapInput:
     def __init__(self, config: ModelConfig, layout: Layout):
         self.config, self.layout = config, layout
         self._maps: dict[tuple[int, int], Tensor] = {}
+        self._coordinates: dict[int, Tensor] = {}
 
     def maps(self, block_resolution: int, size: int) -> Tensor:
         """``(B, K, size, size)``, or of image size for fine processing, for a layer of the given block."""
@@ -54,6 +56,15 @@ class HeatmapInput:
         if (level, size) not in self._maps:
             self._maps[level, size] = self.layout.heatmaps(level, size)
         return self._maps[level, size]
+
+    def coordinates(self, size: int) -> Tensor:
+        """``(B, NUM_CHANNELS, size, size)``, see ``networks/coordinates.py``."""
+        if not self._coordinates:
+            made = object_coordinates(self.layout)
+            self._coordinates[made.shape[-1]] = made
+        if size not in self._coordinates:
+            self._coordinates[size] = resize_maps(next(iter(self._coordinates.values())), size)
+        return self._coordinates[size]
 
     def flat(self) -> Tensor:
         """All levels as one vector a picture (the ``flatten`` ablation of Table V): ``(B, sum of K size^2)``."""
@@ -98,6 +109,7 @@ class StyledConv(nn.Module):
         self.block_resolution, self.up = block_resolution, up
         self.sel = make_sel(config, in_channels, block_resolution)
         self.affine = Linear(config.w_dim, in_channels, bias_init=1.0)
+        self.place = make_place(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.weight_gain = 1 / (in_channels * 9) ** 0.5
         self.noise_strength = nn.Parameter(torch.zeros(()))
@@ -109,6 +121,8 @@ class StyledConv(nn.Module):
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
         scale = spatial_scale(self.affine(w), shares)
+        if self.place is not None:
+            scale = scale + self.place(heatmaps.coordinates(x.shape[-1])).to(scale.dtype)
         y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=True, up=self.up, gain=SQRT2)
         # The activation's gain is in all three terms, so that no pass over y is spent on it.
         bias = (self.bias * SQRT2)[:, None, None]
@@ -125,6 +139,7 @@ class ToRGB(nn.Module):
         self.block_resolution = block_resolution
         self.sel = make_sel(config, in_channels, block_resolution)
         self.affine = Linear(config.w_dim, in_channels, bias_init=1.0)
+        self.place = make_place(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(config.image_channels, in_channels, 1, 1))
         self.weight_gain = 1 / in_channels**0.5
         self.bias = nn.Parameter(torch.zeros(config.image_channels))
@@ -133,6 +148,8 @@ class ToRGB(nn.Module):
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
         scale = spatial_scale(self.affine(w), shares)
+        if self.place is not None:
+            scale = scale + self.place(heatmaps.coordinates(x.shape[-1])).to(scale.dtype)
         y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=False)
         return y.float() + self.bias[:, None, None]
 
@@ -164,6 +181,13 @@ def make_sel(config: ModelConfig, channels: int, block_resolution: int) -> nn.Mo
     if config.encoding == "concat":
         return SELConcat(channels, num_maps, fine=config.processing == "fine", **encoder)
     return SELNorm(channels, num_maps, residual_kernel=config.sel_residual_kernel, **encoder)
+
+
+def make_place(config: ModelConfig, channels: int, block_resolution: int) -> Conv | None:
+    """What a layer makes of object coordinates, where the configuration gives it some."""
+    if block_resolution > config.coordinates_max_resolution:
+        return None
+    return Conv(NUM_CHANNELS, channels, 1, bias=False)
 
 
 class Generator(nn.Module):

@@ -118,8 +118,9 @@ def reconstruction_optimizer(generator: Generator, beta2: float) -> torch.optim.
     names = dict(generator.named_parameters())
     mapping = [p for n, p in names.items() if n.startswith("mapping.")]
     sel = [p for n, p in names.items() if ".sel." in n]
-    affine = [p for n, p in names.items() if ".affine." in n]
-    others = [p for n, p in names.items() if not (n.startswith("mapping.") or ".sel." in n or ".affine." in n)]
+    affine = [p for n, p in names.items() if ".affine." in n or ".place." in n]
+    slow = {id(p) for p in (*mapping, *sel, *affine)}
+    others = [p for p in names.values() if id(p) not in slow]
     rates = ((mapping, MAPPING_RATE), (sel, SEL_RATE), (affine, AFFINE_RATE), (others, 1.0))
     groups = [{"params": p, "lr": LR * rate} for p, rate in rates]
     return torch.optim.Adam([g for g in groups if g["params"]], betas=(BETA1, beta2), eps=1e-8, fused=True)

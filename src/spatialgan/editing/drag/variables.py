@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from spatialgan.layout import Layout, Raster, raster_sizes
+from spatialgan.coords import centroid_xy
+from spatialgan.layout import Gaussians, Layout, Raster, raster_sizes
 from spatialgan.seeds import noise_of
 from spatialgan.streams import random_stream
 
@@ -65,15 +66,27 @@ class Variables:
     def free_pixels(self) -> list[Tensor]:
         """Turn the heatmaps into pixels, and let those change."""
         sizes = raster_sizes(self.scene.model.config.model)
-        self.pixels = [self._layout.heatmaps(i, size).clone().requires_grad_() for i, size in enumerate(sizes)]
+        self._starts = [self._layout.heatmaps(i, size) for i, size in enumerate(sizes)]
+        self.pixels = [start.clone().requires_grad_() for start in self._starts]
         return self.pixels
 
     @property
     def layout(self) -> Layout | None:
         """Of a batch of one."""
         if self.pixels:
-            return Layout(tuple(Raster(p.clamp(0, 1)) for p in self.pixels), hierarchical=False)
+            levels = enumerate(self.pixels)
+            return Layout(tuple(Raster(p.clamp(0, 1), self._frames(i)) for i, p in levels), hierarchical=False)
         return self._layout.shifted(self.shifts) if self.shifts else self._layout
+
+    def _frames(self, level: int) -> Gaussians | None:
+        """Of heatmaps given by pixels: the objects' own coordinates go where their heatmaps' mass goes."""
+        entry = self._layout.levels[level]
+        frames = entry.frames if isinstance(entry, Raster) else entry
+        if frames is None or self.scene.model.config.model.coordinates_max_resolution == 0:
+            return None
+        # The least value is for an object that was removed, whose map would have no middle.
+        start, now = self._starts[level].clamp_min(1e-6), self.pixels[level].clamp(1e-6, 1)
+        return replace(frames, centers_xy=frames.centers_xy + centroid_xy(now) - centroid_xy(start))
 
     def set_layout(self, layout: Layout) -> None:
         """Replace the layout; only before centres or pixels are free."""
