@@ -8,7 +8,16 @@ from tiny_run import tiny_config
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
-from spatialgan.training.codes import check_size, object_codes, patches, picture_codes, ranked_stds, whiten
+from spatialgan.training.codes import (
+    CHROMA_WEIGHT,
+    check_size,
+    object_codes,
+    opponent,
+    patches,
+    picture_codes,
+    ranked_stds,
+    whiten,
+)
 from spatialgan.training.loop import train
 
 CPU = torch.device("cpu")
@@ -209,3 +218,27 @@ def test_equal_sizes_are_not_in_the_order_of_files():
             assert torch.corrcoef(torch.stack([stds[part, k], index[part]]))[0, 1].abs() < 0.25
     assert stds[::2].min() > stds[1::2].max()
     assert torch.equal(stds, ranked_stds(radii, 64, config))
+
+
+def test_colours_count_more_than_brightness():
+    grey, warm, green = (torch.tensor(c).reshape(1, 3, 1, 1) for c in ((1.0, 1, 1), (1.0, 0, -1), (-1.0, 2, -1)))
+    for colour, channel, weight in ((grey, 0, 1.0), (warm, 1, CHROMA_WEIGHT), (green, 2, CHROMA_WEIGHT)):
+        found = opponent(colour).flatten()
+        assert float(found[channel]) == pytest.approx(weight * float(colour.norm()))
+        assert found.abs().sum() == pytest.approx(float(found[channel]))
+
+
+def test_codes_tell_colours_among_patterns_of_light(tmp_path):
+    """Hues between magenta and green, and patterns whose brightness varies far more."""
+    n, random = 80, torch.Generator().manual_seed(0)
+    hue = torch.rand(n, generator=random) * 2 - 1
+    for i in range(n):
+        pattern = torch.randint(40, 200, (4, 4, 1), generator=random)
+        shades = pattern + torch.tensor([-10.0, 20.0, -10.0]) * hue[i]
+        Image.fromarray(shades.to(torch.uint8).numpy()).resize((64, 64), Image.Resampling.NEAREST).save(
+            tmp_path / f"{i:03}.png")
+    dataset = ImageDataset.open(tmp_path, resolution=64)
+    z = picture_codes(dataset, ModelConfig(resolution=64, z_dim=8), CPU).z[0, :, 0]
+    known = torch.cat([z, torch.ones(n, 1)], dim=1)
+    left = hue[:, None] - known @ torch.linalg.lstsq(known, hue[:, None]).solution
+    assert float(left.var() / hue.var()) < 0.3

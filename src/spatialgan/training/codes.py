@@ -37,6 +37,7 @@ PATCH_PX, PATCH_STDS = 8, 2.0  # the same for a thing: a patch of this size, PAT
 PIXEL_SHARE = 2.0  # weight of pixels against that of features, before the principal components
 STD_OF_RADIUS = 0.85  # 1 / (2 ln 2)^0.5: a heatmap of so many radii is at half its height one radius from its middle
 HALF_MAX = 6e4  # of float16
+CHROMA_WEIGHT = 3.0  # of colours against brightness, in pixels: it varies far more, and took nearly all the components
 USUAL_PICTURES = 2000  # say what is usual: more would say the same
 FINGERPRINT = "data_fingerprint"
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
@@ -138,7 +139,8 @@ def _picture_codes(network: EfficientNetLite, dataset: ImageDataset, z_dim: int,
             images = around_subjects(images, these, widths=SURROUNDINGS, size=INPUT_PX)
             start += len(images)
         features = [F.adaptive_avg_pool2d(m, GRID).flatten(1) for m in _maps(network, images)]
-        rows.append((torch.cat(features, dim=1).half().cpu(), resize_images(images, SMALL_PX).flatten(1).cpu()))
+        pixels = opponent(resize_images(images, SMALL_PX)).flatten(1)
+        rows.append((torch.cat(features, dim=1).half().cpu(), pixels.cpu()))
     return _whitened(rows, z_dim).reshape(2, dataset.num_images, 1, z_dim)
 
 
@@ -168,13 +170,13 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
             weights = weights / weights.sum(dim=(2, 3), keepdim=True).clamp_min(1e-6)
             pooled.append(torch.einsum("bkhw,bchw->bkc", weights, m))
         things.append((torch.cat(pooled, dim=2).flatten(0, 1).half().cpu(),
-                       patches(images, xy, std).flatten(0, 1).flatten(1).cpu()))
+                       opponent(patches(images, xy, std).flatten(0, 1)).flatten(1).cpu()))
         # Blanked out with a wider heatmap: what is left of a thing, the background would learn to draw.
         covered = render_gaussians(xy, radius[..., None].expand(-1, -1, 2), angles, SMALL_PX).sum(dim=1, keepdim=True)
         rest = 1 - covered.clamp_max(1)  # (B, 1, SMALL_PX, SMALL_PX)
         blanked = [F.adaptive_avg_pool2d(m, GRID) * F.adaptive_avg_pool2d(rest, GRID) for m in maps]
         backgrounds.append((torch.cat([b.flatten(1) for b in blanked], dim=1).half().cpu(),
-                            (resize_images(images, SMALL_PX) * rest).flatten(1).cpu()))
+                            opponent(resize_images(images, SMALL_PX) * rest).flatten(1).cpu()))
     z = torch.cat([_whitened(things, config.z_dim).reshape(2 * n, k, -1),
                    _whitened(backgrounds, config.z_dim)[:, None]], dim=1)
     return Codes(z.reshape(2, n, k + 1, -1), *where)
@@ -218,6 +220,13 @@ def patches(images: Tensor, centers_xy: Tensor, stds: Tensor) -> Tensor:
     found = F.grid_sample(small, to_grid(at).reshape(b, k * PATCH_PX, PATCH_PX, 2), padding_mode="border",
                           align_corners=False)  # (B, C, K P, P)
     return found.reshape(b, -1, k, PATCH_PX, PATCH_PX).transpose(1, 2)
+
+
+def opponent(images: Tensor) -> Tensor:
+    """Brightness, and two differences of colours, which count CHROMA_WEIGHT times: of (B, 3, h, w) red, green, blue."""
+    red, green, blue = images.unbind(dim=1)
+    return torch.stack([(red + green + blue) / 3**0.5, CHROMA_WEIGHT * (red - blue) / 2**0.5,
+                        CHROMA_WEIGHT * (2 * green - red - blue) / 6**0.5], dim=1)
 
 
 def whiten(rows: Tensor, width: int) -> Tensor:
