@@ -19,7 +19,7 @@ MULTI = {"encoding": "multi", "layout": "multi"}
 
 
 def record(metric: str, weights: str, *, align: str = "single", name: str = "m", value: float = 0.5, samples: int = 3,
-           kimg: float | None = 60.0, **settings: str) -> dict[str, Any]:
+           kimg: float | None = 60.0, **settings: str | int) -> dict[str, Any]:
     model = tiny_model(with_discriminator=False, **settings)
     model.config = RunConfig(model=model.config.model, loss=LossConfig(align=align))
     model.name, model.weights_hash, model.card = name, weights, {"kimg": kimg}
@@ -38,29 +38,31 @@ def rows(text: str) -> list[list[str]]:
 def test_each_result_lands_on_the_rung_of_its_configuration() -> None:
     results = [record("comove", "d", align="multi", value=0.81, name="full", **MULTI),
                record("comove", "a", value=0.11, **CONFERENCE), record("comove", "b", value=0.21, **SAMPLING),
-               record("comove", "c", value=0.31, **MULTI)]
+               record("comove", "c", value=0.31, **MULTI),
+               record("comove", "e", align="multi", value=0.91, **MULTI, coordinates_max_resolution=16)]
     table = rows(table_1(results))
     assert [r[0] for r in table] == [r.name for r in RUNGS]
-    assert [r[1] for r in table] == ["N/A", "0.32", "0.41", "0.62", "0.69"]
+    assert [r[1] for r in table] == ["N/A", "0.32", "0.41", "0.62", "0.69", ""]
     assert [r[2] for r in table] == ["N/A", "0.11 (0.11 to 0.11)", "0.21 (0.21 to 0.21)", "0.31 (0.31 to 0.31)",
-                                     "0.81 (0.81 to 0.81)"]
+                                     "0.81 (0.81 to 0.81)", "0.91 (0.91 to 0.91)"]
     assert table[4][3:] == ["0.20", "0.01", "0.30", "0.90", "33.3%", "0.0%", "", "60", "`full`"]
 
 
 def test_missing_rungs_say_so() -> None:
     table = rows(table_1([record("comove", "c", **MULTI)]))
-    assert [r[2] for r in table] == ["N/A", "not measured", "not measured", "0.50 (0.50 to 0.50)", "not measured"]
+    assert [r[2] for r in table] == ["N/A", "not measured", "not measured", "0.50 (0.50 to 0.50)",
+                                     "not measured", "not measured"]
 
 
 def test_other_configurations_are_on_no_rung() -> None:
     table = rows(table_1([record("comove", "x", align="none", **MULTI), record("comove", "y", encoding="concat")]))
-    assert [r[2] for r in table] == ["N/A"] + ["not measured"] * 4
+    assert [r[2] for r in table] == ["N/A"] + ["not measured"] * 5
 
 
 def test_the_conference_rung_is_of_its_own_processing_and_sampling() -> None:
     results = [record("comove", "x", encoding="norm"),
                record("comove", "y", encoding="norm", processing="fine", sampling="independent")]
-    assert [r[2] for r in rows(table_1(results))] == ["N/A"] + ["not measured"] * 4
+    assert [r[2] for r in rows(table_1(results))] == ["N/A"] + ["not measured"] * 5
 
 
 def test_a_frechet_distance_joins_by_the_weights() -> None:

@@ -28,18 +28,21 @@ class Rung:
 
     name: str
     paper: float | None
-    """Co-move ratio; None where there is no handle to move."""
+    """Co-move ratio; None where there is no handle to move, and on a rung of our own."""
     encoding: str
     layout: str | None = None
     """None for any."""
     align: str | None = None
     processing: str | None = None
+    coordinates: bool = False
+    """Whether objects have coordinates of their own [ours]."""
 
     def fits(self, config: RunConfig) -> bool:
         """Whether a model of this configuration is on the rung; ablations of the sampling are on none."""
         model = config.model
         return (model.encoding == self.encoding and self.layout in (None, model.layout)
                 and self.align in (None, config.loss.align) and self.processing in (None, model.processing)
+                and (model.coordinates_max_resolution > 0) == self.coordinates
                 and (model.encoding == "none" or model.sampling == "hierarchical"))
 
 
@@ -49,6 +52,7 @@ RUNGS = (
     Rung("+ multi-object sampling", 0.41, "norm", "multi", "single"),
     Rung("+ SEL_multi", 0.62, "multi", "multi", "single"),
     Rung("+ L_multi", 0.69, "multi", "multi", "multi"),
+    Rung("+ object coordinates (ours)", None, "multi", "multi", "multi", coordinates=True),
 )
 
 
@@ -120,7 +124,8 @@ def table_1(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _row(rung: Rung, model: dict[str, Any] | None, comove: dict[str, Any] | None, fd: dict[str, Any] | None) -> str:
-    paper = "N/A" if rung.paper is None else f"{rung.paper:.2f}"
+    has_handles = rung.encoding != "none"
+    paper = f"{rung.paper:.2f}" if rung.paper is not None else "" if has_handles else "N/A"
     if comove is not None:
         v = comove["values"]
         low, high = v["ratio"]["mean_interval"] or (None, None)
@@ -128,7 +133,7 @@ def _row(rung: Rung, model: dict[str, Any] | None, comove: dict[str, Any] | None
                     *(_number(v[name]["mean"]) for name in ("chance", "control", "locality", "identity")),
                     *(f"{v[name]:.1%}" for name in ("no_object", "no_match"))]
     else:
-        measured = ["N/A" if rung.paper is None else NOT_MEASURED, *[""] * 6]
+        measured = [NOT_MEASURED if has_handles else "N/A", *[""] * 6]
     distance = "" if fd is None else f"{fd['values']['distance']:.1f}"
     kimg = "" if model is None or model.get("kimg") is None else f"{model['kimg']:g}"
     name = "" if model is None else f"`{model['name']}`"
