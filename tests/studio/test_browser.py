@@ -368,7 +368,8 @@ def test_a_session_that_has_ended_says_so(visit):
 
 @pytest.fixture
 def fake_drag(monkeypatch):
-    """A drag that moves level 0 step by step."""
+    """A drag that moves level 0 step by step; of its settings, ``best`` is the step that is kept, if not the last."""
+    settings: dict[str, int] = {}
 
     def drag_steps(scene, handles, *, mask, mode, max_steps):
         trace = []
@@ -378,9 +379,11 @@ def fake_drag(monkeypatch):
             trace.append(SimpleNamespace(index=i, scene=now, handles=tuple(end for _, end in handles), distance=0.0,
                                          seconds=0.1 * i, painted=mask and np.asarray(mask).mean()))
             yield trace[-1]
-        return SimpleNamespace(scene=now, stop_reason="reached", trace=trace)
+        kept = trace[settings.get("best", -1)].scene
+        return SimpleNamespace(scene=kept, stop_reason="reached", trace=trace)
 
     monkeypatch.setattr("spatialgan.studio.dragging.drag_steps", drag_steps)
+    return settings
 
 
 def test_drag_mode_to_its_end_and_back(visit, fake_drag):
@@ -395,7 +398,7 @@ def test_drag_mode_to_its_end_and_back(visit, fake_drag):
     page.locator("#max-steps").focus()
     page.keyboard.press("Home")
     page.click("#drag-start")
-    expect(page.locator("#outcome")).to_contain_text("The points are there")
+    expect(page.locator("#outcome span")).to_have_text("The points are there.")
     expect(page.locator("#m-step")).to_have_text("5")
     assert settle(page, 1)["history"][-1]["label"] == "Drag"
     assert np.array_equal(shown(page), drawn(page)) and not np.array_equal(shown(page), before)
@@ -404,6 +407,18 @@ def test_drag_mode_to_its_end_and_back(visit, fake_drag):
     assert np.array_equal(shown(page), before)
     expect(page.locator("#points .point")).to_have_count(0)
     expect(page.locator("#mask-legend")).to_contain_text("everything may change")
+
+
+def test_what_is_kept_of_a_drag_is_said(visit, fake_drag):
+    fake_drag["best"] = 2
+    page = visit()
+    page.keyboard.press("d")
+    pull(page, (0.4, 0.5), (0.6, 0.5))
+    page.locator("#max-steps").focus()
+    page.keyboard.press("Home")
+    page.click("#drag-start")
+    expect(page.locator("#outcome")).to_contain_text("Of 5 steps, number 2 came nearest and is kept.")
+    expect(page.locator("#m-step")).to_have_text("2")
 
 
 def test_a_real_drag(visit):

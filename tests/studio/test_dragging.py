@@ -46,6 +46,7 @@ def test_the_best_step_becomes_the_entry(session, steps):
     finish(drag)
     assert session.history[-1].label == "Drag" and session.scene.edits[-1]["dx"] == 0.03
     assert drag.status()["step"] == 3 and drag.stop_reason == "no_progress" and not session.dragging
+    assert drag.status()["num_steps"] == 4
 
 
 def test_a_drag_that_brings_nothing_leaves_no_entry(session, steps):

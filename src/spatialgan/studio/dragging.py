@@ -33,6 +33,8 @@ class Dragging:
             raise SpatialGANError(f"max_steps is {max_steps}; use 1 to {MAX_STEPS}")
         self.session = session
         self.latest: DragStep | None = None
+        self.num_steps = 0
+        """Steps made; the state that is kept in the end may be an earlier one."""
         self.stop_reason: str | None = None
         """Why it ended; None while it is under way."""
         self._steps = drag_steps(session.scene, handles, mask=mask, mode=mode, max_steps=max_steps)
@@ -44,12 +46,14 @@ class Dragging:
             self.latest = next(self._steps)
         except StopIteration as end:
             best = next(step for step in end.value.trace if step.scene is end.value.scene)
+            self.num_steps = end.value.trace[-1].index
             self._end(best, end.value.stop_reason)
             return None
         except BaseException:
             self.session.dragging = False  # the picture stays what it was
             self.stop_reason = "failed"
             raise
+        self.num_steps = self.latest.index
         return self.latest
 
     def stop(self) -> None:
@@ -62,9 +66,9 @@ class Dragging:
         """How far it is, as JSON values."""
         step = self.latest
         if step is None:
-            return {"step": 0, "stop_reason": self.stop_reason}
-        return {"step": step.index, "points": [list(p) for p in step.handles], "distance": step.distance,
-                "seconds": step.seconds, "stop_reason": self.stop_reason}
+            return {"step": 0, "num_steps": 0, "stop_reason": self.stop_reason}
+        return {"step": step.index, "num_steps": self.num_steps, "points": [list(p) for p in step.handles],
+                "distance": step.distance, "seconds": step.seconds, "stop_reason": self.stop_reason}
 
     def _end(self, step: "DragStep | None", reason: str) -> None:
         self.latest, self.stop_reason = step, reason

@@ -77,7 +77,8 @@ on('drag-end', message => {
   }
   keep = true;
   setDragging(false);
-  $('#outcome span').textContent = REASONS[message.stop_reason] ?? '';
+  const kept = message.num_steps > message.step ? ` Of ${message.num_steps} steps, number ${message.step} came nearest and is kept.` : '';
+  $('#outcome span').textContent = (REASONS[message.stop_reason] ?? '') + kept;
   $('#outcome').hidden = false;
 });
 on('state', () => {
