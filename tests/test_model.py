@@ -11,7 +11,6 @@ from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
-from spatialgan.layout import sample_layout
 from spatialgan.model import (
     FORMAT_VERSION,
     SpatialGAN,
@@ -21,6 +20,7 @@ from spatialgan.model import (
 )
 from spatialgan.networks.discriminator import make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
+from spatialgan.sampling import sample_layout
 
 Tiny = Callable[..., ModelConfig]
 INPUTS = tuple[torch.Tensor, object, tuple[torch.Tensor, ...]]

@@ -1,4 +1,4 @@
-"""Layouts: where the sub-heatmaps of a picture lie. Sampling them, and rendering them to heatmaps (Eq. 1).
+"""Layouts: where the sub-heatmaps of a picture lie, and rendering them to heatmaps (Eq. 1).
 
 A single-object layout has three levels with 1, 2 and 4 centres, read by the generator at 4x4, 8x8 and 16x16; levels 1
 and 2 are kept as offsets from the level-0 centre, so that moving it carries them along. A multi-object layout has one
@@ -17,11 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
+from spatialgan.config import LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.errors import SpatialGANError
 
-OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
 MIN_STD = 1e-3  # a removed object: a legal divisor, and drawn as nothing
 GONE_STD = 1.01 * MIN_STD  # what is no wider counts as removed, whatever rounding did to it
 MAX_STD = 1e3  # wider ones are as flat, and their numbers would overflow in the end
@@ -269,82 +268,6 @@ def min_max_normalize(maps: Tensor, eps: float = 1e-8) -> Tensor:
     low = maps.amin(dim=(-2, -1), keepdim=True)
     high = maps.amax(dim=(-2, -1), keepdim=True)
     return (maps - low) / (high - low + eps)
-
-
-def sample_layout(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
-    """Layouts for ``batch`` pictures, as ``config`` says, on the generator's device."""
-    if config.layout == "multi":
-        layout = _sample_objects(config, batch, generator)
-    elif config.sampling == "noise":
-        layout = _sample_noise(batch, generator)
-    else:
-        layout = _sample_levels(config, batch, generator)
-    if config.impulse_noise > 0:
-        layout = with_impulse_noise(layout, config.impulse_noise, config.resolution, generator)
-    return layout
-
-
-def _sample_levels(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
-    """Single-object layouts; not hierarchical: each level on its own (Table IV)."""
-    # Areas shrink level by level: s of exp(-d^2 / s) on -1..1 coordinates, from the conference release.
-    s_low, s_high = (0.5, 0.1 / 1.4, 0.1 / 2), (1.0, 1.1 / 1.4, 1.1 / 2)
-    hierarchical = config.sampling == "hierarchical"
-    levels = []
-    for level, k in enumerate(LEVEL_NUM_CENTERS):
-        s = _uniform((batch, k, 1), s_low[level], s_high[level], generator)
-        if hierarchical and level > 0:
-            centers = torch.randn(batch, k, 2, generator=generator, device=generator.device) * OFFSET_STD
-        else:
-            centers = _centers_inside((batch, k, 2), config.center_std, generator)
-        stds = (s / 8).sqrt().expand(batch, k, 2)
-        levels.append(Gaussians(centers, stds, torch.zeros(batch, k, device=generator.device)))
-    return Layout(tuple(levels), hierarchical)
-
-
-def _sample_objects(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
-    """Multi-object layouts: independent centres and sizes."""
-    n = config.num_objects
-    centers = _centers_inside((batch, n, 2), config.center_std, generator)
-    stds = _uniform((batch, n, 1), config.object_std_min, config.object_std_max, generator).expand(batch, n, 2)
-    return Layout((Gaussians(centers, stds, torch.zeros(batch, n, device=generator.device)),), hierarchical=False)
-
-
-def _sample_noise(batch: int, generator: torch.Generator) -> Layout:
-    """Heatmaps without structure (Table IV): pixels ~ N(1/2, (1/4)^2) clipped to 0..1 [ours]."""
-    levels = []
-    for k, size in zip(LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, strict=True):
-        noise = torch.randn(batch, k, size, size, generator=generator, device=generator.device)
-        levels.append(Raster((0.5 + 0.25 * noise).clamp(0, 1)))
-    return Layout(tuple(levels), hierarchical=False)
-
-
-def with_impulse_noise(layout: Layout, share: float, size: int, generator: torch.Generator) -> Layout:
-    """The layout rasterised, with ``share`` of its pixels set to 0 or 1 (Section 4.3).
-
-    Single-object levels become rasters of their own 4, 8, 16 pixels, a multi-object level one of ``size`` pixels.
-    """
-    levels = []
-    for level in range(len(layout.levels)):
-        values = layout.heatmaps(level, LEVEL_RESOLUTIONS[level] if len(layout.levels) > 1 else size)
-        device = generator.device
-        hit = torch.rand(values.shape, generator=generator, device=device) < share
-        extreme = (torch.rand(values.shape, generator=generator, device=device) < 0.5).to(values.dtype)
-        frames = layout.gaussians(level) if len(layout.levels) == 1 else None
-        levels.append(Raster(torch.where(hit, extreme, values), frames))
-    return Layout(tuple(levels), hierarchical=False)
-
-
-def _centers_inside(shape: tuple[int, ...], std: float, generator: torch.Generator) -> Tensor:
-    """N(1/2, std^2), redrawn while outside the image: a truncated normal, drawn by inverting its distribution."""
-    bound = 0.5 / std  # the image's edge, in standard deviations
-    edge = math.erf(bound / math.sqrt(2))  # u in -edge..edge is inside
-    u = (torch.rand(shape, generator=generator, device=generator.device) * 2 - 1) * edge
-    # Where edge rounds to 1, u of -1 or 1 would be infinitely far out.
-    return (0.5 + std * math.sqrt(2) * torch.erfinv(u)).clamp(0, 1)
-
-
-def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)
 
 
 def _join(layouts: Sequence[Layout], join: Callable[[list[Tensor]], Tensor]) -> Layout:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from spatialgan.config import ModelConfig
-from spatialgan.layout import Layout, sample_layout
+from spatialgan.layout import Layout
 from spatialgan.networks.generator import sample_noise, sample_z
+from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
 
 

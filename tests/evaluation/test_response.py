@@ -10,7 +10,8 @@ from fakes import BlobDetector, BlobModel, tiny_model
 
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.response import MAX_DISTANCE, draw_pairs, measure_response, moved_whole
-from spatialgan.layout import Layout, sample_layout
+from spatialgan.layout import Layout
+from spatialgan.sampling import sample_layout
 
 SEEDS = 200
 

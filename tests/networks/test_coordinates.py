@@ -7,7 +7,7 @@ import torch
 
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Gaussians, Layout, Raster, sample_layout
+from spatialgan.layout import Gaussians, Layout, Raster
 from spatialgan.networks.coordinates import (
     FREQUENCIES,
     NUM_CHANNELS,
@@ -18,6 +18,7 @@ from spatialgan.networks.coordinates import (
     waves,
 )
 from spatialgan.networks.generator import Generator, sample_z
+from spatialgan.sampling import sample_layout
 from spatialgan.training.reconstruction import AFFINE_RATE, LR, reconstruction_optimizer
 
 Tiny = Callable[..., ModelConfig]

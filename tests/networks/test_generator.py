@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Layout, sample_layout
+from spatialgan.layout import Layout
 from spatialgan.networks.encoding import SELConcat, SELNorm
 from spatialgan.networks.generator import (
     Generator,
@@ -20,6 +20,7 @@ from spatialgan.networks.generator import (
     sample_z,
 )
 from spatialgan.networks.layers import modulated_conv
+from spatialgan.sampling import sample_layout
 
 Tiny = Callable[..., ModelConfig]
 KINDS = [

@@ -4,7 +4,7 @@ from tiny_run import tiny_config
 
 from spatialgan.config import ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import sample_layout
+from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
 from spatialgan.training import step
 from spatialgan.training.augment import shift_images

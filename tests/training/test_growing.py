@@ -5,11 +5,11 @@ import torch
 from tiny_run import tiny_config
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import sample_layout
 from spatialgan.model import SpatialGAN, save_model
 from spatialgan.networks.discriminator import ResidualDiscriminator, make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.networks.resample import downsample2, upsample2
+from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
 from spatialgan.training.growing import grow_discriminator, grow_generator, load_or_grow
 from spatialgan.training.loop import train

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from spatialgan.config import ModelConfig
 from spatialgan.coords import pixel_centers_xy, to_grid
-from spatialgan.layout import render_gaussians, resize_maps, sample_layout
+from spatialgan.layout import render_gaussians, resize_maps
+from spatialgan.sampling import sample_layout
 from spatialgan.training.reconstruction import Known
 
 SCALE_MAX = 1.5  # a carried thing grows or shrinks by at most this factor: larger ones would be blurred

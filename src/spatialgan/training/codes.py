@@ -21,9 +21,10 @@ from spatialgan.coords import pixel_centers_xy, to_grid
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
-from spatialgan.layout import render_gaussians, sample_layout
+from spatialgan.layout import render_gaussians
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.projected import resize_images
+from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
 from spatialgan.training.subject import Subjects, around_subjects, descriptors, large_maps, subject_maps, subjects_of
 from spatialgan.training.things import Things, things_of

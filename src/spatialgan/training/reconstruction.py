@@ -14,10 +14,11 @@ from torch import Tensor
 
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import Views
-from spatialgan.layout import Gaussians, Layout, resize_maps, sample_layout
+from spatialgan.layout import Gaussians, Layout, resize_maps
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.projected import resize_images
+from spatialgan.sampling import sample_layout
 from spatialgan.training.codes import Codes
 
 CODE_NOISE = 0.3  # share of noise in a code while training: what lies between two pictures' codes is drawn as well

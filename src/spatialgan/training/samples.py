@@ -9,8 +9,9 @@ from torch import Tensor
 from spatialgan.attention import attention_of
 from spatialgan.data.images import to_uint8
 from spatialgan.files import write_atomically
-from spatialgan.layout import Layout, sample_layout
+from spatialgan.layout import Layout
 from spatialgan.networks.generator import sample_noise, sample_z
+from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
 from spatialgan.training.step import Trainee
 

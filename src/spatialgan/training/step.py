@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from spatialgan.attention import attention_maps
 from spatialgan.config import RunConfig
-from spatialgan.layout import Layout, resize_maps, sample_layout
+from spatialgan.layout import Layout, resize_maps
 from spatialgan.networks.discriminator import DiscriminatorOutput, make_discriminator
 from spatialgan.networks.efficientnet_lite import EfficientNetLite
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
+from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training.augment import Augmentation, augment, blur, draw_augmentation, shift_images, visible_pixels
 from spatialgan.training.carrying import carry_things

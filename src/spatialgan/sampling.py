@@ -1,0 +1,87 @@
+"""Sampling layouts: hierarchical for single-object scenes, independent for multi-object ones, and Table IV's others."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
+from spatialgan.layout import Gaussians, Layout, Raster
+
+OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
+
+
+def sample_layout(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
+    """Layouts for ``batch`` pictures, as ``config`` says, on the generator's device."""
+    if config.layout == "multi":
+        layout = _sample_objects(config, batch, generator)
+    elif config.sampling == "noise":
+        layout = _sample_noise(batch, generator)
+    else:
+        layout = _sample_levels(config, batch, generator)
+    if config.impulse_noise > 0:
+        layout = with_impulse_noise(layout, config.impulse_noise, config.resolution, generator)
+    return layout
+
+
+def _sample_levels(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
+    """Single-object layouts; not hierarchical: each level on its own (Table IV)."""
+    # Areas shrink level by level: s of exp(-d^2 / s) on -1..1 coordinates, from the conference release.
+    s_low, s_high = (0.5, 0.1 / 1.4, 0.1 / 2), (1.0, 1.1 / 1.4, 1.1 / 2)
+    hierarchical = config.sampling == "hierarchical"
+    levels = []
+    for level, k in enumerate(LEVEL_NUM_CENTERS):
+        s = _uniform((batch, k, 1), s_low[level], s_high[level], generator)
+        if hierarchical and level > 0:
+            centers = torch.randn(batch, k, 2, generator=generator, device=generator.device) * OFFSET_STD
+        else:
+            centers = centers_inside((batch, k, 2), config.center_std, generator)
+        stds = (s / 8).sqrt().expand(batch, k, 2)
+        levels.append(Gaussians(centers, stds, torch.zeros(batch, k, device=generator.device)))
+    return Layout(tuple(levels), hierarchical)
+
+
+def _sample_objects(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
+    """Multi-object layouts: independent centres and sizes."""
+    n = config.num_objects
+    centers = centers_inside((batch, n, 2), config.center_std, generator)
+    stds = _uniform((batch, n, 1), config.object_std_min, config.object_std_max, generator).expand(batch, n, 2)
+    return Layout((Gaussians(centers, stds, torch.zeros(batch, n, device=generator.device)),), hierarchical=False)
+
+
+def _sample_noise(batch: int, generator: torch.Generator) -> Layout:
+    """Heatmaps without structure (Table IV): pixels ~ N(1/2, (1/4)^2) clipped to 0..1 [ours]."""
+    levels = []
+    for k, size in zip(LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, strict=True):
+        noise = torch.randn(batch, k, size, size, generator=generator, device=generator.device)
+        levels.append(Raster((0.5 + 0.25 * noise).clamp(0, 1)))
+    return Layout(tuple(levels), hierarchical=False)
+
+
+def with_impulse_noise(layout: Layout, share: float, size: int, generator: torch.Generator) -> Layout:
+    """The layout rasterised, with ``share`` of its pixels set to 0 or 1 (Section 4.3).
+
+    Single-object levels become rasters of their own 4, 8, 16 pixels, a multi-object level one of ``size`` pixels.
+    """
+    levels = []
+    for level in range(len(layout.levels)):
+        values = layout.heatmaps(level, LEVEL_RESOLUTIONS[level] if len(layout.levels) > 1 else size)
+        device = generator.device
+        hit = torch.rand(values.shape, generator=generator, device=device) < share
+        extreme = (torch.rand(values.shape, generator=generator, device=device) < 0.5).to(values.dtype)
+        frames = layout.gaussians(level) if len(layout.levels) == 1 else None
+        levels.append(Raster(torch.where(hit, extreme, values), frames))
+    return Layout(tuple(levels), hierarchical=False)
+
+
+def centers_inside(shape: tuple[int, ...], std: float, generator: torch.Generator) -> Tensor:
+    """N(1/2, std^2), redrawn while outside the image: a truncated normal, drawn by inverting its distribution."""
+    bound = 0.5 / std  # the image's edge, in standard deviations
+    edge = math.erf(bound / math.sqrt(2))  # u in -edge..edge is inside
+    u = (torch.rand(shape, generator=generator, device=generator.device) * 2 - 1) * edge
+    # Where edge rounds to 1, u of -1 or 1 would be infinitely far out.
+    return (0.5 + std * math.sqrt(2) * torch.erfinv(u)).clamp(0, 1)
+
+
+def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
+    return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)

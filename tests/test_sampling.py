@@ -1,0 +1,166 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from spatialgan.config import ModelConfig
+from spatialgan.layout import Layout, Raster, layout_to_json
+from spatialgan.sampling import centers_inside, sample_layout, with_impulse_noise
+
+SINGLE, MULTI = ModelConfig(), ModelConfig(layout="multi")
+# N(1/2, (1/3)^2) cut off at 0 and 1, that is at 1.5 standard deviations.
+DENSITY = math.exp(-(1.5**2) / 2) / math.sqrt(2 * math.pi)
+TRUNCATED_STD = 1 / 3 * math.sqrt(1 - 2 * 1.5 * DENSITY / math.erf(1.5 / math.sqrt(2)))
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def sample(config: ModelConfig = SINGLE, batch: int = 2, seed: int = 0) -> Layout:
+    return sample_layout(config, batch, seeded(seed))
+
+
+def test_single_object_layouts_have_1_2_4_centers():
+    layout = sample(batch=5)
+    assert layout.hierarchical
+    assert [layout.level_centers(i).shape for i in range(3)] == [(5, 1, 2), (5, 2, 2), (5, 4, 2)]
+    assert layout.centers.shape == layout.stds.shape == (5, 7, 2)
+
+
+def test_truncated_normal():
+    c = sample(batch=50000).level_centers(0)
+    assert c.min() >= 0
+    assert c.max() <= 1
+    assert c.min() < 0.01
+    assert c.max() > 0.99
+    torch.testing.assert_close(c.mean(dim=(0, 1)), torch.full((2,), 0.5), atol=0.005, rtol=0)
+    torch.testing.assert_close(c.std(dim=(0, 1)), torch.full((2,), TRUNCATED_STD), atol=0.002, rtol=0)
+    assert abs(float(torch.corrcoef(c[:, 0].T)[0, 1])) < 0.02  # x and y are independent
+
+
+def test_truncated_normal_against_its_distribution():
+    x = sample(batch=20000).level_centers(0)[:, 0, 0]
+    for q in (0.1, 0.25, 0.4, 0.7, 0.9):
+        below = (math.erf((q - 0.5) * 3 / math.sqrt(2)) / math.erf(1.5 / math.sqrt(2)) + 1) / 2
+        assert float((x < q).float().mean()) == pytest.approx(below, abs=0.015)
+
+
+@pytest.mark.parametrize("u", [0.0, 1 - 2**-24])
+@pytest.mark.parametrize("std", [0.001, 0.05, 0.09, 0.1, 1 / 3, 10])
+def test_the_extreme_draws_are_inside(monkeypatch: pytest.MonkeyPatch, u: float, std: float):
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, u))
+    c = centers_inside((3, 2), std, seeded())
+    assert ((c >= 0) & (c <= 1)).all()
+    if std > 0.3:
+        assert ((c - round(u)).abs() < 1e-5).all()
+
+
+def test_offsets_are_normal_around_the_level_0_center():
+    layout = sample(batch=10000)
+    for level in (1, 2):
+        offsets = layout.level_centers(level) - layout.level_centers(0)
+        assert float(offsets.std()) == pytest.approx(1 / 6, rel=0.02)
+        assert float(offsets.mean()) == pytest.approx(0, abs=0.005)
+        kurtosis = (offsets / offsets.std()).pow(4).mean()
+        assert float(kurtosis) == pytest.approx(3, abs=0.2)
+
+
+def correlation(layout: Layout) -> float:
+    a, b = layout.level_centers(0)[:, 0, 0], layout.level_centers(1)[:, 1, 0]
+    return float(torch.corrcoef(torch.stack([a, b]))[0, 1])
+
+
+def test_hierarchical_levels_are_correlated_and_independent_ones_are_not():
+    expected = TRUNCATED_STD / math.sqrt(TRUNCATED_STD**2 + 1 / 36)
+    assert correlation(sample(batch=10000)) == pytest.approx(expected, abs=0.02)
+    independent = sample(replace(SINGLE, sampling="independent"), batch=10000)
+    assert abs(correlation(independent)) < 0.04
+    assert not independent.hierarchical
+    for level in range(3):
+        c = independent.level_centers(level)
+        assert ((c >= 0) & (c <= 1)).all()
+        assert float(c.std()) == pytest.approx(TRUNCATED_STD, rel=0.02)
+
+
+@pytest.mark.parametrize("sampling", ["hierarchical", "independent"])
+def test_areas_of_influence(sampling: str):
+    layout = sample(replace(SINGLE, sampling=sampling), batch=4000)
+    for level, (low, high) in enumerate([(0.5, 1.0), (0.1 / 1.4, 1.1 / 1.4), (0.1 / 2, 1.1 / 2)]):
+        g = layout.gaussians(level)
+        s = 8 * g.stds.square()
+        assert float(s.min()) == pytest.approx(low, abs=(high - low) * 0.01)
+        assert float(s.max()) == pytest.approx(high, abs=(high - low) * 0.01)
+        assert float(s.mean()) == pytest.approx((low + high) / 2, abs=(high - low) * 0.02)
+        assert torch.equal(g.stds[..., 0], g.stds[..., 1])
+        assert (g.angles == 0).all()
+
+
+def test_multi_object_layouts():
+    layout = sample(replace(MULTI, num_objects=4, object_std_min=0.1, object_std_max=0.3), batch=4000)
+    assert not layout.hierarchical
+    assert len(layout.levels) == 1
+    assert layout.centers.shape == layout.stds.shape == (4000, 4, 2)
+    assert ((layout.centers >= 0) & (layout.centers <= 1)).all()
+    assert float(layout.centers.std()) == pytest.approx(TRUNCATED_STD, rel=0.02)
+    assert float(layout.stds.min()) == pytest.approx(0.1, abs=0.001)
+    assert float(layout.stds.max()) == pytest.approx(0.3, abs=0.001)
+    assert float(layout.stds.mean()) == pytest.approx(0.2, abs=0.003)
+    between = torch.corrcoef(layout.centers[:, :, 0].T)
+    assert (between - torch.eye(4)).abs().max() < 0.08
+
+
+def test_noise_layouts_have_no_structure():
+    layout = sample(replace(SINGLE, sampling="noise"), batch=500)
+    assert [level.values.shape for level in layout.levels] == [(500, 1, 4, 4), (500, 2, 8, 8), (500, 4, 16, 16)]
+    for level in layout.levels:
+        v = level.values
+        assert ((v >= 0) & (v <= 1)).all()
+        assert float(v.mean()) == pytest.approx(0.5, abs=0.01)
+        assert 0.22 < float(v.std()) < 0.25  # 1/4, less what clipping takes
+        neighbours = torch.stack([v[..., 1:].flatten(), v[..., :-1].flatten()])
+        assert abs(float(torch.corrcoef(neighbours)[0, 1])) < 0.04
+    assert layout.heatmaps(1, 8) is layout.levels[1].values
+    assert layout.heatmaps(1, 32).shape == (500, 2, 32, 32)
+
+
+def test_impulse_noise_share():
+    clean = sample(MULTI, batch=8)
+    noisy = with_impulse_noise(clean, 0.3, 64, seeded(5))
+    before, after = clean.heatmaps(0, 64), noisy.heatmaps(0, 64)
+    hit = (after == 0) | (after == 1)
+    assert not ((before == 0) | (before == 1)).any()
+    assert float(hit.float().mean()) == pytest.approx(0.3, abs=0.01)
+    assert float(after[hit].mean()) == pytest.approx(0.5, abs=0.02)
+    assert torch.equal(after[~hit], before[~hit])
+
+
+def test_impulse_noise_of_single_object_layouts_is_at_their_own_sizes():
+    layout = sample(replace(SINGLE, impulse_noise=0.5))
+    assert [level.values.shape for level in layout.levels] == [(2, 1, 4, 4), (2, 2, 8, 8), (2, 4, 16, 16)]
+    assert not layout.hierarchical
+    assert isinstance(sample(replace(MULTI, resolution=64, impulse_noise=0.5)).levels[0], Raster)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SINGLE,
+        MULTI,
+        replace(SINGLE, sampling="independent"),
+        replace(SINGLE, sampling="noise"),
+        replace(SINGLE, impulse_noise=0.1),
+    ],
+    ids=["hierarchical", "multi", "independent", "noise", "impulse"],
+)
+def test_seeds_reproduce(config: ModelConfig):
+    first, again, other = (layout_to_json(sample(config, seed=seed)[0]) for seed in (3, 3, 4))
+    assert first == again
+    assert first != other
+
+
+def test_sampling_leaves_the_global_source_alone():
+    before = torch.get_rng_state()
+    sample()
+    assert torch.equal(torch.get_rng_state(), before)
