@@ -6,7 +6,7 @@ import torch
 
 from spatialgan.config import ModelConfig
 from spatialgan.layout import Layout, Raster, layout_to_json
-from spatialgan.sampling import centers_inside, sample_layout, with_impulse_noise
+from spatialgan.sampling import centers_inside, sample_layout, spaced, with_impulse_noise
 
 SINGLE, MULTI = ModelConfig(), ModelConfig(layout="multi")
 # N(1/2, (1/3)^2) cut off at 0 and 1, that is at 1.5 standard deviations.
@@ -111,6 +111,44 @@ def test_multi_object_layouts():
     assert (between - torch.eye(4)).abs().max() < 0.08
 
 
+def spacings(layout: Layout) -> torch.Tensor:
+    """Least distance of two centres of each picture, in sums of standard deviations."""
+    c, s = layout.level_centers(0), layout.stds[..., 0]
+    ratios = torch.cdist(c, c) / (s[:, :, None] + s[:, None])
+    return (ratios + 99 * torch.eye(c.shape[1])).amin(dim=(1, 2))
+
+
+def test_spaced_objects_do_not_stand_in_one_place():
+    independent, apart = (sample(replace(MULTI, object_spacing=x), batch=2000) for x in (0, 1))
+    assert float((spacings(independent) >= 1).float().mean()) < 0.25
+    assert float((spacings(apart) >= 1 - 1e-5).float().mean()) > 0.99
+    assert ((apart.centers >= 0) & (apart.centers <= 1)).all()
+    # Its sizes are those of independent layouts, and the first centre, of which nothing is asked, is too.
+    assert float(apart.stds.mean()) == pytest.approx(0.2, abs=0.003)
+    assert float(apart.level_centers(0)[:, 0].std()) == pytest.approx(TRUNCATED_STD, rel=0.04)
+
+
+def test_without_spacing_layouts_are_what_they_were():
+    random = seeded(7)
+    centers = centers_inside((2, 3, 2), MULTI.center_std, random)
+    stds = 0.12 + 0.16 * torch.rand((2, 3, 1), generator=random)
+    layout = sample(MULTI, seed=7)
+    assert torch.equal(layout.level_centers(0), centers)
+    torch.testing.assert_close(layout.stds[..., :1], stds)
+
+
+def test_the_first_candidate_that_is_far_enough_is_taken_or_else_the_farthest():
+    candidates = torch.tensor([[[[0.5, 0.5]] * 4, [[0.5, 0.6], [0.5, 0.7], [0.5, 0.9], [0.5, 0.8]]]])
+    stds = torch.full((1, 2), 0.1)
+    for spacing, y in ((0, 0.6), (0.9, 0.7), (1.4, 0.9), (9, 0.9)):
+        torch.testing.assert_close(spaced(candidates, stds, spacing), torch.tensor([[[0.5, 0.5], [0.5, y]]]))
+
+
+def test_many_objects_are_as_far_apart_as_there_is_room():
+    few, many = (spacings(sample(replace(MULTI, num_objects=n, object_spacing=1), batch=100)) for n in (3, 20))
+    assert 0 < float(many.mean()) < float(few.mean())
+
+
 def test_noise_layouts_have_no_structure():
     layout = sample(replace(SINGLE, sampling="noise"), batch=500)
     assert [level.values.shape for level in layout.levels] == [(500, 1, 4, 4), (500, 2, 8, 8), (500, 4, 16, 16)]
@@ -148,11 +186,12 @@ def test_impulse_noise_of_single_object_layouts_is_at_their_own_sizes():
     [
         SINGLE,
         MULTI,
+        replace(MULTI, object_spacing=1.0),
         replace(SINGLE, sampling="independent"),
         replace(SINGLE, sampling="noise"),
         replace(SINGLE, impulse_noise=0.1),
     ],
-    ids=["hierarchical", "multi", "independent", "noise", "impulse"],
+    ids=["hierarchical", "multi", "spaced", "independent", "noise", "impulse"],
 )
 def test_seeds_reproduce(config: ModelConfig):
     first, again, other = (layout_to_json(sample(config, seed=seed)[0]) for seed in (3, 3, 4))

@@ -39,6 +39,9 @@ class ModelConfig:
     """[ours] Smallest standard deviation of a multi-object sub-heatmap, in image widths."""
     object_std_max: float = 0.28
     """[ours] Largest standard deviation of a multi-object sub-heatmap, in image widths."""
+    object_spacing: float = 0.0
+    """[ours] Least distance of the centres of a multi-object layout, in sums of the two standard deviations: things do
+    not stand in one place. 0, as in the paper: they are independent."""
     encoding: Literal["none", "concat", "norm", "multi", "flatten"] = "norm"
     """How heatmaps enter the generator; none is plain StyleGAN2."""
     processing: Literal["coarse", "fine"] = "coarse"
@@ -87,6 +90,7 @@ class ModelConfig:
         require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
         require(0 < self.object_std_min <= self.object_std_max,
                  "model.object_std_min must be above 0 and at most model.object_std_max")
+        require(0 <= self.object_spacing <= 10, f"model.object_spacing is {self.object_spacing}; use 0 to 10")
         require(self.encoded_max_resolution >= 4 and self.encoded_max_resolution.bit_count() == 1,
                  f"model.encoded_max_resolution is {self.encoded_max_resolution}; use 4, 8, 16, ...")
         c = self.coordinates_max_resolution

@@ -9,6 +9,7 @@ from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.layout import Gaussians, Layout, Raster
 
 OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
+CANDIDATES = 32  # of a centre that is to be at a distance from others
 
 
 def sample_layout(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
@@ -42,11 +43,35 @@ def _sample_levels(config: ModelConfig, batch: int, generator: torch.Generator) 
 
 
 def _sample_objects(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
-    """Multi-object layouts: independent centres and sizes."""
-    n = config.num_objects
-    centers = centers_inside((batch, n, 2), config.center_std, generator)
-    stds = _uniform((batch, n, 1), config.object_std_min, config.object_std_max, generator).expand(batch, n, 2)
+    """Multi-object layouts: independent sizes, and centres that are independent but for ``object_spacing``."""
+    n, spacing = config.num_objects, config.object_spacing
+    candidates = centers_inside((batch, n, CANDIDATES if spacing > 0 else 1, 2), config.center_std, generator)
+    stds = _uniform((batch, n, 1), config.object_std_min, config.object_std_max, generator)
+    centers = spaced(candidates, stds[..., 0], spacing)
+    stds = stds.expand(batch, n, 2)
     return Layout((Gaussians(centers, stds, torch.zeros(batch, n, device=generator.device)),), hierarchical=False)
+
+
+def spaced(candidates: Tensor, stds: Tensor, spacing: float) -> Tensor:
+    """One centre an object: the first of its candidates that is far enough from the objects before it [ours].
+
+    Args:
+        candidates: (B, K, T, 2) in 0..1.
+        stds: (B, K) in image widths.
+        spacing: least distance of two centres, in sums of the two objects' standard deviations.
+
+    Returns:
+        (B, K, 2). Where no candidate is far enough, the one that is farthest by that measure.
+    """
+    centers = candidates[:, :1, 0]  # (B, 1, 2)
+    for k in range(1, candidates.shape[1]):
+        distances = (candidates[:, k, :, None] - centers[:, None]).norm(dim=-1)  # (B, T, k)
+        nearest = (distances / (stds[:, k, None] + stds[:, :k])[:, None]).amin(dim=-1)  # (B, T)
+        enough = nearest.clamp_max(spacing)
+        first = (enough >= enough.amax(dim=1, keepdim=True)).to(torch.uint8).cumsum(dim=1).eq(0).sum(dim=1)  # (B,)
+        chosen = candidates[torch.arange(len(first), device=first.device), k, first]
+        centers = torch.cat([centers, chosen[:, None]], dim=1)
+    return centers
 
 
 def _sample_noise(batch: int, generator: torch.Generator) -> Layout:

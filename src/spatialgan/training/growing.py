@@ -19,8 +19,8 @@ from spatialgan.networks.generator import Generator
 from spatialgan.networks.layers import SLOPE, SQRT2
 from spatialgan.streams import stream_seed
 
-FREE_FIELDS = ("resolution", "sampling", "object_std_min", "object_std_max", "center_std", "impulse_noise",
-               "noise_inputs", "minibatch_std_group")
+FREE_FIELDS = ("resolution", "sampling", "object_std_min", "object_std_max", "center_std", "object_spacing",
+               "impulse_noise", "noise_inputs", "minibatch_std_group")
 """Of ModelConfig, those in which a run may differ from the model that it starts from."""
 DISCRIMINATOR_FIELDS = ("discriminator", "projected_input")
 
