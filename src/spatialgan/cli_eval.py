@@ -98,6 +98,9 @@ def comove(
     samples: SamplesOption = 500,
     shortest: Annotated[float, typer.Option(help="Least length of a move, in image widths.")] = 0.1,
     longest: Annotated[float, typer.Option(help="Greatest length of a move, in image widths.")] = 0.3,
+    object_spacing: Annotated[float | None, typer.Option(
+        min=0, max=10, help="Least distance of the centres of multi-object layouts, in sums of standard deviations: "
+                            "0 draws them as the paper does; by default as in training.")] = None,
     segmenter: Annotated[Literal["rooms", "maskrcnn"], typer.Option(
         help="rooms: the bundled one; maskrcnn: torchvision's, for photographs.")] = "rooms",
     self_test: Annotated[bool, typer.Option(
@@ -119,8 +122,9 @@ def comove(
     The object is the segmented instance that contains the centre; after the move, the one that looks most like it.
     """
     if self_test:
-        if model is not None or data is None:
-            raise SpatialGANError("--self-test needs --data, pictures with instance masks, and no --model")
+        if model is not None or data is None or object_spacing is not None:
+            raise SpatialGANError("--self-test needs --data, pictures with instance masks, and no --model or "
+                                  "--object-spacing")
         finder = _segmenter(segmenter, device)
         _comove_self_test(data, resolution, holdout, finder, samples, shortest, longest, seed, json)
         return
@@ -133,10 +137,12 @@ def comove(
     loaded, finder = SpatialGAN.from_pretrained(model, device=device), _segmenter(segmenter, device)
     with progress_bar() as show:
         result = measure_comove(loaded, finder, num_samples=samples, shortest=shortest, longest=longest,
-                                first_seed=seed, on_progress=lambda done, total: show("pairs", done, total))
+                                object_spacing=object_spacing, first_seed=seed,
+                                on_progress=lambda done, total: show("pairs", done, total))
     _print_comove("Co-move ratio", result)
     if json is not None:
-        values = {**result.to_json(), "shortest": shortest, "longest": longest}
+        spacing = loaded.config.model.object_spacing if object_spacing is None else object_spacing
+        values = {**result.to_json(), "shortest": shortest, "longest": longest, "object_spacing": spacing}
         write_result(json, result_record("comove", values, loaded, num_samples=samples, seed=seed, segmenter=finder))
 
 

@@ -71,7 +71,7 @@ def see_halves(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_comove(model_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "comove.json"
     command = ["comove", "--model", str(model_file), "--samples", "4", "--seed", "7", "--longest", "0.2",
-               "--device", "cpu", "--json", str(out)]
+               "--object-spacing", "0.5", "--device", "cpu", "--json", str(out)]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 0
     assert "Co-move ratio   mean 0.000 (0.000 to 0.000), median 0.000; measured in 100%" in result.stdout
@@ -80,6 +80,7 @@ def test_comove(model_file: Path, tmp_path: Path) -> None:
     record = json.loads(out.read_text())
     assert (record["metric"], record["num_samples"], record["seed"]) == ("comove", 4, 7)
     assert record["values"]["ratio"]["mean"] == 0 and record["values"]["longest"] == 0.2
+    assert record["values"]["object_spacing"] == 0.5
     assert record["segmenter"] == {"name": "halves", "weights_sha256": "5" * 64}
     assert record["model"]["config"]["loss"]["align"] == "none" and record["model"]["kimg"] is None
 
@@ -103,7 +104,8 @@ def test_comove_self_test(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--self-test"], ["--model", "m", "--data", "d"],
                                      ["--model", "m", "--holdout", "20"],
-                                     ["--self-test", "--data", "d", "--model", "m"]])
+                                     ["--self-test", "--data", "d", "--model", "m"],
+                                     ["--self-test", "--data", "d", "--object-spacing", "0"]])
 def test_comove_asks_for_a_model_or_for_data(options: list[str]) -> None:
     result = CliRunner().invoke(app, ["comove", *options])
     assert isinstance(result.exception, SpatialGANError) and "--model" in str(result.exception)

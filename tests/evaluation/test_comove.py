@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from spatialgan.evaluation.comove import (
 )
 from spatialgan.evaluation.response import MAX_DISTANCE
 from spatialgan.evaluation.segmentation import Instance
+from spatialgan.seeds import layout_of
 
 SAMPLES = 200
 
@@ -119,7 +121,7 @@ def test_on_a_tiny_network_with_progress_and_json() -> None:
 
 def test_moves_have_their_lengths_and_stay_inside_and_only_one_centre_moves() -> None:
     model = SquaresModel()
-    pairs = draw_pairs(model, range(64), 0.1, 0.3)
+    pairs = draw_pairs(model, model.config.model, range(64), 0.1, 0.3)
     (z_before, before, noise_before), (z_after, after, noise_after) = model.calls
     assert torch.equal(z_before, z_after)
     assert all(torch.equal(a, b) for a, b in zip(noise_before, noise_after, strict=True))
@@ -138,9 +140,19 @@ def test_moves_have_their_lengths_and_stay_inside_and_only_one_centre_moves() ->
 
 def test_a_single_objects_levels_all_move_alike() -> None:
     model = SquaresModel(layout="single", encoding="norm")
-    pairs = draw_pairs(model, range(8), 0.2, 0.2)
+    pairs = draw_pairs(model, model.config.model, range(8), 0.2, 0.2)
     (_, before, _), (_, after, _) = model.calls
     assert torch.allclose(after.centers - before.centers, pairs.moves.float()[:, None].expand(-1, 7, -1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("own", "asked", "measured"), [(0.0, None, 0.0), (0.0, 1.0, 1.0), (1.0, None, 1.0),
+                                                        (1.0, 0.0, 0.0)])
+def test_layouts_are_the_models_own_or_as_far_apart_as_is_asked(own: float, asked: float | None,
+                                                               measured: float) -> None:
+    model = SquaresModel(object_spacing=own)
+    measure_comove(model, ColourSegmenter(), num_samples=3, object_spacing=asked)
+    expected = layout_of(replace(model.config.model, object_spacing=measured), 2)
+    assert torch.equal(model.calls[0][1].centers[2], expected.centers)
 
 
 # ---------------------------------------------------------------- constructed pairs

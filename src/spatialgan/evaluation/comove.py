@@ -13,13 +13,14 @@ and whatever is taken for an object from near the edge lies that way too. A rati
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from spatialgan.config import ModelConfig
 from spatialgan.coords import centroid_xy, to_pixels
 from spatialgan.data.images import to_uint8
 from spatialgan.errors import SpatialGANError
@@ -101,7 +102,7 @@ class CoMove:
 
 
 def measure_comove(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int = 500, shortest: float = SHORTEST,
-                   longest: float = LONGEST, first_seed: int = 0,
+                   longest: float = LONGEST, object_spacing: float | None = None, first_seed: int = 0,
                    on_progress: Callable[[int, int], None] | None = None) -> CoMove:
     """The Co-move ratio of a model, over pictures of its own; the same seeds give the same result.
 
@@ -116,6 +117,7 @@ def measure_comove(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int 
         shortest: least |v|, in image widths.
         longest: greatest |v|. The length is uniform in between; the direction is uniform, and redrawn until the moved
             centre stays inside the image.
+        object_spacing: of multi-object layouts, as in ModelConfig; None: the model's own, 0: the paper's.
         on_progress: called with (done, total).
 
     Raises:
@@ -124,7 +126,10 @@ def measure_comove(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int 
     require_handles(model)
     require_lengths(num_samples, shortest, longest)
     seeds = range(first_seed, first_seed + num_samples)
-    batches = (draw_pairs(model, seeds[start : start + BATCH_SIZE], shortest, longest)
+    config = model.config.model
+    if object_spacing is not None:
+        config = replace(config, object_spacing=object_spacing)
+    batches = (draw_pairs(model, config, seeds[start : start + BATCH_SIZE], shortest, longest)
                for start in range(0, num_samples, BATCH_SIZE))
     samples = []
     for sample in measure_pairs(batches, segmenter):
@@ -152,9 +157,10 @@ def require_lengths(num_samples: int, shortest: float, longest: float) -> None:
                               f"at most {MAX_DISTANCE} image widths, the shortest first")
 
 
-def draw_pairs(model: SpatialGAN, seeds: Sequence[int], shortest: float, longest: float) -> Pairs:
-    """Pictures of the seeds, and the same with one centre of each moved."""
-    inputs = draw_inputs(model.config.model, seeds, model.device)
+def draw_pairs(model: SpatialGAN, config: ModelConfig, seeds: Sequence[int], shortest: float,
+               longest: float) -> Pairs:
+    """Pictures of the seeds, in layouts as ``config`` says, and the same with one centre of each moved."""
+    inputs = draw_inputs(config, seeds, model.device)
     centers = inputs.layout.level_centers(0).cpu()  # (B, K, 2)
     starts, moves, layouts = [], [], []
     for b, seed in enumerate(seeds):
