@@ -148,3 +148,12 @@ def test_pixels_of_a_removed_object_have_a_gradient_that_is_finite(multi):
     (pixels,) = v.free_pixels()
     v.features().square().mean().backward()
     assert pixels.grad.isfinite().all()
+
+
+def test_a_removed_objects_own_coordinates_stay_where_they_are(multi):
+    v = Variables(multi.sample(0).remove(1), feature_resolution=16, num_layers=6, with_noise=False)
+    before = v.layout.gaussians(0)
+    (pixels,) = v.free_pixels()
+    with torch.no_grad():
+        pixels[0, 1, 2, 2] = 0.05
+    torch.testing.assert_close(v.layout.levels[0].frames.centers_xy, before.centers_xy)

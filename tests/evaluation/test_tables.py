@@ -19,7 +19,7 @@ MULTI = {"encoding": "multi", "layout": "multi"}
 
 
 def record(metric: str, weights: str, *, align: str = "single", name: str = "m", value: float = 0.5, samples: int = 3,
-           kimg: float | None = 60.0, **settings: str | int) -> dict[str, Any]:
+           kimg: float | None = 60.0, measured_spacing: float | None = None, **settings: str | float) -> dict[str, Any]:
     model = tiny_model(with_discriminator=False, **settings)
     model.config = RunConfig(model=model.config.model, loss=LossConfig(align=align))
     model.name, model.weights_hash, model.card = name, weights, {"kimg": kimg}
@@ -28,6 +28,8 @@ def record(metric: str, weights: str, *, align: str = "single", name: str = "m",
     found = Sample(ratio=value, control=0.01, chance=0.2, locality=0.3, identity=0.9, has_object=True, has_match=True,
                    same_label=True)
     values = {**summarize_samples([found, found, Sample()]).to_json(), "shortest": 0.1, "longest": 0.3}
+    if measured_spacing is not None:  # earlier result files have none
+        values["object_spacing"] = measured_spacing
     return result_record("comove", values, model, num_samples=samples, seed=0, segmenter=ColourSegmenter())
 
 
@@ -39,30 +41,43 @@ def test_each_result_lands_on_the_rung_of_its_configuration() -> None:
     results = [record("comove", "d", align="multi", value=0.81, name="full", **MULTI),
                record("comove", "a", value=0.11, **CONFERENCE), record("comove", "b", value=0.21, **SAMPLING),
                record("comove", "c", value=0.31, **MULTI),
-               record("comove", "e", align="multi", value=0.91, **MULTI, coordinates_max_resolution=16)]
+               record("comove", "e", align="multi", value=0.91, **MULTI, coordinates_max_resolution=16),
+               record("comove", "f", align="multi", value=0.95, **MULTI, coordinates_max_resolution=16,
+                      object_spacing=1.0)]
     table = rows(table_1(results))
     assert [r[0] for r in table] == [r.name for r in RUNGS]
-    assert [r[1] for r in table] == ["N/A", "0.32", "0.41", "0.62", "0.69", ""]
+    assert [r[1] for r in table] == ["N/A", "0.32", "0.41", "0.62", "0.69", "", ""]
     assert [r[2] for r in table] == ["N/A", "0.11 (0.11 to 0.11)", "0.21 (0.21 to 0.21)", "0.31 (0.31 to 0.31)",
-                                     "0.81 (0.81 to 0.81)", "0.91 (0.91 to 0.91)"]
+                                     "0.81 (0.81 to 0.81)", "0.91 (0.91 to 0.91)", "0.95 (0.95 to 0.95)"]
     assert table[4][3:] == ["0.20", "0.01", "0.30", "0.90", "33.3%", "0.0%", "", "60", "`full`"]
 
 
 def test_missing_rungs_say_so() -> None:
     table = rows(table_1([record("comove", "c", **MULTI)]))
     assert [r[2] for r in table] == ["N/A", "not measured", "not measured", "0.50 (0.50 to 0.50)",
-                                     "not measured", "not measured"]
+                                     "not measured", "not measured", "not measured"]
+
+
+def test_a_result_counts_where_it_is_of_layouts_as_in_training() -> None:
+    spaced = {"align": "multi", **MULTI, "coordinates_max_resolution": 16, "object_spacing": 1.0}
+    results = [record("comove", "f", value=0.95, measured_spacing=1.0, **spaced),
+               record("comove", "f", value=0.45, measured_spacing=0.0, **spaced),
+               record("comove", "c", value=0.31, measured_spacing=0.0, **MULTI),
+               record("comove", "c", value=0.61, measured_spacing=1.0, **MULTI)]
+    table = {r[0]: r[2] for r in rows(table_1(results))}
+    assert table["+ spaced objects (ours)"] == "0.95 (0.95 to 0.95)"
+    assert table["+ SEL_multi"] == "0.31 (0.31 to 0.31)"
 
 
 def test_other_configurations_are_on_no_rung() -> None:
     table = rows(table_1([record("comove", "x", align="none", **MULTI), record("comove", "y", encoding="concat")]))
-    assert [r[2] for r in table] == ["N/A"] + ["not measured"] * 5
+    assert [r[2] for r in table] == ["N/A"] + ["not measured"] * 6
 
 
 def test_the_conference_rung_is_of_its_own_processing_and_sampling() -> None:
     results = [record("comove", "x", encoding="norm"),
                record("comove", "y", encoding="norm", processing="fine", sampling="independent")]
-    assert [r[2] for r in rows(table_1(results))] == ["N/A"] + ["not measured"] * 5
+    assert [r[2] for r in rows(table_1(results))] == ["N/A"] + ["not measured"] * 6
 
 
 def test_a_frechet_distance_joins_by_the_weights() -> None:

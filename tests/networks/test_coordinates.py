@@ -93,6 +93,11 @@ def test_a_removed_object_leaves_nothing():
     assert gone.isfinite().all()
 
 
+def test_an_object_may_be_anywhere():
+    away = objects((1e38, 0.4, 0.2, 0.2, 0.0))
+    assert object_coordinates(away).isfinite().all()
+
+
 def test_a_generator_draws_by_them(tiny: Tiny):
     config = with_coordinates(tiny)
     g, random = Generator(config), torch.Generator().manual_seed(0)

@@ -409,16 +409,19 @@ def test_drag_mode_to_its_end_and_back(visit, fake_drag):
     expect(page.locator("#mask-legend")).to_contain_text("everything may change")
 
 
-def test_what_is_kept_of_a_drag_is_said(visit, fake_drag):
-    fake_drag["best"] = 2
+@pytest.mark.parametrize(("best", "said"), [(2, "Of 5 steps, number 2 is kept"),
+                                           (0, "None of 5 steps came nearer: the picture is as it was.")])
+def test_what_is_kept_of_a_drag_is_said(visit, fake_drag, best, said):
+    fake_drag["best"] = best
     page = visit()
     page.keyboard.press("d")
     pull(page, (0.4, 0.5), (0.6, 0.5))
     page.locator("#max-steps").focus()
     page.keyboard.press("Home")
     page.click("#drag-start")
-    expect(page.locator("#outcome")).to_contain_text("Of 5 steps, number 2 came nearest and is kept.")
-    expect(page.locator("#m-step")).to_have_text("2")
+    expect(page.locator("#outcome")).to_contain_text(said)
+    expect(page.locator("#m-step")).to_have_text(str(best))
+    assert len(settle(page, min(best, 1))["history"]) == 1 + min(best, 1)
 
 
 def test_a_real_drag(visit):

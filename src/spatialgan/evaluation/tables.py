@@ -36,6 +36,8 @@ class Rung:
     processing: str | None = None
     coordinates: bool = False
     """Whether objects have coordinates of their own [ours]."""
+    spaced: bool = False
+    """Whether the objects of layouts are kept apart [ours]."""
 
     def fits(self, config: RunConfig) -> bool:
         """Whether a model of this configuration is on the rung; ablations of the sampling are on none."""
@@ -43,6 +45,7 @@ class Rung:
         return (model.encoding == self.encoding and self.layout in (None, model.layout)
                 and self.align in (None, config.loss.align) and self.processing in (None, model.processing)
                 and (model.coordinates_max_resolution > 0) == self.coordinates
+                and (model.object_spacing > 0) == self.spaced
                 and (model.encoding == "none" or model.sampling == "hierarchical"))
 
 
@@ -53,6 +56,7 @@ RUNGS = (
     Rung("+ SEL_multi", 0.62, "multi", "multi", "single"),
     Rung("+ L_multi", 0.69, "multi", "multi", "multi"),
     Rung("+ object coordinates (ours)", None, "multi", "multi", "multi", coordinates=True),
+    Rung("+ spaced objects (ours)", None, "multi", "multi", "multi", coordinates=True, spaced=True),
 )
 
 
@@ -109,10 +113,11 @@ def _check(result: dict[str, Any]) -> None:
 def table_1(results: Sequence[dict[str, Any]]) -> str:
     """Table I, the Co-move ratio rung by rung, as Markdown.
 
-    A rung has a row for each model that fits it, and one that says so where there is none. Of several Co-move results
-    of the same weights the newest counts, of several Fréchet distances the one of most pictures.
+    A rung has a row for each model that fits it, and one that says so where there is none. Co-move results count where
+    they are of layouts as the model was trained with. Of several of the same weights the newest counts, of several
+    Fréchet distances the one of most pictures.
     """
-    comoves = {_weights(r): r for r in results if r["metric"] == "comove"}
+    comoves = {_weights(r): r for r in results if r["metric"] == "comove" and _has_own_layouts(r)}
     distances = {_weights(r): r for r in sorted(results, key=lambda r: r["num_samples"]) if r["metric"] == "fd"}
     configured = {_weights(r): r["model"] for r in results if "config" in r["model"]}
     lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
@@ -155,6 +160,12 @@ def _notes(comoves: list[dict[str, Any]], distances: list[dict[str, Any]]) -> li
     for network, samples in sorted({(r["features"]["network"], r["num_samples"]) for r in distances}):
         notes.append(f"FD: Fréchet distance in features of {network}, {samples} pictures.")
     return [f"{note}  " for note in notes]  # two spaces: a line break in Markdown
+
+
+def _has_own_layouts(comove: dict[str, Any]) -> bool:
+    """Whether a Co-move result is of layouts like those of training (``eval comove --object-spacing``)."""
+    own = comove["model"].get("config", {}).get("model", {}).get("object_spacing", 0.0)
+    return comove["values"].get("object_spacing", own) == own
 
 
 def _weights(result: dict[str, Any]) -> str:

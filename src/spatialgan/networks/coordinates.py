@@ -21,6 +21,7 @@ FREQUENCIES = (1, 2, 4)  # of the waves, in eighths of a turn a standard deviati
 NUM_WAVES = 4 * len(FREQUENCIES)  # sines and cosines along two axes
 NUM_CHANNELS = 2 * NUM_WAVES  # objects' and the background's
 PICTURE_STD = 0.25  # of the background's frame, which lies in the middle; in picture widths
+FAR = 1e4  # standard deviations: no wave is told apart there
 SIZE = 32  # pixels across, at which coordinates are made; layers of another size get them resized
 
 
@@ -37,5 +38,6 @@ def object_coordinates(layout: Layout) -> Tensor:
 
 def waves(coordinates: Tensor) -> Tensor:
     """Sines, then cosines, of coordinates ``(..., 2, h, w)`` in standard deviations: ``(..., NUM_WAVES, h, w)``."""
+    coordinates = coordinates.clamp(-FAR, FAR)  # an object may be anywhere, and the sine of infinity is no number
     angles = torch.cat([coordinates * (f * math.pi / 4) for f in FREQUENCIES], dim=-3)
     return torch.cat([angles.sin(), angles.cos()], dim=-3)

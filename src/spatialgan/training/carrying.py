@@ -27,6 +27,8 @@ FILL_CERTAINTY = 0.5  # how much of a difference from what a hole was filled wit
 def carry_things(known: Known, config: ModelConfig, share: float, random: torch.Generator) -> tuple[Known, Tensor]:
     """Carry each thing with probability ``share``; those of one picture in their order, the last one on top.
 
+    Whatever ``object_spacing`` says, things may come to lie on those that stay: who edits puts them there, too.
+
     Args:
         known: B pictures of K things, (B, 3, R, R).
         config: of a multi-object model: new places and sizes are drawn as its layouts are.

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
 NUM_CODES = 64  # random style codes from which the standard deviation of w is estimated
+EMPTY = 1e-6  # least value of a heatmap's pixels where their middle is asked for
+FAINT = 0.01  # heatmaps with nothing above this have none
 
 
 class Variables:
@@ -84,9 +86,9 @@ class Variables:
         frames = entry.frames if isinstance(entry, Raster) else entry
         if frames is None or self.scene.model.config.model.coordinates_max_resolution == 0:
             return None
-        # The least value is for an object that was removed, whose map would have no middle.
-        start, now = self._starts[level].clamp_min(1e-6), self.pixels[level].clamp(1e-6, 1)
-        return replace(frames, centers_xy=frames.centers_xy + centroid_xy(now) - centroid_xy(start))
+        start, now = self._starts[level].clamp_min(EMPTY), self.pixels[level].clamp(EMPTY, 1)
+        there = start.amax(dim=(-2, -1)).gt(FAINT)[..., None]  # an object that was removed has no middle to go on from
+        return replace(frames, centers_xy=frames.centers_xy + there * (centroid_xy(now) - centroid_xy(start)))
 
     def set_layout(self, layout: Layout) -> None:
         """Replace the layout; only before centres or pixels are free."""

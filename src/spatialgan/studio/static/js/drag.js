@@ -58,6 +58,13 @@ function show({ step, distance, seconds }) {
   $('#m-seconds').textContent = seconds == null ? '–' : seconds.toFixed(1);
 }
 
+// What is kept of a drag is the step that came nearest of those in which its points were not lost.
+function keptOf({ step, num_steps }) {
+  if (!(num_steps > step)) return '';
+  if (step === 0) return num_steps === 1 ? ' It took one step, which came no nearer: the picture is as it was.' : ` None of ${num_steps} steps came nearer: the picture is as it was.`;
+  return ` Of ${num_steps} steps, number ${step} is kept: the nearest one that can be relied on.`;
+}
+
 start.onclick = () => {
   if (!store.dragging) begin();
   else remove('drag').catch(complain);
@@ -77,8 +84,7 @@ on('drag-end', message => {
   }
   keep = true;
   setDragging(false);
-  const kept = message.num_steps > message.step ? ` Of ${message.num_steps} steps, number ${message.step} came nearest and is kept.` : '';
-  $('#outcome span').textContent = (REASONS[message.stop_reason] ?? '') + kept;
+  $('#outcome span').textContent = (REASONS[message.stop_reason] ?? '') + keptOf(message);
   $('#outcome').hidden = false;
 });
 on('state', () => {
