@@ -34,13 +34,14 @@ def cats64() -> RunConfig:
 
 
 def rooms64() -> RunConfig:
-    """Multi-object rooms at 64x64 on a CPU: :func:`cats64` for indoor scenes."""
+    """Multi-object rooms at 64x64 on a CPU, three hours of a core: :func:`cats64` for indoor scenes."""
     c = _indoor(cats64())
-    # Things are all over a room as it is.
-    return replace(c, model=replace(c.model, z_dim=32, center_std=1 / 3),
+    # Things are all over a room as it is, but not on one another.
+    return replace(c, model=replace(c.model, z_dim=32, center_std=1 / 3, coordinates_max_resolution=32,
+                                    object_spacing=1.0),
                    data=replace(c.data, shift=0.0),
-                   loss=replace(c.loss, carry_share=0.5),
-                   train=replace(c.train, kimg=400, reconstruct_kimg=250))
+                   loss=replace(c.loss, carry_share=0.5, comove_weight=1.0, comove_size=16),
+                   train=replace(c.train, kimg=300, reconstruct_kimg=150))
 
 
 def cats128() -> RunConfig:
