@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
 
 SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Pictures, or pairs of pictures, to generate.")]
+SHOWN_CLASSES = 3  # of objects, in the terminal; the result file has all
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the first picture; the others follow it.")]
 
 
@@ -223,6 +224,8 @@ def _print_comove(name: str, result: "CoMove") -> None:
     _print_line("identity", result.identity, f"by chance {_number(result.chance_identity.mean)}")
     typer.echo(f"no object at the centre in {result.no_object:.1%}, none to match in {result.no_match:.1%}, "
                f"matched with another class in {result.label_changed:.1%} of {result.num_samples}")
+    for label, summary in list(result.by_class.items())[:SHOWN_CLASSES]:
+        _print_line(f"  {label}", summary, f"the ratio of {summary.count}")
 
 
 def _print_line(name: str, summary: "Summary", note: str) -> None:

@@ -12,6 +12,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation import comove
 from spatialgan.evaluation.comove import (
     Pairs,
+    Sample,
     dilated,
     draw_pairs,
     locality,
@@ -165,7 +166,7 @@ def test_a_sample_by_hand() -> None:
     assert sample.ratio == pytest.approx(0.5)
     assert sample.control == pytest.approx(-0.25)  # up is against the unrelated direction, down
     assert sample.identity == pytest.approx(0.8)
-    assert sample.has_object and sample.has_match and sample.same_label
+    assert sample.has_object and sample.has_match and sample.same_label and sample.label == "box"
     assert math.isnan(sample.chance) and math.isnan(sample.locality)  # no picture before it, and nothing changed
 
 
@@ -207,6 +208,17 @@ def test_matches_of_another_class_are_told_as_a_share_of_all() -> None:
     told = Told([box(8, 8, (1.0,))], [], [box(8, 8, (1.0,), "lamp")], [])
     result = summarize_samples(list(measure_pairs([pairs_of(CENTER, CENTER)], told)))
     assert result.label_changed == 0.5 and result.ratio.mean == 0
+
+
+def test_the_ratio_is_told_by_the_objects_class_the_most_frequent_first() -> None:
+    def sample(label: str, ratio: float) -> Sample:
+        return Sample(ratio=ratio, has_object=True, has_match=True, label=label)
+
+    unmatched = Sample(has_object=True, label="lamp")
+    result = summarize_samples([sample("bed", 0.5), sample("window", 1.0), sample("window", 0.8), Sample(), unmatched])
+    assert [*result.by_class] == ["window", "bed"]
+    assert result.by_class["window"].mean == pytest.approx(0.9) and result.by_class["window"].count == 2
+    assert result.to_json()["by_class"]["bed"]["mean"] == pytest.approx(0.5)
 
 
 def test_nothing_measured_at_all() -> None:

@@ -12,6 +12,7 @@ and whatever is taken for an object from near the edge lies that way too. A rati
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -69,6 +70,8 @@ class Sample:
     """Whether an instance contained the centre."""
     has_match: bool = False
     """Whether the new picture had an instance at all."""
+    label: str = ""
+    """The object's class; empty where there is none."""
     same_label: bool = False
     """Whether the match is of the object's own class."""
 
@@ -94,10 +97,13 @@ class CoMove:
     """Share of samples with an object whose new picture had no instance at all."""
     label_changed: float
     """Share of samples whose match is of another class than the object. They count in the ratio: the paper's do."""
+    by_class: dict[str, Summary]
+    """The ratio of the objects of each class, as segmented before the move, the most frequent class first."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["by_class"] = {label: summary.to_json() for label, summary in self.by_class.items()}
         return {name: v.to_json() if isinstance(v, Summary) else v for name, v in values.items()}
 
 
@@ -212,11 +218,11 @@ def _measure(before: list[Instance], after: list[Instance], others: list[Instanc
         chance_identity = _cosine(subject, stranger)
     match = nearest(subject, after)
     if match is None:
-        return Sample(chance=chance, chance_identity=chance_identity, has_object=True)
+        return Sample(chance=chance, chance_identity=chance_identity, has_object=True, label=subject.label)
     shift = _shift(subject, match)
     return Sample(ratio=(shift @ move / length**2).item(), control=(shift @ unrelated / length).item(), chance=chance,
                   locality=locality(change, subject.mask, match.mask), identity=_cosine(subject, match),
-                  chance_identity=chance_identity, has_object=True, has_match=True,
+                  chance_identity=chance_identity, has_object=True, has_match=True, label=subject.label,
                   same_label=subject.label == match.label)
 
 
@@ -276,6 +282,9 @@ def summarize_samples(samples: Sequence[Sample]) -> CoMove:
     names = ("ratio", "control", "chance", "locality", "identity", "chance_identity")
     summaries = {name: summarize(torch.tensor([getattr(s, name) for s in samples], dtype=torch.float64))
                  for name in names}
+    classes = Counter(s.label for s in samples if s.has_match)
+    by_class = {label: summarize(torch.tensor([s.ratio for s in samples if s.label == label], dtype=torch.float64))
+                for label, _ in classes.most_common()}
     return CoMove(num_samples=n, **summaries, no_object=sum(not s.has_object for s in samples) / n,
                   no_match=sum(s.has_object and not s.has_match for s in samples) / n,
-                  label_changed=sum(s.has_match and not s.same_label for s in samples) / n)
+                  label_changed=sum(s.has_match and not s.same_label for s in samples) / n, by_class=by_class)
