@@ -218,7 +218,7 @@ def _segmenter(name: str, device: str) -> "Segmenter":
 
 def _print_comove(name: str, result: "CoMove") -> None:
     _print_line(name, result.ratio, f"measured in {result.ratio.share:.0%}")
-    _print_line("control", result.control, "along unrelated directions: about 0")
+    _print_line("control", result.control, "across the moves: about 0")
     _print_line("chance", result.chance, "matched in another sample's picture")
     _print_line("locality", result.locality, "change outside over change inside")
     _print_line("identity", result.identity, f"by chance {_number(result.chance_identity.mean)}")

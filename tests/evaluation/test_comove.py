@@ -136,7 +136,16 @@ def test_moves_have_their_lengths_and_stay_inside_and_only_one_centre_moves() ->
     lengths = pairs.moves.norm(dim=1)
     assert lengths.min() >= 0.1 - 1e-6 and lengths.max() <= 0.3 + 1e-6 and lengths.std() > 0.04
     assert len({(bool(x > 0), bool(y > 0)) for x, y in pairs.moves}) == 4
+
+
+def test_the_control_is_at_right_angles_to_the_moves_to_either_side() -> None:
+    """Drawn freely, they leaned against the moves of seeds 0 to 499, and the control was below 0."""
+    pairs = draw_pairs(SquaresModel(), SquaresModel().config.model, range(64), 0.1, 0.3)
+    (vx, vy), (ux, uy) = pairs.moves.T, pairs.unrelated.T
     assert torch.allclose(pairs.unrelated.norm(dim=1), torch.ones(64, dtype=torch.float64))
+    assert (ux * vx + uy * vy).abs().max() < 1e-12
+    left = vx * uy - vy * ux > 0
+    assert 0.3 < float(left.double().mean()) < 0.7
 
 
 def test_a_single_objects_levels_all_move_alike() -> None:

@@ -5,8 +5,8 @@ moves by v, while z and noise stay. In the new picture, the instance nearest in 
 object; its centre, the mean of its pixels, has moved by m. The ratio is ``(m . v/|v|) / |v|``: 1 follows exactly, 0 not
 at all.
 
-Two controls stand beside it. The first projects the same m on a direction that has nothing to do with v, and has to
-come out near 0. The second, chance, matches the object in another sample's picture, where it cannot be: what a model
+Two controls stand beside it. The first projects the same m on a direction at right angles to v, and has to come out
+near 0. The second, chance, matches the object in another sample's picture, where it cannot be: what a model
 would get that redraws everything. That is above 0, for v has to stay inside the image and so leans towards its middle,
 and whatever is taken for an object from near the edge lies that way too. A ratio says something where it is well above.
 """
@@ -26,7 +26,7 @@ from spatialgan.coords import centroid_xy, to_pixels
 from spatialgan.data.images import to_uint8
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import rgb
-from spatialgan.evaluation.response import MAX_DISTANCE, direction, move_inside, moved_whole
+from spatialgan.evaluation.response import MAX_DISTANCE, move_inside, moved_whole
 from spatialgan.evaluation.samples import draw_inputs
 from spatialgan.evaluation.segmentation import Instance, Segmenter
 from spatialgan.evaluation.summary import Summary, summarize
@@ -53,7 +53,8 @@ class Pairs:
     moves: Tensor
     """(B, 2), v in image widths."""
     unrelated: Tensor
-    """(B, 2) unit vectors, for the control."""
+    """(B, 2) unit vectors, for the control: at right angles to the moves. Directions that are drawn freely lean with or
+    against 500 moves by chance, and so take a share of the ratio."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class CoMove:
     ratio: Summary
     """(m . v/|v|) / |v|, over the samples with an object and a match."""
     control: Summary
-    """The same movements on unrelated directions: about 0."""
+    """The same movements across v, to a random side: about 0."""
     chance: Summary
     """The ratio with the object matched in another sample's picture: what noise gets."""
     locality: Summary
@@ -179,8 +180,15 @@ def draw_pairs(model: SpatialGAN, config: ModelConfig, seeds: Sequence[int], sho
     before = model.generate(inputs.z, inputs.layout, inputs.noise)
     after = model.generate(inputs.z, Layout.stack(layouts), inputs.noise)
     shown = [rgb(to_uint8(images).cpu()) for images in (before, after)]
-    unrelated = torch.stack([direction(random_stream(seed, "comove control")) for seed in seeds])
-    return Pairs(*shown, torch.stack(starts), torch.stack(moves).double(), unrelated)
+    v = torch.stack(moves).double()
+    return Pairs(*shown, torch.stack(starts), v, across(v, [random_stream(seed, "comove control") for seed in seeds]))
+
+
+def across(moves: Tensor, streams: Sequence[torch.Generator]) -> Tensor:
+    """Unit vectors (B, 2) at right angles to ``moves`` (B, 2), to either side as the streams say."""
+    sides = torch.stack([torch.randint(2, (), generator=stream) for stream in streams]) * 2 - 1
+    x, y = (moves / moves.norm(dim=1, keepdim=True)).unbind(dim=1)
+    return torch.stack([-y, x], dim=1) * sides[:, None]
 
 
 def _moved(layout: Layout, point: int, dxy: Tensor) -> Layout:

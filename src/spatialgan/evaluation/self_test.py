@@ -23,13 +23,13 @@ from spatialgan.evaluation.comove import (
     SHORTEST,
     CoMove,
     Pairs,
+    across,
     dilated,
     measure_pairs,
     require_lengths,
     summarize_samples,
 )
 from spatialgan.evaluation.features import rgb
-from spatialgan.evaluation.response import direction
 from spatialgan.evaluation.segmentation import Instance, Segmenter
 from spatialgan.streams import random_stream
 
@@ -77,7 +77,7 @@ def self_test(dataset: ObjectDataset, segmenter: Segmenter | None = None, *, num
         for done, (seed, d) in enumerate(displacements):
             exact.learn([d.before, d.after])
             yield Pairs(rgb(d.before.image[None]), rgb(d.after.image[None]), d.center[None], d.move[None],
-                        direction(random_stream(seed, "self-test control"))[None])
+                        across(d.move[None].double(), [random_stream(seed, "self-test control")]))
             if on_progress is not None:
                 on_progress(done + 1, num_samples)
 

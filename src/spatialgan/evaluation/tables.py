@@ -154,8 +154,8 @@ def _notes(comoves: list[dict[str, Any]], distances: list[dict[str, Any]]) -> li
         notes.append(f"Ours: {r['num_samples']} samples, moves of {v['shortest']:g} to {v['longest']:g} image widths, "
                      f"objects by {r['segmenter']['name']}.")
     if comoves:
-        notes.append("Chance: the ratio with objects matched in another sample's picture. Control: movements along "
-                     "unrelated directions. Locality: change outside the object over change inside. Identity: cosine "
+        notes.append("Chance: the ratio with objects matched in another sample's picture. Control: movements across "
+                     "the moves. Locality: change outside the object over change inside. Identity: cosine "
                      "of the object's features before and after.")
     for network, samples in sorted({(r["features"]["network"], r["num_samples"]) for r in distances}):
         notes.append(f"FD: Fréchet distance in features of {network}, {samples} pictures.")
