@@ -165,6 +165,11 @@ def test_layouts_are_the_models_own_or_as_far_apart_as_is_asked(own: float, aske
     assert torch.equal(model.calls[0][1].centers[2], expected.centers)
 
 
+def test_single_object_layouts_have_no_spacing() -> None:
+    with pytest.raises(SpatialGANError, match="squares has layouts of one object"):
+        measure_comove(SquaresModel(layout="single", encoding="norm"), ColourSegmenter(), object_spacing=0.0)
+
+
 # ---------------------------------------------------------------- constructed pairs
 
 

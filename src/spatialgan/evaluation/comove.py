@@ -128,13 +128,17 @@ def measure_comove(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int 
         on_progress: called with (done, total).
 
     Raises:
-        SpatialGANError: the model has no centres to move, or an argument is out of range.
+        SpatialGANError: the model has no centres to move, an argument is out of range, or there is an object_spacing
+            for single-object layouts.
     """
     require_handles(model)
     require_lengths(num_samples, shortest, longest)
     seeds = range(first_seed, first_seed + num_samples)
     config = model.config.model
     if object_spacing is not None:
+        if config.layout != "multi":
+            raise SpatialGANError(f"{model.name} has layouts of one object, which no spacing changes: leave out "
+                                  "object_spacing")
         config = replace(config, object_spacing=object_spacing)
     batches = (draw_pairs(model, config, seeds[start : start + BATCH_SIZE], shortest, longest)
                for start in range(0, num_samples, BATCH_SIZE))
