@@ -68,8 +68,9 @@ def see_halves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("see_halves")
-def test_comove(model_file: Path, tmp_path: Path) -> None:
+def test_comove(tmp_path: Path) -> None:
     out = tmp_path / "comove.json"
+    model_file = tiny_model(layout="multi", encoding="multi").save(tmp_path / "tiny")
     command = ["comove", "--model", str(model_file), "--samples", "4", "--seed", "7", "--longest", "0.2",
                "--object-spacing", "0.5", "--device", "cpu", "--json", str(out)]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
