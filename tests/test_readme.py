@@ -22,7 +22,6 @@ def at_home(tmp_path, monkeypatch):
     """A working folder with some photographs in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
-    (tmp_path / "out").mkdir()
     for i in range(4):
         Image.new("RGB", (80, 60), (60 * i, 100, 200 - 40 * i)).save(tmp_path / "photos" / f"{i}.jpg")
     return tmp_path
@@ -51,6 +50,6 @@ def test_the_python_runs(at_home):
     (block,) = [block for language, block in BLOCKS if language == "python"]
     names: dict[str, object] = {}
     exec(compile(block, "README.md", "exec"), names)
-    assert (at_home / "out/moved.png").exists() and (at_home / "out/cat.scene.json").exists()
+    assert (at_home / "moved.png").exists() and (at_home / "cat.scene.json").exists()
     assert tuple(names["scene"].layout.centers.shape) == (7, 2)
     assert tuple(names["scene"].attention().shape) == (3, 64, 64)
