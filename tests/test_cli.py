@@ -244,6 +244,27 @@ def test_edit_takes_levels_and_centres(run, single, tmp_path):
     assert torch.equal(scene.layout.stds, expected.layout.stds)
 
 
+@pytest.mark.parametrize(("words", "notes"), [
+    (["--move", "0:99,0"], ["the centre of object 0 is now outside the picture, at 99."]),
+    (["--move", "1:0.01,0"], []),
+    (["--add", "0.5,2,0.1:3", "--move", "1:0,-50"], ["the centre of object 1 is", "the centre of object 3 is"]),
+    (["--move", "0:99,0", "--move", "0:-99,0"], []),
+])
+def test_edit_says_what_left_the_picture(run, multi, tmp_path, words, notes):
+    code, _, err = run("edit", "--model", multi, "--seed", 3, "--device", "cpu", "--out", tmp_path / "f.png", *words)
+    assert code == 0 and (tmp_path / "f.png").exists()
+    lines = err.splitlines()
+    assert len(lines) == len(notes)
+    for line, note in zip(lines, notes, strict=True):
+        assert line.startswith(f"note: {note}")
+
+
+def test_edit_says_that_a_layout_of_one_object_left_the_picture(run, single, tmp_path):
+    code, _, err = run("edit", "--model", single, "--seed", 3, "--device", "cpu", "--out", tmp_path / "f.png",
+                       "--move", "0:0,-9")
+    assert code == 0 and err.startswith("note: the centre of the layout is now outside the picture, at 0.")
+
+
 def test_edit_goes_on_from_a_scene(run, single, tmp_path):
     loaded(single).sample(3, layout_seed=5).move(0, dx=0.1).save(tmp_path / "a.json")
     code, _, err = run("edit", "--model", single, "--scene", tmp_path / "a.json", "--device", "cpu",

@@ -10,7 +10,7 @@ import typer
 
 from spatialgan import __version__
 from spatialgan.cli_drag import drag
-from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, read_edit, read_seeds
+from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, notes_on, read_edit, read_seeds
 from spatialgan.cli_eval import app as eval_app
 from spatialgan.cli_options import (
     Device,
@@ -120,14 +120,15 @@ def generate(
     grid: Annotated[bool, typer.Option("--grid", help="Also write all pictures as one, grid.png.")] = False,
     layout_seed: LayoutSeed = None,
     truncation: Truncation = None,
-    heatmaps: Annotated[bool, typer.Option("--heatmaps", help="Also write each picture under its heatmaps.")] = False,
+    heatmaps: Annotated[bool, typer.Option(
+        "--heatmaps", help="Also write each picture under its heatmaps, with the numbers that edits name.")] = False,
     save_scenes: Annotated[bool, typer.Option("--save-scenes", help="Also write each picture's recipe.")] = False,
     scale: Scale = None,
     device: Device = "auto",
 ) -> None:
     """Draw random pictures, one for each seed."""
     numbers = read_seeds(seeds)
-    from spatialgan.editing.export import enlarged_size, grid_size, heatmap_overlay, image_grid, save_png
+    from spatialgan.editing.export import enlarged_size, grid_size, image_grid, numbered_heatmaps, save_png
     from spatialgan.model import SpatialGAN
 
     gan = SpatialGAN.from_pretrained(model, device=device)
@@ -139,8 +140,7 @@ def generate(
         scene = gan.sample(seed, layout_seed=layout_seed, truncation=_or_one(truncation))
         stem = f"seed{seed:04d}"
         if heatmaps:
-            views = [heatmap_overlay(scene.image, heatmap) for heatmap in scene.heatmaps()]
-            save_png(image_grid([scene.image, *views], columns=4, scale=scale), out / f"{stem}.heatmaps.png")
+            save_png(numbered_heatmaps(scene, scale=scale), out / f"{stem}.heatmaps.png")
         if save_scenes:
             scene.save(out / f"{stem}.scene.json")
         save_png(scene.image, out / f"{stem}.png", scale=_or_one(scale))
@@ -148,7 +148,7 @@ def generate(
             images.append(scene.image)
     if grid:
         save_png(image_grid(images, columns=_columns(len(images)), scale=scale), out / "grid.png")
-    typer.echo(f"{len(numbers)} pictures in {out}")
+    typer.echo(f"{len(numbers)} picture{'s' if len(numbers) > 1 else ''} in {out}")
 
 
 def _or_one(value: float | None) -> float:
@@ -208,6 +208,8 @@ def edit(
     for apply in edits:
         steps.append(apply(steps[-1]))
     save_png(steps[-1].image, out, scale=_or_one(scale))
+    for note in notes_on(steps):
+        typer.echo(f"note: {note}", err=True)
     if save_scene is not None:
         steps[-1].save(save_scene)
     frames = [] if gif is None and mp4 is None else render_scenes(animate(steps))

@@ -70,6 +70,27 @@ def read_edit(option: str, text: str) -> Edit:
     return apply
 
 
+def notes_on(scenes: Sequence["Scene"]) -> list[str]:
+    """What someone may not have meant, of the way from the first scene to the last: centres that left the picture."""
+    from spatialgan.layout import Gaussians
+
+    first, last = scenes[0].layout, scenes[-1].layout
+    if first is None or not all(isinstance(layout.levels[0], Gaussians) for layout in (first, last)):
+        return []
+    was_inside = [_inside(xy) for xy in first.level_centers(0).tolist()]
+    notes = []
+    for i, xy in enumerate(last.level_centers(0).tolist()):
+        if not _inside(xy) and (i >= len(was_inside) or was_inside[i]):
+            what = f"object {i}" if len(last.levels) == 1 else "the layout"
+            notes.append(f"the centre of {what} is now outside the picture, at {xy[0]:.4g},{xy[1]:.4g}; inside, both "
+                         "are from 0 to 1")
+    return notes
+
+
+def _inside(xy: Sequence[float]) -> bool:
+    return all(0 <= v <= 1 for v in xy)
+
+
 def _read(option: str, text: str) -> Edit:
     """Raises ValueError where ``text`` does not fit."""
     target, colon, rest = text.partition(":")

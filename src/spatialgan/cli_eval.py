@@ -100,7 +100,7 @@ def comove(
     shortest: Annotated[float, typer.Option(help="Least length of a move, in image widths.")] = 0.1,
     longest: Annotated[float, typer.Option(help="Greatest length of a move, in image widths.")] = 0.3,
     object_spacing: Annotated[float | None, typer.Option(
-        min=0, max=10, help="Least distance of the centres of multi-object layouts, in sums of standard deviations: "
+        help="Least distance of the centres of multi-object layouts, in sums of standard deviations: "
                             "0 draws them as the paper does; by default as in training.")] = None,
     segmenter: Annotated[Literal["rooms", "maskrcnn"], typer.Option(
         help="rooms: the bundled one; maskrcnn: torchvision's, for photographs.")] = "rooms",
@@ -141,6 +141,9 @@ def comove(
                                 object_spacing=object_spacing, first_seed=seed,
                                 on_progress=lambda done, total: show("pairs", done, total))
     _print_comove("Co-move ratio", result)
+    if segmenter == "rooms" and loaded.config.model.layout == "single":
+        typer.echo("note: the bundled segmenter finds what is in bedrooms; of other pictures the figures say nothing: "
+                   "--segmenter maskrcnn is for photographs, and `eval response` for models of one object", err=True)
     if json is not None:
         spacing = loaded.config.model.object_spacing if object_spacing is None else object_spacing
         values = {**result.to_json(), "shortest": shortest, "longest": longest, "object_spacing": spacing}

@@ -173,6 +173,10 @@ class LossConfig:
     """[ours] Weight of the co-move loss: what lies under a sub-heatmap follows it; 0, as in the paper, is off."""
     comove_distance: float = 0.3
     """[ours] How far the co-move loss moves a sub-heatmap at most, in x and in y, in image widths."""
+    comove_reach: float = 1.0
+    """[ours] How far the co-move loss takes an object to reach: its sub-heatmap, there, is so many times as wide."""
+    comove_leave: float = 0.0
+    """[ours] Weight, within the co-move loss, of what an object leaves behind at its old place; 0 is off."""
     comove_size: int = 8
     """[ours] Width that pictures are averaged down to before the co-move loss compares them, in pixels: from 4 to the
     resolution. Smaller ones leave more of the detail to D."""
@@ -191,11 +195,12 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         _require_choices(self, "loss")
-        for name in ("r1_gamma", "align_weight", "align_tau", "comove_weight", "reconstruct_weight",
+        for name in ("r1_gamma", "align_weight", "align_tau", "comove_weight", "comove_leave", "reconstruct_weight",
                      "path_length_weight"):
             require(getattr(self, name) >= 0, f"loss.{name} is {getattr(self, name)}; use 0 or more")
         for name in ("r1_interval", "path_length_interval"):
             require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
+        require(0.5 <= self.comove_reach <= 4, f"loss.comove_reach is {self.comove_reach}; use 0.5 to 4")
         require(0 < self.comove_distance <= 1, f"loss.comove_distance is {self.comove_distance}; use above 0 to 1")
         require(0 <= self.carry_share <= 1, f"loss.carry_share is {self.carry_share}; use 0..1")
         require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")

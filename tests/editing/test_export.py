@@ -15,11 +15,13 @@ from spatialgan.editing.export import (
     heatmap_overlay,
     image_grid,
     interpolate,
+    numbered_heatmaps,
     save_gif,
     save_png,
     slerp,
     to_image,
     viewing_scale,
+    with_numbers,
 )
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
@@ -98,6 +100,35 @@ def test_heatmap_overlay_is_bright_where_the_map_is_high():
     assert overlay.size == (32, 32) and overlay.mode == "RGB"
     assert overlay.getpixel((31, 0))[0] > 150 > overlay.getpixel((0, 31))[0]
     assert heatmap_overlay(Image.new("L", (32, 32), 100), heatmap).mode == "RGB"
+
+
+def test_numbers_stand_at_their_points_and_inside_the_picture():
+    grey = flat((100, 100, 100), 256)
+    points = torch.tensor([[0.25, 0.75], [0.75, 0.25], [1.5, 0.5]])
+    changed = np.abs(np.asarray(with_numbers(grey, points)).astype(int) - 100).sum(axis=-1) > 100
+    assert with_numbers(grey, points).size == (256, 256)
+    for x, y in ((64, 192), (192, 64), (243, 128)):
+        assert changed[y - 12 : y + 12, x - 12 : x + 12].sum() > 20
+        changed[y - 14 : y + 14, x - 14 : x + 14] = False
+    assert not changed.any()
+    one, two = (np.asarray(with_numbers(grey, points[:k])) for k in (1, 2))
+    assert not np.array_equal(one, two) and np.array_equal(one[128:], two[128:])  # the second is in the upper half
+    assert with_numbers(Image.new("L", (32, 32)), points).mode == "RGB"
+
+
+def test_numbered_heatmaps_show_the_picture_and_each_level(single, multi):
+    for scene, levels in ((single.sample(0), 3), (multi.sample(0), 1)):
+        sheet = numbered_heatmaps(scene, scale=4)
+        side = 4 * scene.image.width
+        assert sheet.size == ((levels + 1) * (side + 2) - 2, side)
+        picture = enlarge(scene.image, 4)
+        for level, heatmap in enumerate(scene.heatmaps()):
+            left = (level + 1) * (side + 2)
+            view = np.asarray(sheet)[:, left : left + side].astype(int)
+            written = np.abs(view - np.asarray(heatmap_overlay(picture, heatmap))).sum(axis=-1) > 30
+            for x, y in (scene.layout.level_centers(level).clamp(0.05, 0.95) * side).long().tolist():
+                assert written[y - 6 : y + 6, x - 6 : x + 6].any()
+            assert written.mean() < 0.1
 
 
 def test_gif_has_its_frames_size_speed_and_colours(tmp_path):

@@ -87,6 +87,25 @@ def test_comove(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("see_halves")
+@pytest.mark.parametrize(("layout", "encoding", "says"), [("single", "norm", True), ("multi", "multi", False)])
+def test_comove_says_where_the_bundled_segmenter_knows_nothing(tmp_path: Path, layout: str, encoding: str,
+                                                              says: bool) -> None:
+    model_file = tiny_model(layout=layout, encoding=encoding).save(tmp_path / "tiny")
+    command = ["comove", "--model", str(model_file), "--samples", "2", "--device", "cpu"]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert ("note: the bundled segmenter finds what is in bedrooms" in result.stderr) == says
+
+
+@pytest.mark.parametrize("spacing", ["nan", "-1", "11"])
+def test_comove_refuses_spacings_that_cannot_be(tmp_path: Path, spacing: str) -> None:
+    model_file = tiny_model(layout="multi", encoding="multi").save(tmp_path / "tiny")
+    with pytest.raises(SpatialGANError, match=f"object_spacing is {float(spacing)}; use 0 to 10"):
+        CliRunner().invoke(app, ["comove", "--model", str(model_file), "--object-spacing", spacing, "--device", "cpu"],
+                           catch_exceptions=False)
+
+
+@pytest.mark.usefixtures("see_halves")
 def test_comove_self_test(tmp_path: Path) -> None:
     """Passed with the exact masks, failed by a segmenter that sees nothing move."""
     out = tmp_path / "self-test.json"

@@ -58,7 +58,8 @@ def test_what_was_behind_a_thing_is_not_known_unless_something_lies_there_now():
         left = before.centers_xy[:, k]
         away = ((left[:, None] - after.centers_xy).norm(dim=-1) > 0.25).all(dim=1)
         assert away.sum() > 5
-        torch.testing.assert_close(at(left)[away], torch.full((int(away.sum()),), FILL_CERTAINTY))
+        torch.testing.assert_close(at(left)[away], torch.full((int(away.sum()),), FILL_CERTAINTY), atol=0.01,
+                                   rtol=0)
 
 
 def test_a_hole_is_filled_from_around_it_and_nothing_of_the_thing_is_left():

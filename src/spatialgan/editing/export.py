@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from spatialgan.coords import to_pixels
 from spatialgan.data.images import to_uint8
 from spatialgan.editing.arguments import positive
 from spatialgan.errors import SpatialGANError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb: few programs would open more
 VIEWING_SIZE_PX = 256  # what small pictures are enlarged to in grids and animations, roughly
+NUMBER_SHARE = 1 / 14  # height of numbers drawn into a picture, in picture widths
 
 # Inferno (Smith and van der Walt, CC0) at nine even steps: lightness grows evenly from black to pale yellow.
 INFERNO = np.array([[0, 0, 4], [33, 12, 74], [86, 16, 110], [137, 34, 106], [187, 55, 84],
@@ -118,6 +120,36 @@ def heatmap_overlay(image: Image.Image, heatmap: Tensor, *, opacity: float = 0.6
     """The image under a map's colours: RGB of the image's size; ``heatmap`` (H, W) in 0..1, of any size."""
     colors = Image.fromarray(colorize(heatmap.detach().cpu())).resize(image.size, Image.Resampling.BILINEAR)
     return Image.blend(image.convert("RGB"), colors, opacity)
+
+
+def with_numbers(image: Image.Image, points_xy: Tensor) -> Image.Image:
+    """An RGB copy with 0, 1, ... at ``points_xy`` (K, 2) in 0..1; those of points outside stand at the edge."""
+    image = image.convert("RGB")
+    size_px = max(9.0, NUMBER_SHARE * image.width)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size_px)
+    inside = points_xy.detach().cpu().clamp(0, 1)
+    for number, (x, y) in enumerate(to_pixels(inside, image.height, image.width).tolist()):
+        at = (min(max(x, 0.7 * size_px), image.width - 0.7 * size_px),
+              min(max(y, 0.7 * size_px), image.height - 0.7 * size_px))
+        draw.text(at, str(number), font=font, anchor="mm", fill="white", stroke_width=max(1, round(size_px / 9)),
+                  stroke_fill="black")
+    return image
+
+
+def numbered_heatmaps(scene: "Scene", *, scale: float | None = None) -> Image.Image:
+    """The picture, and under each level's heatmap with the numbers that edits name its centres by, side by side.
+
+    Args:
+        scene: of a model with heatmaps.
+        scale: of each picture; None enlarges small ones for viewing.
+    """
+    picture, layout = enlarge(scene.image, scale), scene.layout
+    views = [picture]
+    for level, heatmap in enumerate(scene.heatmaps()):
+        view = heatmap_overlay(picture, heatmap)
+        centred = isinstance(layout.levels[level], Gaussians)
+        views.append(with_numbers(view, layout.level_centers(level)) if centred else view)
+    return image_grid(views, columns=len(views), scale=1)
 
 
 def save_gif(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *, scale: float | None = None) -> Path:

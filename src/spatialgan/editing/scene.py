@@ -179,7 +179,7 @@ class Scene:
 
     def restyle(self, i: int | str, seed: int) -> "Scene":
         """A new style for object ``i``, or for ``"background"``; needs a model with ``encoding=multi``."""
-        self._require_styles("restyle", "with_new_styles(seed) changes the style of all")
+        self._require_styles("restyle", "new styles for all of it (with_new_styles, --new-styles) are what it can have")
         seed = seed_number(seed)
         index = self.num_objects if i == "background" else self._where(i, None, or_="or 'background'")["point"]
         z = self.z.clone()
@@ -196,7 +196,7 @@ class Scene:
 
         Needs a model with ``encoding=multi``.
         """
-        self._require_styles("duplicate", "move(level, dx=, dy=) moves what is there")
+        self._require_styles("duplicate", "what is there can be moved")
         i = self._where(i, None)["point"]
         dx, dy = finite(dx, "dx"), finite(dy, "dy")
         copy = self._require_layout()[i : i + 1].moved(torch.tensor([dx, dy]))
@@ -208,7 +208,7 @@ class Scene:
 
         Needs a model with ``encoding=multi``.
         """
-        self._require_styles("add", "with_new_layout(seed) places what is there anew")
+        self._require_styles("add", "a new layout (with_new_layout, --new-layout) places what is there anew")
         x, y, std, seed = finite(x, "x"), finite(y, "y"), positive(std, "std"), seed_number(seed)
         self._require_layout().gaussians(0)  # raises where the heatmaps are pixels, which no object can be added to
         new = Gaussians(torch.tensor([[x, y]]), torch.tensor([[std, std]]), torch.zeros(1))

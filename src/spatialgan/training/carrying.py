@@ -21,6 +21,8 @@ from spatialgan.training.reconstruction import Known
 SCALE_MAX = 1.5  # a carried thing grows or shrinks by at most this factor: larger ones would be blurred
 SOLID = 2.0  # a thing is its squared heatmap times this, clipped to 1: solid within 0.8 of its std, half at 1.2
 LEFT = 6.0  # the same for the place that it left, within 1.3 and at 1.6 of its std: nothing of it is to stay behind
+SUBJECT_REACH = 1.5  # the same, times this, for the first thing, the subject: beds are no discs, and what lies outside
+# of a disc as large stays behind
 FILL_CERTAINTY = 0.5  # how much of a difference from what a hole was filled with is left to be compared
 
 
@@ -49,13 +51,15 @@ def carry_things(known: Known, config: ModelConfig, share: float, random: torch.
     stds = torch.where(chosen, known.stds * scales, known.stds)
     scales = stds / known.stds
 
-    gone = _solid(known.centers_xy, known.stds, size, LEFT) * chosen[..., None, None]
+    reach = torch.ones_like(stds)
+    reach[:, 0] = SUBJECT_REACH
+    gone = _solid(known.centers_xy, known.stds * reach, size, LEFT) * chosen[..., None, None]
     # What stays where it is stays whole, however near a hole comes.
     stays = _solid(known.centers_xy, known.stds, size, SOLID) * (~chosen)[..., None, None]
     hole = (gone.amax(dim=1, keepdim=True) - stays.amax(dim=1, keepdim=True)).clamp_min(0)
     images = torch.lerp(images, filled(images, 1 - hole), hole)
     known_share = 1 - (1 - FILL_CERTAINTY) * hole
-    covers = _solid(centers, stds, size, SOLID) * chosen[..., None, None]  # (B, K, R, R)
+    covers = _solid(centers, stds * reach, size, SOLID) * chosen[..., None, None]  # (B, K, R, R)
     grid = pixel_centers_xy(size, size, device=images.device)  # (R, R, 2)
     for k in range(stds.shape[1]):
         offsets = (grid - centers[:, None, None, k]) / scales[:, k, None, None, None]

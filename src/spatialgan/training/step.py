@@ -335,9 +335,13 @@ def draw_twins(t: Trainee, batch: int, random: torch.Generator) -> tuple[Layout,
         images = t.generator.synthesize(ws.repeat_interleave(2, dim=0), layouts,
                                         tuple(n.repeat_interleave(2, dim=0) for n in noise)).image
     follow_w_mean(t, ws)
-    follow, stay = comove_loss(images[::2], images[1::2], layout.heatmaps(0, size), move,
-                               size=t.config.loss.comove_size)
-    return layouts, images, {"loss/follow": follow, "loss/stay": stay}
+    loss = t.config.loss
+    follow, stay, leave = comove_loss(images[::2], images[1::2], layout.heatmaps(0, size), move,
+                                      reach=loss.comove_reach, size=loss.comove_size)
+    comoving = {"loss/follow": follow, "loss/stay": stay}
+    if loss.comove_leave > 0:
+        comoving["loss/leave"] = loss.comove_leave * leave
+    return layouts, images, comoving
 
 
 def follow_w_mean(t: Trainee, ws: Tensor) -> None:
