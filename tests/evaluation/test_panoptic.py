@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spatialgan.evaluation.panoptic import MIN_AREA, UNKNOWN, Targets, find_peaks, find_regions, make_targets
+from spatialgan.evaluation.panoptic import MAX_GAP, MIN_AREA, UNKNOWN, Targets, find_peaks, find_regions, make_targets, parts_apart
 
 N = 3
 LABELS = torch.tensor([3, 0, 0, 1, 2, 4, UNKNOWN])  # of the ids 0..6; 3 and 4 are surroundings
@@ -80,6 +80,38 @@ def test_the_surest_comes_first() -> None:
     centers[1] = torch.where(centers[1] > 0, 0.5, centers[1])
     regions = find_regions(semantic, centers, offsets, (64, 64))
     assert regions[-1].label == 1 and [r.score for r in regions] == sorted((r.score for r in regions), reverse=True)
+
+
+def test_two_things_with_one_peak_are_two_instances_where_they_lie_apart() -> None:
+    """What two windows of a generated room were: one instance, whose middle is on the wall between them."""
+    ids = torch.zeros(64, 64, dtype=torch.int64)
+    ids[10:20, 5:20], ids[12:22, 40:55] = 1, 2
+    semantic, centers, offsets = perfect_heads(make_targets(ids, LABELS, N))
+    centers[0, :, 32:] = -10  # the second one's centre was missed
+    regions = find_regions(semantic, centers, torch.zeros_like(offsets), (64, 64))
+    assert len(regions) == 2
+    for i in (1, 2):
+        assert any(torch.equal(r.mask, ids == i) for r in regions)
+
+
+def test_parts_apart_equal_the_walk() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for gap, reach in ((1 / 16, 2), (1 / 8, 4)):
+        mask = torch.rand(24, 32, generator=generator) > 0.97
+        pixels, parts = {tuple(p) for p in mask.nonzero().tolist()}, []
+        while pixels:
+            part, todo = set(), [pixels.pop()]
+            while todo:
+                y, x = todo.pop()
+                part.add((y, x))
+                near = {(b, a) for b, a in pixels if abs(b - y) <= reach and abs(a - x) <= reach}
+                pixels -= near
+                todo += near
+            parts.append(part)
+        found = parts_apart(mask, gap)
+        assert {frozenset(map(tuple, m.nonzero().tolist())) for m in found} == {frozenset(p) for p in parts}
+        assert len(found) > 1
+    assert parts_apart(torch.zeros(4, 4, dtype=torch.bool), MAX_GAP) == []
 
 
 def test_peaks() -> None:

@@ -15,6 +15,7 @@ CENTER_STD_PX = 1.5  # of a centre's bump in the heatmap
 PEAK_WINDOW_PX = 5  # one centre in a square of this side
 MIN_PEAK = 0.2
 MIN_AREA = 0.003  # share of the picture; smaller instances can hardly be told from noise at 64 pixels
+MAX_GAP = 1 / 8  # of the picture's width: parts that are further apart than that are instances of their own
 MIN_SCORE = 0.05  # what is less sure is mostly the torn edge of something else
 NONE = "none"  # class of pixels with no object at all
 UNKNOWN = -1  # semantic class of pixels that do not count
@@ -74,8 +75,9 @@ def find_regions(semantic: Tensor, centers: Tensor, offsets: Tensor, size: tuple
                  min_area: float = MIN_AREA, min_score: float = MIN_SCORE) -> list[Region]:
     """The instances of one picture, the surest first.
 
-    Each pixel of an object's class goes to the centre of that class that its offset comes nearest to. A class without
-    any peak is one instance.
+    Each pixel of an object's class goes to the centre of that class that its offset comes nearest to; a class without
+    any peak is one instance. What is then in parts that lie apart is as many instances: something narrow in front of an
+    object parts it a little, and where parts are further apart, centres were missed.
 
     Args:
         semantic: ``(N + surroundings, h, w)``, logits.
@@ -99,11 +101,12 @@ def find_regions(semantic: Tensor, centers: Tensor, offsets: Tensor, size: tuple
             peaks, heights = peaks.new_zeros(1, 2), heat[label].max()[None]
         nearest = torch.cdist(places[inside], peaks).argmin(dim=1)
         for k in nearest.unique().tolist():
-            mask = torch.zeros_like(inside)
-            mask[inside] = nearest == k
-            score = float(probability[label][mask].mean() * heights[k])
-            if float(mask.float().mean()) >= min_area and score >= min_score:
-                regions.append(Region(mask, label, score))
+            whole = torch.zeros_like(inside)
+            whole[inside] = nearest == k
+            for mask in parts_apart(whole, MAX_GAP):
+                score = float(probability[label][mask].mean() * heights[k])
+                if float(mask.float().mean()) >= min_area and score >= min_score:
+                    regions.append(Region(mask, label, score))
     return sorted(regions, key=lambda r: -r.score)
 
 
@@ -112,6 +115,18 @@ def find_peaks(heat: Tensor) -> tuple[Tensor, Tensor]:
     highest = F.max_pool2d(heat[None], PEAK_WINDOW_PX, stride=1, padding=PEAK_WINDOW_PX // 2)[0]
     rows, columns = torch.where((heat == highest) & (heat >= MIN_PEAK))
     return pixel_centers_xy(*heat.shape, device=heat.device)[rows, columns], heat[rows, columns]
+
+
+def parts_apart(mask: Tensor, gap: float) -> list[Tensor]:
+    """The parts of ``mask`` (H, W) bool that no chain of steps of at most ``gap`` picture widths connects."""
+    reach = max(1, round(gap * mask.shape[1]))  # in rows and in columns
+    # Each pixel takes the highest number that it can hear of, until all of a part have the part's highest.
+    numbers = torch.arange(1, mask.numel() + 1, device=mask.device, dtype=torch.float64).reshape(mask.shape) * mask
+    while True:
+        heard = F.max_pool2d(numbers[None], 2 * reach + 1, stride=1, padding=reach)[0] * mask
+        if torch.equal(heard, numbers):
+            return [numbers == number for number in numbers[mask].unique()]
+        numbers = heard
 
 
 def _enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
