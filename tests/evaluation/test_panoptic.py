@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from spatialgan.evaluation.panoptic import MAX_GAP, MIN_AREA, UNKNOWN, Targets, find_peaks, find_regions, make_targets, parts_apart
+from spatialgan.evaluation.panoptic import (
+    MAX_GAP,
+    MIN_AREA,
+    UNKNOWN,
+    Targets,
+    find_peaks,
+    find_regions,
+    make_targets,
+    parts_apart,
+)
 
 N = 3
 LABELS = torch.tensor([3, 0, 0, 1, 2, 4, UNKNOWN])  # of the ids 0..6; 3 and 4 are surroundings
