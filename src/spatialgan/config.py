@@ -186,6 +186,9 @@ class LossConfig:
     carry_share: float = 0.0
     """[ours] Share of the things in multi-object pictures that reconstruction carries elsewhere, see
     ``training/carrying.py``; 0 is off, and so it is where nothing is reconstructed."""
+    carry_reals: float = 0.0
+    """[ours] Share of the real pictures that D sees with things carried so, as layouts place them and rooms do not; 0
+    is off. Needs reconstruct_weight and carry_share above 0."""
     path_length_weight: float = 0.0
     """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
     path_length_interval: int = 4
@@ -202,7 +205,11 @@ class LossConfig:
             require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
         require(0.5 <= self.comove_reach <= 4, f"loss.comove_reach is {self.comove_reach}; use 0.5 to 4")
         require(0 < self.comove_distance <= 1, f"loss.comove_distance is {self.comove_distance}; use above 0 to 1")
-        require(0 <= self.carry_share <= 1, f"loss.carry_share is {self.carry_share}; use 0..1")
+        for name in ("carry_share", "carry_reals"):
+            require(0 <= getattr(self, name) <= 1, f"loss.{name} is {getattr(self, name)}; use 0..1")
+        require(self.carry_reals == 0 or (self.carry_share > 0 and self.reconstruct_weight > 0),
+                "loss.carry_reals shows D what reconstruction carries; set loss.carry_share and "
+                "loss.reconstruct_weight above 0 too")
         require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")
         levels = range(len(LEVEL_RESOLUTIONS))
         require(len(self.align_levels) > 0 and set(self.align_levels) <= set(levels)

@@ -5,6 +5,7 @@ from tiny_run import tiny_config
 from spatialgan.data.images import Views
 from spatialgan.errors import SpatialGANError
 from spatialgan.networks.generator import sample_noise
+from spatialgan.training import step
 from spatialgan.training.carrying import FILL_CERTAINTY, carry_things
 from spatialgan.training.codes import Codes
 from spatialgan.training.reconstruction import (
@@ -166,8 +167,34 @@ def test_carried_things_are_compared_with_what_is_drawn_and_what_is_not_known_wi
     unknown = (certain == 0).expand_as(real)
     assert unknown.any() and torch.equal(drawn[unknown], real[unknown])
     torch.testing.assert_close(drawn, torch.lerp(real, plain, certain), atol=1e-4, rtol=0)
-    assert (certain == 1).any() and (certain == FILL_CERTAINTY).any()
+    assert (certain == 1).any() and ((certain - FILL_CERTAINTY).abs() < 0.01).any()
     torch.testing.assert_close(weights, thing_weights(layout, 32))  # more weight to where they are now
+
+
+def test_d_sees_a_share_of_its_real_pictures_with_things_carried(monkeypatch):
+    shown = []
+    original = step.discriminator_step
+    monkeypatch.setattr(step, "discriminator_step",
+                        lambda t, reals, *args, **more: (shown.append(reals), original(t, reals, *args, **more))[1])
+    reals = torch.rand(64, 3, 32, 32, generator=seeded()) * 2 - 1
+    known = Known(reals, torch.randn(64, 4, 16, generator=seeded()),
+                  torch.rand(64, 3, 2, generator=seeded(1)) * 0.6 + 0.2, torch.full((64, 3), 0.15))
+    changed = {}
+    for share in (0.0, 0.5, 1.0):
+        config = tiny_config(model={"layout": "multi", "encoding": "multi"}, train={"batch_size": 64},
+                             loss={"align": "multi", "carry_share": 1.0, "reconstruct_weight": 0.1,
+                                   "carry_reals": share})
+        t = make_trainee(config, CPU)
+        training_step(t, reals, known)
+        changed[share] = (shown[-1] != reals).flatten(1).any(dim=1).float().mean().item()
+    assert changed[0.0] == 0 and 0.25 < changed[0.5] < 0.75 and changed[1.0] == 1
+
+
+@pytest.mark.parametrize("loss", [{"carry_share": 0.0, "reconstruct_weight": 1.0},
+                                  {"carry_share": 0.5, "reconstruct_weight": 0.0}])
+def test_d_is_shown_carried_things_only_where_there_are_some(loss):
+    with pytest.raises(SpatialGANError, match=r"set loss\.carry_share and loss\.reconstruct_weight above 0 too"):
+        tiny_config(model={"layout": "multi"}, loss={**loss, "carry_reals": 0.5})
 
 
 def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():

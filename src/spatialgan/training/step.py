@@ -133,9 +133,22 @@ def adversarial_step(t: Trainee, reals: Tensor, known: Known | None, random: tor
     stats, drawn = generator_step(t, random, known)
     if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
         stats |= path_length_step(t, random)
+    if config.loss.carry_reals > 0:
+        reals = some_carried(t, known, random)
     stats |= discriminator_step(t, reals, random, fakes=drawn if config.train.reuse_pictures else None,
                                 with_r1=config.loss.r1_gamma > 0 and step % config.loss.r1_interval == 0)
     return stats
+
+
+def some_carried(t: Trainee, known: Known, random: torch.Generator) -> Tensor:
+    """Real pictures (B, C, R, R) for D, a share ``carry_reals`` of them with things carried to where layouts have them.
+
+    Layouts put things anywhere. A D that sees real pictures alone wants beds on floors, and G to draw something else
+    where a bed is moved up a wall.
+    """
+    carried, _ = carry_things(known, t.config.model, t.config.loss.carry_share, random)
+    chosen = torch.rand(len(known.images), 1, 1, 1, generator=random, device=t.device) < t.config.loss.carry_reals
+    return torch.where(chosen, carried.images, known.images)
 
 
 def reconstruction_step(t: Trainee, known: Known, random: torch.Generator) -> dict[str, Tensor]:
