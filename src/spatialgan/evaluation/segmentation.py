@@ -91,7 +91,7 @@ class RoomSegmenter:
         self.device = choose_device(device)
         network = network.eval().requires_grad_(False)
         self._network = network.to(device=self.device, memory_format=torch.channels_last)
-        self.name = f"{path.stem} (EfficientNet-Lite0, panoptic heads)"
+        self.name = f"{path.stem} (EfficientNet-Lite0, panoptic heads, parts apart)"
         self.weights_hash = file_hash(path)
 
     def __call__(self, images: Tensor) -> list[list[Instance]]:
