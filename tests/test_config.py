@@ -103,6 +103,8 @@ def test_whole_numbers_serve_as_numbers():
         (ModelConfig, "channel_max", 0),
         (ModelConfig, "num_objects", 0),
         (ModelConfig, "coordinates_max_resolution", 2),
+        (ModelConfig, "coordinates_gated", True),  # without coordinates
+        (ModelConfig, "background_mapping", True),  # without encoding=multi
         (ModelConfig, "coordinates_max_resolution", 12),
         (ModelConfig, "coordinates_max_resolution", -4),
         (ModelConfig, "coordinates_max_resolution", 16),  # without encoding=multi

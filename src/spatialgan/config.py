@@ -51,6 +51,11 @@ class ModelConfig:
     coordinates_max_resolution: int = 0
     """[ours] Blocks up to this resolution know where in its object each pixel lies (``networks/coordinates.py``; with
     ``multi``): a power of two; 0, as in the paper: none do."""
+    coordinates_gated: bool = False
+    """[ours] What an object's style makes of them differs from style to style; False: it is the same for all."""
+    background_mapping: bool = False
+    """[ours] The background's z goes through a mapping network of its own (with ``encoding=multi``): its numbers need
+    not mean what they mean in an object's."""
     heatmap_kernel: int = 3
     """Kernel width of the heatmap encoder's convolutions, odd."""
     heatmap_dilation: int = 1
@@ -98,6 +103,10 @@ class ModelConfig:
                  f"model.coordinates_max_resolution is {c}; use 4, 8, 16, ..., or 0 for none")
         require(c == 0 or self.encoding == "multi",
                  f"model.coordinates_max_resolution={c} needs model.encoding=multi")
+        require(c > 0 or not self.coordinates_gated,
+                 "model.coordinates_gated needs coordinates; set model.coordinates_max_resolution above 0 too")
+        require(self.encoding == "multi" or not self.background_mapping,
+                 "model.background_mapping needs model.encoding=multi")
         if self.encoding == "multi":
             require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
         if self.layout == "multi":
@@ -173,10 +182,6 @@ class LossConfig:
     """[ours] Weight of the co-move loss: what lies under a sub-heatmap follows it; 0, as in the paper, is off."""
     comove_distance: float = 0.3
     """[ours] How far the co-move loss moves a sub-heatmap at most, in x and in y, in image widths."""
-    comove_reach: float = 1.0
-    """[ours] How far the co-move loss takes an object to reach: its sub-heatmap, there, is so many times as wide."""
-    comove_leave: float = 0.0
-    """[ours] Weight, within the co-move loss, of what an object leaves behind at its old place; 0 is off."""
     comove_size: int = 8
     """[ours] Width that pictures are averaged down to before the co-move loss compares them, in pixels: from 4 to the
     resolution. Smaller ones leave more of the detail to D."""
@@ -186,9 +191,6 @@ class LossConfig:
     carry_share: float = 0.0
     """[ours] Share of the things in multi-object pictures that reconstruction carries elsewhere, see
     ``training/carrying.py``; 0 is off, and so it is where nothing is reconstructed."""
-    carry_reals: float = 0.0
-    """[ours] Share of the real pictures that D sees with things carried so, as layouts place them and rooms do not; 0
-    is off. Needs reconstruct_weight and carry_share above 0."""
     path_length_weight: float = 0.0
     """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
     path_length_interval: int = 4
@@ -198,18 +200,13 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         _require_choices(self, "loss")
-        for name in ("r1_gamma", "align_weight", "align_tau", "comove_weight", "comove_leave", "reconstruct_weight",
+        for name in ("r1_gamma", "align_weight", "align_tau", "comove_weight", "reconstruct_weight",
                      "path_length_weight"):
             require(getattr(self, name) >= 0, f"loss.{name} is {getattr(self, name)}; use 0 or more")
         for name in ("r1_interval", "path_length_interval"):
             require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
-        require(0.5 <= self.comove_reach <= 4, f"loss.comove_reach is {self.comove_reach}; use 0.5 to 4")
         require(0 < self.comove_distance <= 1, f"loss.comove_distance is {self.comove_distance}; use above 0 to 1")
-        for name in ("carry_share", "carry_reals"):
-            require(0 <= getattr(self, name) <= 1, f"loss.{name} is {getattr(self, name)}; use 0..1")
-        require(self.carry_reals == 0 or (self.carry_share > 0 and self.reconstruct_weight > 0),
-                "loss.carry_reals shows D what reconstruction carries; set loss.carry_share and "
-                "loss.reconstruct_weight above 0 too")
+        require(0 <= self.carry_share <= 1, f"loss.carry_share is {self.carry_share}; use 0..1")
         require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")
         levels = range(len(LEVEL_RESOLUTIONS))
         require(len(self.align_levels) > 0 and set(self.align_levels) <= set(levels)

@@ -176,6 +176,31 @@ def test_truncation(tiny: Tiny):
     assert (all_[0] - all_[1]).abs().max() > 0.01
 
 
+def test_the_background_may_have_a_mapping_of_its_own(tiny: Tiny):
+    config = tiny(layout="multi", encoding="multi", encoded_max_resolution=32, background_mapping=True)
+    g, random = Generator(config), torch.Generator().manual_seed(0)
+    z, layout = sample_z(config, 2, random), sample_layout(config, 2, random)
+    same = z[:, :1].expand(-1, z.shape[1], -1)  # one z for all
+    w = g.ws(same, layout)[:, 0]
+    torch.testing.assert_close(w[:, 0], w[:, 1])
+    assert not torch.allclose(w[:, 0], w[:, -1], atol=0.1)
+    with torch.no_grad():
+        before = g.ws(z, layout)
+        for p in g.background_mapping.parameters():
+            p.mul_(1.5)
+        after = g.ws(z, layout)
+    assert torch.equal(before[:, :, :-1], after[:, :, :-1]) and not torch.allclose(before[:, :, -1], after[:, :, -1])
+    # Truncation takes each to its own mean, and the means follow their own w.
+    for _ in range(3):
+        g.follow_w_mean(after, 0.5)
+    share = 1 - 0.5**3
+    torch.testing.assert_close(g.mapping.w_mean, share * after[:, 0, :-1].mean(dim=(0, 1)))
+    torch.testing.assert_close(g.background_mapping.w_mean, share * after[:, 0, -1].mean(dim=0))
+    means = g.ws(z, layout, truncation=0.0)[0, 0]
+    torch.testing.assert_close(means[:-1], g.mapping.w_mean.expand_as(means[:-1]))
+    torch.testing.assert_close(means[-1], g.background_mapping.w_mean)
+
+
 def test_truncation_works_under_autocast(tiny: Tiny):
     config = tiny()
     g = Generator(config)

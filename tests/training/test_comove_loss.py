@@ -1,12 +1,9 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from tiny_run import tiny_config
 
 from spatialgan.config import ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Layout
 from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
 from spatialgan.training import step
@@ -45,59 +42,19 @@ def test_the_loss_is_small_where_the_object_goes_along_and_large_where_it_stays_
     heatmap, move = single_object([6, -4])
     before = paint(heatmap, styles, wallpaper)
     obedient = paint(shift_images(heatmap, move.shift_px), styles, wallpaper)
-    follow, stay, leave = comove_loss(before, obedient, heatmap, move)
-    follow_not, _, _ = comove_loss(before, before, heatmap, move)
+    follow, stay = comove_loss(before, obedient, heatmap, move)
+    follow_not, _ = comove_loss(before, before, heatmap, move)
     redrawn = torch.rand(1, 3, SIZE, SIZE, generator=g)
-    _, stay_not, _ = comove_loss(before, redrawn, heatmap, move)
+    _, stay_not = comove_loss(before, redrawn, heatmap, move)
     assert follow < 0.15 and follow_not > 0.5
     assert stay < 0.2 and stay_not > 0.5
-    assert leave < 0.05
-
-
-def test_what_an_object_leaves_behind_counts_as_far_as_its_old_place_is_free():
-    wallpaper = torch.rand(1, 3, SIZE, SIZE, generator=stream()) * 0.5
-    styles = torch.tensor([[[1.0, -1.0, 0.5]]])
-    left_behind = []
-    for distance in (2, 6, 14):
-        heatmap, move = single_object([distance, 0])
-        before = paint(heatmap, styles, wallpaper)
-        there = (shift_images(heatmap, move.shift_px) > 0.5).float()
-        twice = torch.where(there > 0, shift_images(before, move.shift_px), before)
-        left_behind.append(comove_loss(before, twice, heatmap, move)[2].item())
-    assert 0 < left_behind[0] < left_behind[1] < left_behind[2] <= 1
-    assert left_behind[2] > 0.9  # the same object twice
-
-
-def test_with_reach_an_object_that_is_larger_than_its_sub_heatmap_has_to_go_as_a_whole():
-    texture, wallpaper = torch.rand(2, 1, 3, SIZE, SIZE, generator=stream()) * 2 - 1
-    heatmap, move = single_object([10, 0])
-    core, whole = heatmap > 0.5, heatmap > 0.5**3.24  # 1.8 times as wide
-    new_core, new_whole = (shift_images(m.float(), move.shift_px) > 0 for m in (core, whole))
-    before = torch.where(whole, texture, wallpaper)
-    obedient = torch.where(new_whole, shift_images(texture, move.shift_px), wallpaper)
-    torn = torch.where(new_core, obedient, before)  # its middle goes, its rim stays
-    torn_by, obedient_by = ({reach: comove_loss(before, after, heatmap, move, reach=reach) for reach in (1.0, 1.8)}
-                            for after in (torn, obedient))
-    assert torn_by[1.8][0] > 1.5 * torn_by[1.0][0]
-    assert obedient_by[1.8][0] < 0.6 * torn_by[1.8][0] and obedient_by[1.8][1] < 0.6 * obedient_by[1.0][1]
-
-
-def test_reach_is_that_of_a_gaussian_so_many_times_as_wide():
-    layout = sample_layout(MULTI, 2, stream())
-    g = layout.gaussians(0)
-    wider = Layout((replace(g, stds=g.stds * 1.5),), hierarchical=False)
-    before, after = torch.rand(2, 2, 3, SIZE, SIZE, generator=stream(1))
-    move = Move(torch.tensor([0, 2]), torch.tensor([[5, 0], [-3, 4]]))
-    wanted = comove_loss(before, after, wider.heatmaps(0, SIZE), move)
-    for a, b in zip(comove_loss(before, after, layout.heatmaps(0, SIZE), move, reach=1.5), wanted, strict=True):
-        torch.testing.assert_close(a, b)
 
 
 def test_a_picture_that_shifts_as_a_whole_follows_exactly_but_does_not_stay():
     before = torch.rand(2, 3, SIZE, SIZE, generator=stream()) * 2 - 1
     layout = sample_layout(MULTI, 2, stream(1))
     move = Move(torch.tensor([0, 2]), torch.tensor([[5, 0], [-3, 4]]))
-    follow, stay, _ = comove_loss(before, shift_images(before, move.shift_px), layout.heatmaps(0, SIZE), move)
+    follow, stay = comove_loss(before, shift_images(before, move.shift_px), layout.heatmaps(0, SIZE), move)
     assert follow.item() == pytest.approx(0, abs=1e-6)
     assert stay > 0.5
 
@@ -107,8 +64,7 @@ def test_blurring_gains_nothing():
     before, after = torch.rand(2, 1, 3, SIZE, SIZE, generator=stream()) - 0.5
     heatmap, move = single_object([4, 4])
     full, pale = (torch.stack(comove_loss(c * before, c * after, heatmap, move)) for c in (2.0, 0.2))
-    torch.testing.assert_close(full[:2], pale[:2], rtol=0.15, atol=0)
-    torch.testing.assert_close(full[2], pale[2], rtol=0, atol=0.05)
+    torch.testing.assert_close(full, pale, rtol=0.15, atol=0)
 
 
 def test_compared_small_texture_does_not_count_and_place_does():
@@ -125,7 +81,7 @@ def test_what_lies_under_another_object_does_not_count():
     heatmap, move = single_object([4, 0])
     covered = torch.cat([heatmap, torch.full_like(heatmap, 1e6)], dim=1)
     before, after = torch.rand(2, 1, 3, SIZE, SIZE, generator=stream())
-    follow, _, _ = comove_loss(before, after, covered, move)
+    follow, _ = comove_loss(before, after, covered, move)
     assert follow.item() == pytest.approx(0, abs=1e-3)
 
 
@@ -143,7 +99,7 @@ def test_relative_difference_equals_the_loops():
             difference += sum(wi * (xi - yi) ** 2 for wi, xi, yi in zip(w, x, y, strict=True)) / sum(w)
             variance += sum(wi * ((xi - mx) ** 2 + (yi - my) ** 2) for wi, xi, yi in zip(w, x, y, strict=True)) / sum(w)
         expected.append(difference / variance)
-    assert relative_difference(a, b, weights).tolist() == pytest.approx(expected, rel=0.02)
+    assert relative_difference(a, b, weights).item() == pytest.approx(sum(expected) / 2, rel=0.02)
 
 
 @pytest.mark.parametrize("config", [MULTI, ModelConfig(resolution=SIZE)])
@@ -219,24 +175,11 @@ def test_the_loss_teaches_a_generator_to_follow():
     ({"loss": {"comove_weight": 1.0}, "train": {"batch_size": 5}}, "even"),
     ({"loss": {"comove_weight": -1.0}}, "loss.comove_weight"),
     ({"loss": {"comove_distance": 0.0}}, "loss.comove_distance"),
-    ({"loss": {"comove_reach": 0.0}}, "loss.comove_reach"),
-    ({"loss": {"comove_leave": -0.5}}, "loss.comove_leave"),
     ({"loss": {"comove_weight": 1.0, "comove_size": 64}}, "loss.comove_size"),
 ])
 def test_settings_that_cannot_be_are_refused(sections, names):
     with pytest.raises(SpatialGANError, match=names):
         tiny_config(**sections)
-
-
-def test_what_is_left_behind_is_a_term_where_it_has_a_weight():
-    model = {"layout": "multi", "encoding": "multi", "encoded_max_resolution": 32, "minibatch_std_group": 2}
-    terms = []
-    for weight in (1.0, 0.5):
-        config = tiny_config(model=model, loss={"align": "multi", "comove_weight": 1.0, "comove_leave": weight})
-        terms.append(draw_twins(make_trainee(config, torch.device("cpu")), 4, stream())[2])
-    assert set(terms[0]) == {"loss/follow", "loss/stay", "loss/leave"}
-    assert terms[1]["loss/leave"].item() == pytest.approx(terms[0]["loss/leave"].item() / 2)
-    assert terms[1]["loss/leave"] > 0
 
 
 def test_the_paper_has_no_such_loss():

@@ -5,7 +5,6 @@ from tiny_run import tiny_config
 from spatialgan.data.images import Views
 from spatialgan.errors import SpatialGANError
 from spatialgan.networks.generator import sample_noise
-from spatialgan.training import step
 from spatialgan.training.carrying import FILL_CERTAINTY, carry_things
 from spatialgan.training.codes import Codes
 from spatialgan.training.reconstruction import (
@@ -171,32 +170,6 @@ def test_carried_things_are_compared_with_what_is_drawn_and_what_is_not_known_wi
     torch.testing.assert_close(weights, thing_weights(layout, 32))  # more weight to where they are now
 
 
-def test_d_sees_a_share_of_its_real_pictures_with_things_carried(monkeypatch):
-    shown = []
-    original = step.discriminator_step
-    monkeypatch.setattr(step, "discriminator_step",
-                        lambda t, reals, *args, **more: (shown.append(reals), original(t, reals, *args, **more))[1])
-    reals = torch.rand(64, 3, 32, 32, generator=seeded()) * 2 - 1
-    known = Known(reals, torch.randn(64, 4, 16, generator=seeded()),
-                  torch.rand(64, 3, 2, generator=seeded(1)) * 0.6 + 0.2, torch.full((64, 3), 0.15))
-    changed = {}
-    for share in (0.0, 0.5, 1.0):
-        config = tiny_config(model={"layout": "multi", "encoding": "multi"}, train={"batch_size": 64},
-                             loss={"align": "multi", "carry_share": 1.0, "reconstruct_weight": 0.1,
-                                   "carry_reals": share})
-        t = make_trainee(config, CPU)
-        training_step(t, reals, known)
-        changed[share] = (shown[-1] != reals).flatten(1).any(dim=1).float().mean().item()
-    assert changed[0.0] == 0 and 0.25 < changed[0.5] < 0.75 and changed[1.0] == 1
-
-
-@pytest.mark.parametrize("loss", [{"carry_share": 0.0, "reconstruct_weight": 1.0},
-                                  {"carry_share": 0.5, "reconstruct_weight": 0.0}])
-def test_d_is_shown_carried_things_only_where_there_are_some(loss):
-    with pytest.raises(SpatialGANError, match=r"set loss\.carry_share and loss\.reconstruct_weight above 0 too"):
-        tiny_config(model={"layout": "multi"}, loss={**loss, "carry_reals": 0.5})
-
-
 def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
     t = make_trainee(tiny_config(train={"reconstruct_kimg": 1.0}), CPU)
     grouped = [id(p) for g in t.r_optimizer.param_groups for p in g["params"]]
@@ -207,6 +180,10 @@ def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
     assert rate[id(block.conv0.sel.residual.weight)] == pytest.approx(SEL_RATE)
     assert rate[id(block.conv0.affine.weight)] == pytest.approx(AFFINE_RATE)
     assert rate[id(block.conv0.weight)] == 1
+    two = make_trainee(tiny_config(model={"layout": "multi", "encoding": "multi", "background_mapping": True},
+                                   train={"reconstruct_kimg": 1.0}), CPU)
+    rate = {id(p): g["lr"] / LR for g in two.r_optimizer.param_groups for p in g["params"]}
+    assert rate[id(two.generator.background_mapping.layers[0].weight)] == pytest.approx(MAPPING_RATE)
 
 
 @pytest.mark.parametrize("model", [{"image_channels": 1}, {"sampling": "noise"}, {"impulse_noise": 0.1},

@@ -100,6 +100,11 @@ class Mapping(nn.Module):
                 x = F.leaky_relu(layer(x), SLOPE) * SQRT2
         return x
 
+    @torch.no_grad()
+    def follow_mean(self, w: Tensor, share: float) -> None:
+        """Take w (B, S, D), with weight ``share``, into the running mean that truncation uses."""
+        self.w_mean.lerp_(w.mean(dim=(0, 1)), share)
+
 
 class StyledConv(nn.Module):
     """One layer: spatial encoding, modulated 3x3 convolution, noise, bias, leaky ReLU."""
@@ -110,6 +115,7 @@ class StyledConv(nn.Module):
         self.sel = make_sel(config, in_channels, block_resolution)
         self.affine = Linear(config.w_dim, in_channels, bias_init=1.0)
         self.place = make_place(config, in_channels, block_resolution)
+        self.gate = make_gate(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.weight_gain = 1 / (in_channels * 9) ** 0.5
         self.noise_strength = nn.Parameter(torch.zeros(()))
@@ -122,7 +128,8 @@ class StyledConv(nn.Module):
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
         scale = spatial_scale(self.affine(w), shares)
         if self.place is not None:
-            scale = scale + self.place(heatmaps.coordinates(x.shape[-1])).to(scale.dtype)
+            place = self.place(heatmaps.coordinates(x.shape[-1])).to(scale.dtype)
+            scale = scale + (place if self.gate is None else place * spatial_scale(self.gate(w), shares))
         y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=True, up=self.up, gain=SQRT2)
         # The activation's gain is in all three terms, so that no pass over y is spent on it.
         bias = (self.bias * SQRT2)[:, None, None]
@@ -140,6 +147,7 @@ class ToRGB(nn.Module):
         self.sel = make_sel(config, in_channels, block_resolution)
         self.affine = Linear(config.w_dim, in_channels, bias_init=1.0)
         self.place = make_place(config, in_channels, block_resolution)
+        self.gate = make_gate(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(config.image_channels, in_channels, 1, 1))
         self.weight_gain = 1 / in_channels**0.5
         self.bias = nn.Parameter(torch.zeros(config.image_channels))
@@ -149,7 +157,8 @@ class ToRGB(nn.Module):
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
         scale = spatial_scale(self.affine(w), shares)
         if self.place is not None:
-            scale = scale + self.place(heatmaps.coordinates(x.shape[-1])).to(scale.dtype)
+            place = self.place(heatmaps.coordinates(x.shape[-1])).to(scale.dtype)
+            scale = scale + (place if self.gate is None else place * spatial_scale(self.gate(w), shares))
         y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=False)
         return y.float() + self.bias[:, None, None]
 
@@ -190,6 +199,13 @@ def make_place(config: ModelConfig, channels: int, block_resolution: int) -> Con
     return Conv(NUM_CHANNELS, channels, 1, bias=False)
 
 
+def make_gate(config: ModelConfig, channels: int, block_resolution: int) -> Linear | None:
+    """What a style makes of object coordinates in its layer, where the configuration has it so."""
+    if not config.coordinates_gated or block_resolution > config.coordinates_max_resolution:
+        return None
+    return Linear(config.w_dim, channels, bias_init=1.0)
+
+
 class Generator(nn.Module):
     """(z, layout, noise) -> image."""
 
@@ -197,6 +213,7 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.mapping = Mapping(config)
+        self.background_mapping = Mapping(config) if config.background_mapping else None
         self.blocks = nn.ModuleList(Block(config, r) for r in config.block_resolutions)
 
     def forward(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None) -> GeneratorOutput:
@@ -213,9 +230,21 @@ class Generator(nn.Module):
         """w for every layer, ``(B, num_ws, S, w_dim)``; ``truncation`` 1 is none, 0 the mean picture."""
         flat = HeatmapInput(self.config, layout).flat() if self.config.encoding == "flatten" else None
         w = self.mapping(z, flat)
+        mean = self.mapping.w_mean.expand(z.shape[1], -1)
+        if self.background_mapping is not None:
+            w = torch.cat([w[:, :-1], self.background_mapping(z[:, -1:])], dim=1)
+            mean = torch.cat([mean[:-1], self.background_mapping.w_mean[None]])
         if truncation != 1.0:
-            w = self.mapping.w_mean.lerp(w.float(), truncation)
+            w = mean.lerp(w.float(), truncation)
         return w[:, None].expand(-1, self.config.num_ws, -1, -1)
+
+    def follow_w_mean(self, ws: Tensor, share: float) -> None:
+        """Take a batch of ``ws``, with weight ``share``, into the running means that truncation uses."""
+        w = ws[:, 0]
+        if self.background_mapping is not None:
+            self.background_mapping.follow_mean(w[:, -1:], share)
+            w = w[:, :-1]
+        self.mapping.follow_mean(w, share)
 
     def synthesize(self, ws: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None, *,
                    stop_resolution: int | None = None) -> GeneratorOutput:

@@ -47,30 +47,26 @@ def moved(layout: Layout, move: Move, resolution: int) -> Layout:
     return replace(layout, levels=(replace(g, centers_xy=g.centers_xy + chosen * dxy), *layout.levels[1:]))
 
 
-def comove_loss(before: Tensor, after: Tensor, heatmaps: Tensor, move: Move, *, reach: float = 1.0,
-                size: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """How far the content stays behind its sub-heatmap, how far the rest does not stay, and what is left behind.
+def comove_loss(before: Tensor, after: Tensor, heatmaps: Tensor, move: Move, *,
+                size: int | None = None) -> tuple[Tensor, Tensor]:
+    """How far the content stays behind its sub-heatmap, and how far the rest does not stay.
 
     With a the moved sub-heatmap's share of each pixel and T the shift, ``follow`` is the squared difference of the new
     picture and the shifted old one, weighted by ``a'(u) a(T^-1 u)``; ``stay`` that of new and old, weighted by 1 less
     the heatmap at both places. Both are relative to the variance within their weights, so that blurring gains nothing:
-    0 is exact, 1 is unrelated. ``leave`` is how much less than unrelated new and old are where the sub-heatmap was and
-    is no more, as a share of where it was: an object that goes elsewhere is gone from its place, not twice there.
+    0 is exact, 1 is unrelated.
 
     Args:
         before: (B, C, R, R) in -1..1.
         after: (B, C, R, R), with one sub-heatmap moved.
         heatmaps: (B, K, R, R) in 0..1, before the move.
         move: of B pictures.
-        reach: of an object, in those of its sub-heatmap: here, standard deviations are multiplied by it. An object ends
-            where its sub-heatmap has fallen to half, and its corners and what belongs to it lie further out.
         size: pictures are averaged down to it before they are compared. Where things are is asked, and fine texture,
             which cannot be shifted without losing its detail, is left to D. None: the pictures' own.
 
     Returns:
-        ``follow``, ``stay`` and ``leave``, scalars, means over pictures.
+        ``follow`` and ``stay``, scalars, means over pictures.
     """
-    heatmaps = heatmaps ** (1 / reach**2)  # of a Gaussian, one that is so many times as wide
     old = heatmaps[torch.arange(len(heatmaps), device=heatmaps.device), move.point][:, None]  # (B, 1, R, R)
     others = heatmaps.sum(dim=1, keepdim=True) - old
     new = shift_images(old, move.shift_px)
@@ -79,14 +75,11 @@ def comove_loss(before: Tensor, after: Tensor, heatmaps: Tensor, move: Move, *, 
     follow = relative_difference(after, shift_images(before, move.shift_px),
                                  share_after * shift_images(share_before, move.shift_px), size)
     stay = relative_difference(after, before, 1 - torch.maximum(old, new), size)
-    left = share_before * (1 - new)
-    freed = left.sum(dim=(1, 2, 3)) / share_before.sum(dim=(1, 2, 3)).clamp_min(EPS)  # (B,)
-    leave = freed * (1 - relative_difference(after, before, left, size)).clamp_min(0)
-    return follow.mean(), stay.mean(), leave.mean()
+    return follow, stay
 
 
 def relative_difference(a: Tensor, b: Tensor, weights: Tensor, size: int | None = None) -> Tensor:
-    """``sum w (a - b)^2 / sum w ((a - mean a)^2 + (b - mean b)^2)`` of each picture.
+    """``sum w (a - b)^2 / sum w ((a - mean a)^2 + (b - mean b)^2)``, mean over pictures.
 
     Args:
         a: (B, C, R, R).
@@ -95,7 +88,7 @@ def relative_difference(a: Tensor, b: Tensor, weights: Tensor, size: int | None 
         size: of the maps that all three are averaged down to first; None: R.
 
     Returns:
-        (B,); 0 where a and b are equal, about 1 where they are unrelated and their means agree.
+        a scalar; 0 where a and b are equal, about 1 where they are unrelated and their means agree.
     """
     if size is not None:
         a, b, weights = (resize_maps(x, size) for x in (a, b, weights))
@@ -105,4 +98,4 @@ def relative_difference(a: Tensor, b: Tensor, weights: Tensor, size: int | None 
         return (weights * x).sum(dim=(2, 3), keepdim=True) / total  # (B, C, 1, 1)
 
     variance = mean((a - mean(a)).square()) + mean((b - mean(b)).square())
-    return (mean((a - b).square()).sum(dim=1) / (variance.sum(dim=1) + EPS)).flatten()
+    return (mean((a - b).square()).sum(dim=1) / (variance.sum(dim=1) + EPS)).mean()

@@ -38,10 +38,10 @@ def rooms64() -> RunConfig:
     c = _indoor(cats64())
     # Things are all over a room as it is, but not on one another.
     return replace(c, model=replace(c.model, z_dim=32, center_std=1 / 3, coordinates_max_resolution=32,
-                                    object_spacing=1.0),
+                                    coordinates_gated=True, background_mapping=True, object_spacing=1.0),
                    data=replace(c.data, shift=0.0),
                    loss=replace(c.loss, carry_share=0.5, comove_weight=3.0, comove_size=16),
-                   train=replace(c.train, kimg=300, reconstruct_kimg=150))
+                   train=replace(c.train, kimg=300, reconstruct_kimg=100))
 
 
 def cats128() -> RunConfig:

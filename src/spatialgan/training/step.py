@@ -133,22 +133,9 @@ def adversarial_step(t: Trainee, reals: Tensor, known: Known | None, random: tor
     stats, drawn = generator_step(t, random, known)
     if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
         stats |= path_length_step(t, random)
-    if config.loss.carry_reals > 0:
-        reals = some_carried(t, known, random)
     stats |= discriminator_step(t, reals, random, fakes=drawn if config.train.reuse_pictures else None,
                                 with_r1=config.loss.r1_gamma > 0 and step % config.loss.r1_interval == 0)
     return stats
-
-
-def some_carried(t: Trainee, known: Known, random: torch.Generator) -> Tensor:
-    """Real pictures (B, C, R, R) for D, a share ``carry_reals`` of them with things carried to where layouts have them.
-
-    Layouts put things anywhere. A D that sees real pictures alone wants beds on floors, and G to draw something else
-    where a bed is moved up a wall.
-    """
-    carried, _ = carry_things(known, t.config.model, t.config.loss.carry_share, random)
-    chosen = torch.rand(len(known.images), 1, 1, 1, generator=random, device=t.device) < t.config.loss.carry_reals
-    return torch.where(chosen, carried.images, known.images)
 
 
 def reconstruction_step(t: Trainee, known: Known, random: torch.Generator) -> dict[str, Tensor]:
@@ -177,7 +164,7 @@ def reconstruct(t: Trainee, known: Known, random: torch.Generator, *, weight: fl
             if certain is not None:  # what nobody knows is taken to be right, before sizes and features
                 images = torch.lerp(part.images, images.float(), certain)
             loss = reconstruction_loss(t.comparison, images, part.images, weights)
-        follow_w_mean(t, ws)
+        t.generator.follow_w_mean(ws, W_MEAN_SHARE)
         (loss * (weight * len(z) / len(known.images))).backward()
         losses.append(loss.detach())
     return torch.stack(losses).mean()
@@ -329,7 +316,7 @@ def draw_pictures(t: Trainee, batch: int, random: torch.Generator, *,
         ws, layout, noise = draw_ws(t, batch, random)
         images = t.generator.synthesize(ws, layout, noise).image
     if update_w_mean:
-        follow_w_mean(t, ws)
+        t.generator.follow_w_mean(ws, W_MEAN_SHARE)
     return layout, images
 
 
@@ -347,20 +334,10 @@ def draw_twins(t: Trainee, batch: int, random: torch.Generator) -> tuple[Layout,
         layouts = Layout.cat([layout, moved(layout, move, size)])[pairs]
         images = t.generator.synthesize(ws.repeat_interleave(2, dim=0), layouts,
                                         tuple(n.repeat_interleave(2, dim=0) for n in noise)).image
-    follow_w_mean(t, ws)
-    loss = t.config.loss
-    follow, stay, leave = comove_loss(images[::2], images[1::2], layout.heatmaps(0, size), move,
-                                      reach=loss.comove_reach, size=loss.comove_size)
-    comoving = {"loss/follow": follow, "loss/stay": stay}
-    if loss.comove_leave > 0:
-        comoving["loss/leave"] = loss.comove_leave * leave
-    return layouts, images, comoving
-
-
-def follow_w_mean(t: Trainee, ws: Tensor) -> None:
-    """Take a batch of w into the running mean that truncation uses."""
-    with torch.no_grad():
-        t.generator.mapping.w_mean.lerp_(ws[:, 0].mean(dim=(0, 1)), W_MEAN_SHARE)
+    t.generator.follow_w_mean(ws, W_MEAN_SHARE)
+    follow, stay = comove_loss(images[::2], images[1::2], layout.heatmaps(0, size), move,
+                               size=t.config.loss.comove_size)
+    return layouts, images, {"loss/follow": follow, "loss/stay": stay}
 
 
 def mix_styles(ws: Tensor, others: Tensor, probability: float, random: torch.Generator) -> Tensor:
