@@ -399,12 +399,14 @@ def test_a_dry_run_looks_at_what_the_run_would_start_from(run, photos, tmp_path)
     assert code == 2 and "--init-from cats-64 draws pictures of 64 pixels" in err
 
 
-def test_train_hands_all_it_was_given_to_the_loop(run, photos, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("complete", "exit_code"), [(True, 0), (False, 130)])
+def test_train_hands_all_it_was_given_to_the_loop(run, photos, tmp_path, monkeypatch, complete, exit_code):
     calls = []
-    monkeypatch.setattr("spatialgan.training.loop.train", lambda config, **rest: calls.append((config, rest)))
+    monkeypatch.setattr("spatialgan.training.loop.train",
+                        lambda config, **rest: (calls.append((config, rest)), complete)[1])
     code, _, err = run("train", "--data", photos, "--preset", "tiny", "--out", tmp_path / "run", "--init-from", "cats",
                        "--device", "cpu", "--set", "loss.r1_gamma=2")
-    assert code == 0, err
+    assert code == exit_code, err
     ((config, rest),) = calls
     assert config.loss.r1_gamma == 2 and config.model.resolution == 32
     report = rest.pop("report")

@@ -35,6 +35,8 @@ from spatialgan.errors import SpatialGANError
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
 
+STOPPED = 130  # exit code of a run that a signal ended, as shells have it for Ctrl-C: what was to follow it does not
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True, help="The models that come with the package.")
 data_app = typer.Typer(no_args_is_help=True, help="Look at a set of images, and prepare it for training.")
@@ -280,7 +282,8 @@ def train(
         return
     from spatialgan.training.loop import train as run
 
-    run(config, data=data, out=out, device=device, init_from=init_from, report=typer.echo)
+    if not run(config, data=data, out=out, device=device, init_from=init_from, report=typer.echo):
+        raise typer.Exit(STOPPED)
 
 
 def _describe_run(config: "RunConfig", data: Path) -> str:

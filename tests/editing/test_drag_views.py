@@ -1,13 +1,24 @@
 """Frames, traces and the figure of a drag."""
 
 import json
+import math
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from spatialgan.editing.drag.views import drag_frames, heatmap_figure, save_trace, with_handles
+from spatialgan.editing.drag.views import (
+    SMOOTH_FRAMES,
+    _with_way_between,
+    drag_frames,
+    heatmap_figure,
+    save_trace,
+    with_handles,
+)
+from spatialgan.editing.export import enlarge
 from spatialgan.errors import SpatialGANError
+from spatialgan.layout import Raster
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +36,31 @@ def test_marks_lie_on_handle_and_target():
 
 def test_frames_show_every_step_and_hold_both_ends(result):
     frames = drag_frames(result, scale=2, hold=4)
-    assert len(frames) == 4 + 3 + 4
+    between = math.ceil(SMOOTH_FRAMES / 3)
+    assert len(frames) == 4 + 3 * between + 4
+    for i in range(1, 4):
+        step = with_handles(enlarge(result.trace[i].scene.image, 2), result.trace[i].handles, result.targets)
+        assert np.array_equal(np.asarray(frames[3 + i * between]), np.asarray(step))
     assert {frame.size for frame in frames} == {(64, 64)} and {frame.mode for frame in frames} == {"RGB"}
+
+
+def test_frames_between_few_steps_go_from_one_to_the_next(multi):
+    result = multi.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="hybrid", max_steps=1)
+    shown = _with_way_between(result.trace)
+    count = math.ceil(SMOOTH_FRAMES / (len(result.trace) - 1))
+    assert len(shown) == count * (len(result.trace) - 1) + 1 > 4 * len(result.trace)
+    (first, start), (scene, handles), (last, end) = shown[0], shown[1], shown[count]
+    x, between, y = (s.layout.level_centers(0)[:, 0] for s in (first, scene, last))
+    assert (y - x).abs().max() > 0.1
+    torch.testing.assert_close(between - x, (y - x) / count, atol=1e-4, rtol=0)
+    assert handles[0][0] == pytest.approx(start[0][0] + (end[0][0] - start[0][0]) / count)
+
+
+def test_many_steps_and_pixels_have_nothing_between(result, multi):
+    pixels = multi.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="pixels", max_steps=2)
+    assert isinstance(pixels.trace[-1].scene.layout.levels[0], Raster)
+    for trace in (pixels.trace, (*result.trace,) * 6):  # 23 ways
+        assert [scene for scene, _ in _with_way_between(trace)] == [step.scene for step in trace]
 
 
 def test_the_trace_tells_every_step(result, tmp_path):

@@ -161,7 +161,7 @@ def wait_for_checkpoint(process: subprocess.Popen, out: Path) -> None:
 
 def test_a_run_killed_without_warning_ends_with_the_same_bits(tmp_path, pictures):
     config = tiny_config(train={"kimg": 0.096})
-    train(config, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
+    assert train(config, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
     process = start(config, pictures, tmp_path / "killed")
     wait_for_checkpoint(process, tmp_path / "killed")
     os.kill(process.pid, signal.SIGKILL)
@@ -297,7 +297,7 @@ def test_a_signal_while_files_are_written_is_followed_by_a_checkpoint(tmp_path, 
 
     monkeypatch.setattr(loop, "_write_snapshot", interrupted)
     said = []
-    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
+    assert not train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
     stopped = list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem
     assert stopped == "000000024" and "stopped at 0.0 kimg" in said[-1]
 

@@ -29,7 +29,7 @@ FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_k
 
 
 def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str = "auto", init_from: str | None = None,
-          report: Callable[[str], None] = print) -> None:
+          report: Callable[[str], None] = print) -> bool:
     """Train, or go on training, in the folder ``out``.
 
     Writes ``config.json``, ``codes.safetensors`` (where it reconstructs), ``stats.jsonl``, TensorBoard events,
@@ -43,6 +43,9 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         device: auto, cpu, cuda, ...
         init_from: a model to take the first weights from (fine-tuning), of this size or smaller; no part in going on.
         report: gets a line of text now and then.
+
+    Returns:
+        whether the run is complete; False where a signal ended it.
 
     Raises:
         SpatialGANError: data or folder do not fit; the message says how.
@@ -89,10 +92,10 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
             raise SpatialGANError(f"{out / CODES} does not hold the codes that this run was started with; put its own "
                                   "file back, or delete it to have it made anew; if it was just made, an earlier "
                                   f"version found other codes: start a new run, with --init-from {out}")
-    _loop(t, dataset, codes, out, report)
+    return _loop(t, dataset, codes, out, report)
 
 
-def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, report: Callable[[str], None]) -> None:
+def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, report: Callable[[str], None]) -> bool:
     c = t.config.train
     total_nimg = int(c.kimg * 1000)
     record = Record(out, num_images_seen=t.num_images_seen, total_nimg=total_nimg, report=report)
@@ -134,6 +137,7 @@ def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, rep
             report(f"done; to see what it draws: "
                    f"spatialgan generate --model {out} --seeds 0-15 --grid --out {out / 'grid'}")
     record.close()
+    return t.num_images_seen >= total_nimg
 
 
 def _check_folder(out: Path, config: RunConfig) -> None:

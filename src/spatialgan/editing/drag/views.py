@@ -1,6 +1,9 @@
 """A drag for people: frames with handles and targets drawn in, a trace as JSON, the figure of its heatmaps."""
 
 import json
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +12,16 @@ from PIL import Image, ImageDraw
 
 from spatialgan.coords import to_pixels
 from spatialgan.editing.drag.records import DragResult, DragStep, Point
-from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid
+from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid, interpolate
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
+from spatialgan.layout import Raster
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
+SMOOTH_FRAMES = 20  # of a drag, at least: more than a second
 DOT_SHARE = 1 / 50  # radius of a handle's dot, in image widths
 HANDLE_COLOUR, TARGET_COLOUR = (230, 40, 40), (40, 110, 250)
 
@@ -24,16 +29,36 @@ HANDLE_COLOUR, TARGET_COLOUR = (230, 40, 40), (40, 110, 250)
 def drag_frames(result: DragResult, *, scale: float | None = None, hold: int = 10) -> list[Image.Image]:
     """The pictures of all steps, handles red, targets blue; the first and the kept one stand for ``hold`` frames.
 
+    Where there are few steps, the way from each to the next is drawn, too, or one could not see what goes where. (From
+    heatmaps to their pixels, in mode ``pixels``, there is no way.)
+
     Args:
         result: its whole trace is shown.
         scale: of the pictures; None enlarges small ones for viewing.
         hold: at least 1.
     """
-    pictures = render_scenes([step.scene for step in result.trace])
-    frames = [with_handles(enlarge(picture, scale), step.handles, result.targets)
-              for picture, step in zip(pictures, result.trace, strict=True)]
+    shown = _with_way_between(result.trace)
+    pictures = render_scenes([scene for scene, _ in shown])
+    frames = [with_handles(enlarge(picture, scale), handles, result.targets)
+              for picture, (_, handles) in zip(pictures, shown, strict=True)]
     kept = with_handles(enlarge(result.scene.image, scale), result.handles, result.targets)
     return [frames[0]] * hold + frames[1:] + [kept] * hold
+
+
+def _with_way_between(trace: Sequence[DragStep]) -> list[tuple["Scene", tuple[Point, ...]]]:
+    """Scenes and handles of all steps, with as many between them as make :data:`SMOOTH_FRAMES` or more in all."""
+    shown = [(step.scene, step.handles) for step in trace]
+    count = math.ceil(SMOOTH_FRAMES / max(1, len(trace) - 1))  # from a step to the next
+    layouts = [step.scene.layout for step in trace]
+    if count < 2 or any(isinstance(layout.levels[0], Raster) for layout in layouts if layout is not None):
+        return shown
+    smooth = []
+    for (a, starts), (b, ends) in pairwise(shown):
+        for i, scene in enumerate(interpolate(a, b, count + 1)[:-1]):
+            t = i / count
+            smooth.append((scene, tuple(((1 - t) * x + t * u, (1 - t) * y + t * v)
+                                        for (x, y), (u, v) in zip(starts, ends, strict=True))))
+    return [*smooth, shown[-1]]
 
 
 def with_handles(image: Image.Image, handles: tuple[Point, ...], targets: tuple[Point, ...]) -> Image.Image:
