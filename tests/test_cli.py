@@ -249,6 +249,7 @@ def test_edit_takes_levels_and_centres(run, single, tmp_path):
     (["--move", "1:0.01,0"], []),
     (["--add", "0.5,2,0.1:3", "--move", "1:0,-50"], ["the centre of object 1 is", "the centre of object 3 is"]),
     (["--move", "0:99,0", "--move", "0:-99,0"], []),
+    (["--move", "0:99,0", "--remove", "0"], []),
 ])
 def test_edit_says_what_left_the_picture(run, multi, tmp_path, words, notes):
     code, _, err = run("edit", "--model", multi, "--seed", 3, "--device", "cpu", "--out", tmp_path / "f.png", *words)
@@ -262,7 +263,14 @@ def test_edit_says_what_left_the_picture(run, multi, tmp_path, words, notes):
 def test_edit_says_that_a_layout_of_one_object_left_the_picture(run, single, tmp_path):
     code, _, err = run("edit", "--model", single, "--seed", 3, "--device", "cpu", "--out", tmp_path / "f.png",
                        "--move", "0:0,-9")
-    assert code == 0 and err.startswith("note: the centre of the layout is now outside the picture, at 0.")
+    assert code == 0 and err.startswith("note: the centre of level 0 is now outside the picture, at 0.")
+
+
+def test_edit_says_nothing_of_what_was_outside_before(run, multi, tmp_path):
+    loaded(multi).sample(3).move(0, dx=5.0).save(tmp_path / "a.json")
+    code, _, err = run("edit", "--model", multi, "--scene", tmp_path / "a.json", "--device", "cpu", "--out",
+                       tmp_path / "f.png", "--move", "0:1,0", "--move", "1:7,0")
+    assert code == 0 and err.startswith("note: the centre of object 1 is now outside") and err.count("\n") == 1
 
 
 def test_edit_goes_on_from_a_scene(run, single, tmp_path):

@@ -71,20 +71,20 @@ def read_edit(option: str, text: str) -> Edit:
 
 
 def notes_on(scenes: Sequence["Scene"]) -> list[str]:
-    """What someone may not have meant, of the way from the first scene to the last: centres that left the picture."""
-    from spatialgan.layout import Gaussians
+    """What someone may not have meant, of the way from the first scene to the last: objects, or centres of level 0,
+    that have left the picture, and were not removed."""
+    from spatialgan.layout import GONE_STD, Gaussians
 
     first, last = scenes[0].layout, scenes[-1].layout
-    if first is None or not all(isinstance(layout.levels[0], Gaussians) for layout in (first, last)):
+    if last is None or not isinstance(last.levels[0], Gaussians):
         return []
-    was_inside = [_inside(xy) for xy in first.level_centers(0).tolist()]
-    notes = []
-    for i, xy in enumerate(last.level_centers(0).tolist()):
-        if not _inside(xy) and (i >= len(was_inside) or was_inside[i]):
-            what = f"object {i}" if len(last.levels) == 1 else "the layout"
-            notes.append(f"the centre of {what} is now outside the picture, at {xy[0]:.4g},{xy[1]:.4g}; inside, both "
-                         "are from 0 to 1")
-    return notes
+    began = first.level_centers(0).tolist() if isinstance(first.levels[0], Gaussians) else []
+    what = "object {}" if len(last.levels) == 1 else "level 0"
+    gone = (last.gaussians(0).stds <= GONE_STD).all(dim=-1).tolist()
+    return [f"the centre of {what.format(i)} is now outside the picture, at {xy[0]:.4g},{xy[1]:.4g}; inside, both are "
+            "from 0 to 1"
+            for i, xy in enumerate(last.level_centers(0).tolist())
+            if not (_inside(xy) or gone[i] or (i < len(began) and not _inside(began[i])))]
 
 
 def _inside(xy: Sequence[float]) -> bool:

@@ -100,8 +100,8 @@ def comove(
     shortest: Annotated[float, typer.Option(help="Least length of a move, in image widths.")] = 0.1,
     longest: Annotated[float, typer.Option(help="Greatest length of a move, in image widths.")] = 0.3,
     object_spacing: Annotated[float | None, typer.Option(
-        help="Least distance of the centres of multi-object layouts, in sums of standard deviations: "
-                            "0 draws them as the paper does; by default as in training.")] = None,
+        help="Least distance of the centres of multi-object layouts, in sums of standard deviations, 0 to 10: 0 draws "
+             "them as the paper does; by default as in training.")] = None,
     segmenter: Annotated[Literal["rooms", "maskrcnn"], typer.Option(
         help="rooms: the bundled one; maskrcnn: torchvision's, for photographs.")] = "rooms",
     self_test: Annotated[bool, typer.Option(

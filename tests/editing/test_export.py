@@ -124,11 +124,38 @@ def test_numbered_heatmaps_show_the_picture_and_each_level(single, multi):
         picture = enlarge(scene.image, 4)
         for level, heatmap in enumerate(scene.heatmaps()):
             left = (level + 1) * (side + 2)
-            view = np.asarray(sheet)[:, left : left + side].astype(int)
-            written = np.abs(view - np.asarray(heatmap_overlay(picture, heatmap))).sum(axis=-1) > 30
-            for x, y in (scene.layout.level_centers(level).clamp(0.05, 0.95) * side).long().tolist():
-                assert written[y - 6 : y + 6, x - 6 : x + 6].any()
-            assert written.mean() < 0.1
+            view = sheet.crop((left, 0, left + side, side))
+            bare = heatmap_overlay(picture, heatmap)
+            assert np.array_equal(view, with_numbers(bare, scene.layout.level_centers(level)))
+            assert not np.array_equal(view, bare)
+
+
+def test_the_number_at_a_point_is_that_of_its_row():
+    grey, at_px = flat((100, 100, 100), 256), (51, 128, 205)
+    points = (torch.tensor(at_px)[:, None].expand(3, 2) + 0.5) / 256
+
+    def glyphs(order: list[int]) -> list[np.ndarray]:
+        numbered = with_numbers(grey, points[order])
+        return [np.asarray(numbered.crop((x - 14, x - 14, x + 14, x + 14))) for x in at_px]
+
+    zero, one, two = glyphs([0, 1, 2])
+    assert not np.array_equal(zero, one) and not np.array_equal(zero, two) and not np.array_equal(one, two)
+    assert all(np.array_equal(a, b) for a, b in zip(glyphs([2, 0, 1]), (one, two, zero), strict=True))
+    for row in range(3):  # alone, a point is number 0, wherever it is
+        assert np.array_equal(glyphs([row])[row], zero)
+
+
+def test_rasters_have_no_numbers(multi):
+    scene = multi.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="pixels", max_steps=1).scene
+    assert isinstance(scene.layout.levels[0], Raster)
+    side = 4 * scene.image.width
+    view = numbered_heatmaps(scene, scale=4).crop((side + 2, 0, 2 * side + 2, side))
+    assert np.array_equal(view, heatmap_overlay(enlarge(scene.image, 4), scene.heatmaps()[0]))
+
+
+def test_heatmaps_too_large_to_write_are_refused_before_they_are_made(multi):
+    with pytest.raises(SpatialGANError, match="pixels is too large; use a smaller scale"):
+        numbered_heatmaps(multi.sample(1), scale=250)
 
 
 def test_gif_has_its_frames_size_speed_and_colours(tmp_path):

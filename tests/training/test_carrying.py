@@ -6,7 +6,7 @@ from tiny_run import tiny_config
 
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.errors import SpatialGANError
-from spatialgan.training.carrying import FILL_CERTAINTY, SCALE_MAX, carry_things, filled
+from spatialgan.training.carrying import FILL_CERTAINTY, SCALE_MAX, SUBJECT_REACH, carry_things, filled
 from spatialgan.training.reconstruction import Known
 
 SIZE = 64
@@ -60,6 +60,38 @@ def test_what_was_behind_a_thing_is_not_known_unless_something_lies_there_now():
         assert away.sum() > 5
         torch.testing.assert_close(at(left)[away], torch.full((int(away.sum()),), FILL_CERTAINTY), atol=0.01,
                                    rtol=0)
+
+
+def test_the_subject_is_cut_out_wider_than_other_things():
+    """The first thing's hole, and what is put down of it, reach SUBJECT_REACH times as far as another's as large."""
+    std, place = 0.06, torch.tensor([0.5, 0.5])
+    radii = []
+    for thing in (0, 1):
+        centers = torch.full((64, 2, 2), 0.06)  # the other one lies in a corner
+        centers[:, thing] = place
+        before = Known(torch.ones(64, 3, SIZE, SIZE), torch.zeros(64, 3, 8), centers, torch.full((64, 2), std))
+        after, known = carry_things(before, replace(CONFIG, num_objects=2), 1.0, seeded())
+        away = ((after.centers_xy - place).norm(dim=-1) > 0.45).all(dim=1)  # nothing lies on the hole
+        assert away.sum() > 3
+        middle = known[away][:, 0, SIZE // 2 - 1 : SIZE // 2 + 1].mean(dim=1)  # (n, SIZE)
+        radii.append((middle < 0.99).sum(dim=1).float().mean() / SIZE / 2)
+    assert radii[0] / radii[1] == pytest.approx(SUBJECT_REACH, rel=0.1)
+
+
+def test_what_is_put_down_of_the_subject_is_wider_too():
+    """A piece of a white left side on the black right one: half of it is there 1.18 std, times the reach, from its
+    middle."""
+    images = torch.where(torch.arange(SIZE) < 0.45 * SIZE, 1.0, -1.0).expand(256, 3, SIZE, SIZE)
+    before = Known(images, torch.zeros(256, 2, 8), torch.tensor([[[0.2, 0.5]]]).expand(256, 1, 2),
+                   torch.full((256, 1), 0.06))
+    after, _ = carry_things(before, replace(CONFIG, num_objects=1), 1.0, seeded())
+    centers, radii = after.centers_xy[:, 0], 1.18 * SUBJECT_REACH * after.stds[:, 0]
+    room = torch.stack([centers[:, 0] - 0.45, 1 - centers[:, 0], centers[:, 1], 1 - centers[:, 1]]).amin(dim=0)
+    inside = room > 1.3 * radii
+    assert inside.sum() > 10
+    area = (after.images[inside, 0, :, round(0.45 * SIZE) + 1 :] > 0).float().sum(dim=(1, 2))
+    wanted = torch.pi * (radii[inside] * SIZE) ** 2
+    assert (area / wanted).mean() == pytest.approx(1, abs=0.1)
 
 
 def test_a_hole_is_filled_from_around_it_and_nothing_of_the_thing_is_left():

@@ -143,9 +143,11 @@ def numbered_heatmaps(scene: "Scene", *, scale: float | None = None) -> Image.Im
         scene: of a model with heatmaps.
         scale: of each picture; None enlarges small ones for viewing.
     """
-    picture, layout = enlarge(scene.image, scale), scene.layout
+    heatmaps, layout = scene.heatmaps(), scene.layout
+    grid_size(1 + len(heatmaps), 1 + len(heatmaps), *enlarged_size(scene.image.size, scale))  # before they are made
+    picture = enlarge(scene.image, scale)
     views = [picture]
-    for level, heatmap in enumerate(scene.heatmaps()):
+    for level, heatmap in enumerate(heatmaps):
         view = heatmap_overlay(picture, heatmap)
         centred = isinstance(layout.levels[level], Gaussians)
         views.append(with_numbers(view, layout.level_centers(level)) if centred else view)

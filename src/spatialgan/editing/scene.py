@@ -282,7 +282,7 @@ class Scene:
     def _require_layout(self) -> Layout:
         if self.layout is None:
             raise SpatialGANError(f"the model {self.model.name} has encoding=none and reads no layout; "
-                                  "with_new_styles(seed) is the one edit that works")
+                                  "new styles (with_new_styles, --new-styles) are the one edit that works")
         return self.layout
 
     def _require_styles(self, edit: str, instead: str) -> None:

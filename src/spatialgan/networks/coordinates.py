@@ -5,8 +5,9 @@ a bed's head from its foot is by where in the picture they are, and what is told
 heatmap moves. Here each object has a frame: its heatmap's centre, axes and standard deviations. Waves over a pixel's
 coordinates in these frames (Fourier features; Tancik et al., 2020) are mixed by the same shares as the styles, and
 added to the layer's style: ``scale(u) = sum_i a_i(u) (A w_i + P waves(u in frame i))``. The background's frame is the
-picture. What is drawn so moves, grows and turns with its heatmap. With ``coordinates_gated`` the second term is
-``G w_i * P waves``: which side of a bed its pillows are on, and whether there are any, is for the style to say.
+picture. What is drawn so moves, grows and turns with its heatmap. With ``coordinates_gated`` the
+second term, mixed, is multiplied by the mixture of ``G w_i``: which side of a bed its pillows are on, and whether there
+are any, is for the style to say. (At an object's border both mixtures are of object and background.)
 """
 
 import math

@@ -106,6 +106,16 @@ class Mapping(nn.Module):
         self.w_mean.lerp_(w.mean(dim=(0, 1)), share)
 
 
+def layer_scale(layer: "StyledConv | ToRGB", w: Tensor, size: int, heatmaps: "HeatmapInput | None",
+                shares: Tensor | None) -> Tensor:
+    """A layer's style, (B, C, 1, 1) or (B, C, size, size): of w, and of object coordinates where the layer has them."""
+    scale = spatial_scale(layer.affine(w), shares)
+    if layer.place is None:
+        return scale
+    place = layer.place(heatmaps.coordinates(size)).to(scale.dtype)
+    return scale + (place if layer.gate is None else place * spatial_scale(layer.gate(w), shares))
+
+
 class StyledConv(nn.Module):
     """One layer: spatial encoding, modulated 3x3 convolution, noise, bias, leaky ReLU."""
 
@@ -126,10 +136,7 @@ class StyledConv(nn.Module):
         """``x`` (B, C, h, w); ``w`` (B, S, D); ``noise`` (B, 1, r, r); ``shares`` (B, S, h, w) for SEL_multi."""
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
-        scale = spatial_scale(self.affine(w), shares)
-        if self.place is not None:
-            place = self.place(heatmaps.coordinates(x.shape[-1])).to(scale.dtype)
-            scale = scale + (place if self.gate is None else place * spatial_scale(self.gate(w), shares))
+        scale = layer_scale(self, w, x.shape[-1], heatmaps, shares)
         y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=True, up=self.up, gain=SQRT2)
         # The activation's gain is in all three terms, so that no pass over y is spent on it.
         bias = (self.bias * SQRT2)[:, None, None]
@@ -155,10 +162,7 @@ class ToRGB(nn.Module):
     def forward(self, x: Tensor, w: Tensor, heatmaps: HeatmapInput | None, shares: Tensor | None) -> Tensor:
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
-        scale = spatial_scale(self.affine(w), shares)
-        if self.place is not None:
-            place = self.place(heatmaps.coordinates(x.shape[-1])).to(scale.dtype)
-            scale = scale + (place if self.gate is None else place * spatial_scale(self.gate(w), shares))
+        scale = layer_scale(self, w, x.shape[-1], heatmaps, shares)
         y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=False)
         return y.float() + self.bias[:, None, None]
 
@@ -237,6 +241,12 @@ class Generator(nn.Module):
         if truncation != 1.0:
             w = mean.lerp(w.float(), truncation)
         return w[:, None].expand(-1, self.config.num_ws, -1, -1)
+
+    @property
+    def w_means(self) -> list[Tensor]:
+        """The running means of w that truncation uses: objects', and the background's where that has its own."""
+        mappings = (self.mapping, self.background_mapping)
+        return [mapping.w_mean for mapping in mappings if mapping is not None]
 
     def follow_w_mean(self, ws: Tensor, share: float) -> None:
         """Take a batch of ``ws``, with weight ``share``, into the running means that truncation uses."""

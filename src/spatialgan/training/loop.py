@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+import torch
+from torch import Tensor
+
 from spatialgan.config import RunConfig
 from spatialgan.data.images import ImageDataset, to_float
-from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, read_json, write_atomically
 from spatialgan.model import save_model
@@ -17,6 +19,7 @@ from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.settings import from_dict, to_dict
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from spatialgan.training.codes import Codes, check_size, codes_of
+from spatialgan.training.distributed import Workers, require_shares, workers_of_environment
 from spatialgan.training.growing import load_or_grow
 from spatialgan.training.reconstruction import known_pictures
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
@@ -51,7 +54,17 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         SpatialGANError: data or folder do not fit; the message says how.
         NonFiniteError: a loss term is not finite.
     """
-    out = Path(out)
+    with workers_of_environment(device) as (workers, chosen):
+        require_shares(config, workers.count)
+        return _train(config, data, Path(out), chosen, init_from, report if workers.is_first else _silent, workers)
+
+
+def _silent(_: str) -> None:
+    """In place of a report: of several processes, one talks."""
+
+
+def _train(config: RunConfig, data: str | Path, out: Path, device: torch.device, init_from: str | None,
+           report: Callable[[str], None], workers: Workers) -> bool:
     d = config.data
     dataset = ImageDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
                                 fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
@@ -61,7 +74,8 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     if config.reconstructs:
         check_size(dataset)
     _check_folder(out, config)
-    t = make_trainee(config, choose_device(device))
+    t = make_trainee(config, device)
+    t.workers = workers
     checkpoints = list_checkpoints(out / "checkpoint")
     codes_hash = None
     if checkpoints:
@@ -76,9 +90,11 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         if init_from is not None and config.train.reconstruct_kimg > 0:
             report(f"the first {config.train.reconstruct_kimg:g} kimg only reconstruct; to leave them out, add "
                    "--set train.reconstruct_kimg=0")
+    workers.copy_from_first(t.tensors)  # what was measured on real pictures may differ in its last bits
     # Not before all has been seen to fit: a folder that was claimed in vain would refuse the corrected command.
-    write_atomically(out / CONFIG, lambda p: p.write_text(json.dumps(to_dict(config), indent=1) + "\n"))
-    if dataset.skipped:
+    if workers.is_first:
+        write_atomically(out / CONFIG, lambda p: p.write_text(json.dumps(to_dict(config), indent=1) + "\n"))
+    if dataset.skipped and workers.is_first:
         lines = [f"{name}: {reason}\n" for name, reason in dataset.skipped]
         write_atomically(out / SKIPPED, lambda p: p.write_text("".join(lines), encoding="utf-8"))
     codes = None
@@ -87,7 +103,11 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
             report(f"all of this run is reconstruction; D begins to learn at {config.train.reconstruct_kimg:g} kimg")
         if not (out / CODES).exists():
             report(f"finding codes for {dataset.num_images} pictures, once; 10,000 take a few minutes")
+        if not workers.is_first:
+            workers.wait()
         codes = codes_of(dataset, config.model, out / CODES, t.device)
+        if workers.is_first:
+            workers.wait()  # the others read what this one has made
         if codes_hash is not None and codes_hash != file_hash(out / CODES):
             raise SpatialGANError(f"{out / CODES} does not hold the codes that this run was started with; put its own "
                                   "file back, or delete it to have it made anew; if it was just made, an earlier "
@@ -98,23 +118,19 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
 def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, report: Callable[[str], None]) -> bool:
     c = t.config.train
     total_nimg = int(c.kimg * 1000)
+    if not t.workers.is_first:
+        return _follow(t, dataset, codes)
     record = Record(out, num_images_seen=t.num_images_seen, total_nimg=total_nimg, report=report)
     averages = Averages()
-    size = t.config.model.resolution
     if t.num_images_seen == 0:
         with record.pause_clock():
             write_samples(t, out / "samples" / "000000000.png")
     with StopRequest() as stop:
         while t.num_images_seen < total_nimg:
             start = t.num_images_seen
-            views = dataset.views(start, c.batch_size, size=size, seed=c.seed)
-            reals = to_float(dataset.views_of(views, size=size).to(t.device))  # as uint8: a quarter of the traffic
-            known = (known_pictures(codes, reals, views, whole_px=dataset.resolution)
-                     if t.config.reconstructs_at(start) else None)
-            stats = training_step(t, reals, known)
-            check_finite(stats, t.num_images_seen)
-            averages.add(stats)
-            stopping = stop.requested  # asked once: a signal that comes later takes one more step, and is saved
+            averages.add(_step(t, dataset, codes))
+            # Asked once: a signal that comes later takes one more step, and is saved.
+            stopping = t.workers.any(stop.requested, t.device)
             last = t.num_images_seen >= total_nimg or stopping
 
             def due(kimg: float, start: int = start, last: bool = last) -> bool:
@@ -137,6 +153,29 @@ def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, rep
             report(f"done; to see what it draws: "
                    f"spatialgan generate --model {out} --seeds 0-15 --grid --out {out / 'grid'}")
     record.close()
+    return t.num_images_seen >= total_nimg
+
+
+def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None) -> dict[str, Tensor]:
+    """One training step on the next real pictures, or on this process's share of them."""
+    size, start = t.config.model.resolution, t.num_images_seen
+    views = dataset.views(start + t.workers.rank * t.batch_size, t.batch_size, size=size, seed=t.config.train.seed)
+    reals = to_float(dataset.views_of(views, size=size).to(t.device))  # as uint8: a quarter of the traffic
+    known = (known_pictures(codes, reals, views, whole_px=dataset.resolution)
+             if t.config.reconstructs_at(start) else None)
+    stats = training_step(t, reals, known)
+    check_finite(stats, t.num_images_seen)
+    return stats
+
+
+def _follow(t: Trainee, dataset: ImageDataset, codes: Codes | None) -> bool:
+    """The loop of a process that is not the first: the same steps, and no files."""
+    total_nimg = int(t.config.train.kimg * 1000)
+    with StopRequest() as stop:
+        while t.num_images_seen < total_nimg:
+            _step(t, dataset, codes)
+            if t.workers.any(stop.requested, t.device):
+                break
     return t.num_images_seen >= total_nimg
 
 

