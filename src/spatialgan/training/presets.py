@@ -40,7 +40,7 @@ def rooms64() -> RunConfig:
     return replace(c, model=replace(c.model, z_dim=32, center_std=1 / 3, coordinates_max_resolution=32,
                                     coordinates_gated=True, background_mapping=True, object_spacing=1.0),
                    data=replace(c.data, shift=0.0),
-                   loss=replace(c.loss, carry_share=0.5, comove_weight=3.0, comove_size=16),
+                   loss=replace(c.loss, carry_share=0.5, comove_weight=1.0, comove_size=16),
                    train=replace(c.train, kimg=300, reconstruct_kimg=100))
 
 
