@@ -266,6 +266,14 @@ def test_edit_says_that_a_layout_of_one_object_left_the_picture(run, single, tmp
     assert code == 0 and err.startswith("note: the centre of level 0 is now outside the picture, at 0.")
 
 
+def test_edit_says_which_objects_are_new(run, multi, single, tmp_path):
+    out = ["--device", "cpu", "--seed", 3, "--out", tmp_path / "f.png"]
+    _, said, _ = run("edit", "--model", multi, *out, "--add", "0.5,0.5,0.1:3", "--duplicate", "0:0.1,0")
+    assert "object 3 is new\nobject 4 is new\n" in said
+    for model in (multi, single):
+        assert "is new" not in run("edit", "--model", model, *out, "--move", "0:0.1,0")[1]
+
+
 def test_edit_says_nothing_of_what_was_outside_before(run, multi, tmp_path):
     loaded(multi).sample(3).move(0, dx=5.0).save(tmp_path / "a.json")
     code, _, err = run("edit", "--model", multi, "--scene", tmp_path / "a.json", "--device", "cpu", "--out",

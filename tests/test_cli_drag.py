@@ -63,8 +63,10 @@ def test_all_files_are_written(model, tmp_path):
                  "--steps", "2", "--mask", str(tmp_path / "mask.png"), "--out", out, "--gif", gif, "--json", trace,
                  "--mp4", mp4, "--heatmaps", maps, "--save-scene", scene, "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert "max_steps after 2 steps" in result.stdout and all(name in result.stdout for name in names)
+    assert "max steps after 2 steps" in result.stdout and all(name in result.stdout for name in names)
     data = json.loads((tmp_path / "d.json").read_text())
+    kept = data["kept_step"]
+    assert (f"step {kept} came nearest and is kept" in result.stdout) == (kept != 2)
     assert data["steps"] == 2 and len(data["starts"]) == 2
     with Image.open(gif) as animation:
         assert animation.size == (256, 256) and animation.n_frames > 2

@@ -212,6 +212,9 @@ def edit(
     save_png(steps[-1].image, out, scale=_or_one(scale))
     for note in notes_on(steps):
         typer.echo(f"note: {note}", err=True)
+    if steps[0].layout is not None and len(steps[0].layout.levels) == 1:
+        for i in range(steps[0].num_objects, steps[-1].num_objects):
+            typer.echo(f"object {i} is new")
     if save_scene is not None:
         steps[-1].save(save_scene)
     frames = [] if gif is None and mp4 is None else render_scenes(animate(steps))

@@ -77,8 +77,10 @@ def drag(
         save_png(heatmap_figure(result), heatmaps)
     written = ", ".join(str(p) for p in (out, gif, mp4, json, heatmaps, save_scene) if p is not None)
     steps = "step" if result.steps == 1 else "steps"
-    typer.echo(f"{result.stop_reason} after {result.steps} {steps} in {result.seconds:.1f} s; "
-               f"{result.distance:.1%} of the width from the target: {written}")
+    kept = result.scene.edits[-1]["step"]
+    went_back = "" if kept == result.steps else f"; step {kept} came nearest and is kept"
+    typer.echo(f"{result.stop_reason.replace('_', ' ')} after {result.steps} {steps} in {result.seconds:.1f} s"
+               f"{went_back}; {result.distance:.1%} of the width from the target: {written}")
 
 
 def read_handle(text: str) -> "Handle":
