@@ -40,7 +40,8 @@ def drag(
     mask: Annotated[Path | None, typer.Option(
         metavar="F.png", help="A picture of the same size: what is painted white may change.")] = None,
     steps: Annotated[int, typer.Option(min=0, help="The most steps.")] = 200,
-    gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate all steps, with handles.")] = None,
+    gif: Annotated[Path | None, typer.Option(
+        metavar="F.gif", help="Animate the steps that were kept, with handles.")] = None,
     mp4: Mp4 = None,
     json: Annotated[Path | None, typer.Option(metavar="F.json", help="Write every step's numbers.")] = None,
     heatmaps: Annotated[Path | None, typer.Option(
@@ -77,8 +78,7 @@ def drag(
         save_png(heatmap_figure(result), heatmaps)
     written = ", ".join(str(p) for p in (out, gif, mp4, json, heatmaps, save_scene) if p is not None)
     steps = "step" if result.steps == 1 else "steps"
-    kept = result.scene.edits[-1]["step"]
-    went_back = "" if kept == result.steps else f"; step {kept} came nearest and is kept"
+    went_back = "" if result.kept_step == result.steps else f"; step {result.kept_step} came nearest and is kept"
     typer.echo(f"{result.stop_reason.replace('_', ' ')} after {result.steps} {steps} in {result.seconds:.1f} s"
                f"{went_back}; {result.distance:.1%} of the width from the target: {written}")
 

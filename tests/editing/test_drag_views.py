@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,8 +23,19 @@ from spatialgan.layout import Raster
 
 
 @pytest.fixture(scope="module")
-def result(single):
+def dragged(single):
     return single.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="joint", max_steps=3)
+
+
+@pytest.fixture(scope="module")
+def result(dragged):
+    return _kept(dragged, 3)
+
+
+def _kept(result, index):
+    """The drag as if that step had come nearest."""
+    step = result.trace[index]
+    return replace(result, scene=step.scene, handles=step.handles, distance=step.distance)
 
 
 def test_marks_lie_on_handle_and_target():
@@ -37,11 +49,24 @@ def test_marks_lie_on_handle_and_target():
 def test_frames_show_every_step_and_hold_both_ends(result):
     frames = drag_frames(result, scale=2, hold=4)
     between = math.ceil(SMOOTH_FRAMES / 3)
-    assert len(frames) == 4 + 3 * between + 4
+    assert len(frames) == 3 + 3 * between + 4
     for i in range(1, 4):
         step = with_handles(enlarge(result.trace[i].scene.image, 2), result.trace[i].handles, result.targets)
         assert np.array_equal(np.asarray(frames[3 + i * between]), np.asarray(step))
     assert {frame.size for frame in frames} == {(64, 64)} and {frame.mode for frame in frames} == {"RGB"}
+
+
+def test_frames_end_with_the_kept_step(dragged):
+    frames = drag_frames(_kept(dragged, 2), scale=2, hold=4)
+    between = SMOOTH_FRAMES // 2
+    step = with_handles(enlarge(dragged.trace[2].image, 2), dragged.trace[2].handles, dragged.targets)
+    assert len(frames) == 4 + 2 * between + 3
+    assert all(np.array_equal(np.asarray(f), np.asarray(step)) for f in frames[-4:])
+    assert not np.array_equal(np.asarray(frames[-5]), np.asarray(step))
+    start = drag_frames(_kept(dragged, 0), scale=2, hold=4)  # nothing came nearer
+    # Drawn in a batch, a value may be 1 off.
+    assert len(start) == 8 and np.ptp([np.asarray(f).astype(int) for f in start], axis=0).max() <= 1
+    assert heatmap_figure(_kept(dragged, 1)).width == 2 * 258 - 2
 
 
 def test_frames_between_few_steps_go_from_one_to_the_next(multi):
@@ -76,7 +101,7 @@ def test_the_trace_tells_every_step(result, tmp_path):
 def test_the_figure_has_a_row_for_the_picture_and_one_a_level(result, multi, plain):
     assert heatmap_figure(result, columns=3).size == (3 * 258 - 2, 4 * 258 - 2)
     assert heatmap_figure(result, columns=9).size == (4 * 258 - 2, 4 * 258 - 2)  # no more than there were steps
-    pixels = multi.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="pixels", max_steps=1)
+    pixels = _kept(multi.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="pixels", max_steps=1), 1)
     assert heatmap_figure(pixels).size == (2 * 258 - 2, 2 * 258 - 2)
     with pytest.raises(SpatialGANError, match="no heatmaps to show"):
         heatmap_figure(plain.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="latent", max_steps=1))

@@ -105,11 +105,12 @@ def test_batches_that_cannot_be_shared_are_refused():
     config = tiny_config(train={"batch_size": 12}, loss={"r1_gamma": 0.0})
     require_shares(config, 1)
     require_shares(config, 3)
-    with pytest.raises(SpatialGANError, match=r"batch_size is 12, which 5 processes cannot share; use a multiple of 5"):
+    with pytest.raises(SpatialGANError, match=r"batch_size=12: it is no multiple of 5; train\.batch_size=10 would do"):
         require_shares(config, 5)
     pairs = tiny_config(train={"batch_size": 12}, model={"minibatch_std_group": 2}, loss={"comove_weight": 1.0})
-    with pytest.raises(SpatialGANError, match=r"each of 4 processes takes 3 of train\.batch_size=12.*in pairs"):
+    with pytest.raises(SpatialGANError, match=r"4 processes.*batch_size=12: each would take 3.*in pairs.*=16 would do"):
         require_shares(pairs, 4)
+    require_shares(replace(pairs, train=replace(pairs.train, batch_size=16)), 4)
 
 
 def test_alone_a_process_asks_nobody(monkeypatch):

@@ -302,6 +302,18 @@ def test_a_signal_while_files_are_written_is_followed_by_a_checkpoint(tmp_path, 
     assert stopped == "000000024" and "stopped at 0.0 kimg" in said[-1]
 
 
+def test_a_signal_before_the_first_step_is_answered(tmp_path, pictures, monkeypatch):
+    def interrupted(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    said = []
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_start", interrupted)
+        assert not train(tiny_config(), data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
+    assert "stopped before a step was taken" in said[-1]
+    train(tiny_config(train={"kimg": 0.004}), data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+
+
 def test_what_a_kill_left_in_a_new_folder_is_no_obstacle(tmp_path, pictures):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".config.json.x1y2").write_text("{")

@@ -108,11 +108,20 @@ def workers_of_environment(device: str) -> Iterator[tuple[Workers, torch.device]
 def require_shares(config: RunConfig, count: int) -> None:
     """Raise SpatialGANError where a batch cannot be shared among ``count`` processes."""
     batch = config.train.batch_size
-    if batch % count:
-        raise SpatialGANError(f"train.batch_size is {batch}, which {count} processes cannot share; "
-                              f"use a multiple of {count}")
+    reason = _share_error(config, batch, count)
+    if reason is not None:
+        larger = range(batch // count * count, 16 * batch * count, count)
+        working = next((b for b in larger if _share_error(config, b, count) is None), None)
+        advice = "" if working is None else f"; train.batch_size={working} would do"
+        raise SpatialGANError(f"{count} processes cannot share train.batch_size={batch}: {reason}{advice}")
+
+
+def _share_error(config: RunConfig, batch_size: int, count: int) -> str | None:
+    """Why ``count`` processes cannot share a batch of that size; None where they can."""
+    if batch_size % count:
+        return f"it is no multiple of {count}"
     try:
-        replace(config, train=replace(config.train, batch_size=batch // count))
+        replace(config, train=replace(config.train, batch_size=batch_size // count))
     except SpatialGANError as e:
-        raise SpatialGANError(f"each of {count} processes takes {batch // count} of train.batch_size={batch}, and "
-                              f"that does not go: {e}") from None
+        return f"each would take {batch_size // count}, and {e}"
+    return None

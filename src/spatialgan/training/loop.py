@@ -56,7 +56,12 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     """
     with workers_of_environment(device) as (workers, chosen):
         require_shares(config, workers.count)
-        return _train(config, data, Path(out), chosen, init_from, report if workers.is_first else _silent, workers)
+        report = report if workers.is_first else _silent
+        try:
+            return _train(config, data, Path(out), chosen, init_from, report, workers)
+        except KeyboardInterrupt:  # while steps are taken, _loop waits for them to end
+            report("stopped before a step was taken; the same command starts again from there")
+            return False
 
 
 def _silent(_: str) -> None:

@@ -106,7 +106,7 @@ class DragResult:
     distance: float
     """How far the farthest of them is from its target, in image widths."""
     steps: int
-    """Steps taken; the best state may be an earlier one, ``scene.edits[-1]["step"]``."""
+    """Steps taken; the best state may be an earlier one, :attr:`kept_step`."""
     seconds: float
     """That the drag took, without what its callback did."""
     stop_reason: StopReason
@@ -116,3 +116,8 @@ class DragResult:
     targets: tuple[Point, ...]
     trace: tuple[DragStep, ...]
     """Every step, the start included."""
+
+    @property
+    def kept_step(self) -> int:
+        """The step whose state :attr:`scene` is; those after it brought nothing nearer."""
+        return self.scene.edits[-1]["step"]

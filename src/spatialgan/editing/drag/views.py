@@ -27,26 +27,27 @@ HANDLE_COLOUR, TARGET_COLOUR = (230, 40, 40), (40, 110, 250)
 
 
 def drag_frames(result: DragResult, *, scale: float | None = None, hold: int = 10) -> list[Image.Image]:
-    """The pictures of all steps, handles red, targets blue; the first and the kept one stand for ``hold`` frames.
+    """The pictures of the steps up to the kept one, handles red, targets blue; both ends stand for ``hold`` frames.
 
-    Where there are few steps, the way from each to the next is drawn, too, or one could not see what goes where. (From
-    heatmaps to their pixels, in mode ``pixels``, there is no way.)
+    Later steps are in the trace, but not in the outcome. Where there are few steps, the way from each to the next is
+    drawn, too, or one could not see what goes where. (From heatmaps to their pixels, in mode ``pixels``, there is no
+    way.)
 
     Args:
-        result: its whole trace is shown.
+        result: its trace is shown as far as it was kept.
         scale: of the pictures; None enlarges small ones for viewing.
         hold: at least 1.
     """
-    shown = _with_way_between(result.trace)
+    shown = _with_way_between(result.trace[: result.kept_step + 1])
     pictures = render_scenes([scene for scene, _ in shown])
     frames = [with_handles(enlarge(picture, scale), handles, result.targets)
               for picture, (_, handles) in zip(pictures, shown, strict=True)]
     kept = with_handles(enlarge(result.scene.image, scale), result.handles, result.targets)
-    return [frames[0]] * hold + frames[1:] + [kept] * hold
+    return [frames[0]] * hold + frames[1:-1] + [kept] * hold
 
 
 def _with_way_between(trace: Sequence[DragStep]) -> list[tuple["Scene", tuple[Point, ...]]]:
-    """Scenes and handles of all steps, with as many between them as make :data:`SMOOTH_FRAMES` or more in all."""
+    """Scenes and handles of the steps, with as many between them as make :data:`SMOOTH_FRAMES` or more in all."""
     shown = [(step.scene, step.handles) for step in trace]
     count = math.ceil(SMOOTH_FRAMES / max(1, len(trace) - 1))  # from a step to the next
     layouts = [step.scene.layout for step in trace]
@@ -82,7 +83,7 @@ def trace_to_json(result: DragResult) -> dict[str, Any]:
     """The drag as JSON values: what was asked, why it stopped, and every step."""
     record = result.scene.edits[-1]
     return {"mode": record["mode"], "starts": result.starts, "targets": result.targets,
-            "stop_reason": result.stop_reason, "steps": result.steps, "kept_step": record["step"],
+            "stop_reason": result.stop_reason, "steps": result.steps, "kept_step": result.kept_step,
             "distance": result.distance, "seconds": result.seconds, "trace": [_step_to_json(s) for s in result.trace]}
 
 
@@ -109,13 +110,13 @@ def heatmap_figure(result: DragResult, *, columns: int = 6) -> Image.Image:
 
     Args:
         result: of any mode; in ``latent`` the heatmaps stay.
-        columns: steps shown, evenly spread from the first to the last, at least 2; fewer where there were fewer.
+        columns: steps shown, evenly spread from the first to the kept one, at least 2; fewer where there were fewer.
 
     Raises:
         SpatialGANError: the model reads no heatmaps.
     """
     require_heatmaps(result.scene)
-    indices = torch.linspace(0, len(result.trace) - 1, max(2, columns)).round().long().unique().tolist()
+    indices = torch.linspace(0, result.kept_step, max(2, columns)).round().long().unique().tolist()
     steps = [result.trace[i] for i in indices]
     pictures = [enlarge(step.image, None) for step in steps]
     rows = [[with_handles(p, step.handles, result.targets) for p, step in zip(pictures, steps, strict=True)]]
