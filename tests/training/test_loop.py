@@ -304,7 +304,7 @@ def test_a_signal_while_files_are_written_is_followed_by_a_checkpoint(tmp_path, 
 
 def test_a_signal_before_the_first_step_is_answered(tmp_path, pictures, monkeypatch):
     def interrupted(*_):
-        os.kill(os.getpid(), signal.SIGINT)
+        raise KeyboardInterrupt  # what Ctrl-C comes to, unless tests run in the background
 
     said = []
     with monkeypatch.context() as patch:
