@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from spatialgan.cli import app
-from spatialgan.cli_drag import read_handle, read_mask_file
+from spatialgan.cli_drag import kept_note, read_handle, read_mask_file
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import SpatialGAN
@@ -66,15 +66,21 @@ def test_all_files_are_written(model, tmp_path):
     assert "max steps after 2 steps" in result.stdout and all(name in result.stdout for name in names)
     data = json.loads((tmp_path / "d.json").read_text())
     kept = data["kept_step"]
-    assert (f"step {kept} came nearest and is kept" in result.stdout) == (kept != 2)
+    assert kept_note(2, kept) in result.stdout
     assert data["steps"] == 2 and len(data["starts"]) == 2
     with Image.open(gif) as animation:
-        assert animation.size == (256, 256) and animation.n_frames > 2
+        assert animation.size == (256, 256) and (animation.n_frames > 2) == (kept > 0)
     assert (tmp_path / "d.mp4").read_bytes()[4:8] == b"ftyp"
     again = run("drag", "--model", model, "--scene", scene, *HANDLE, "--steps", "0", "--out", str(tmp_path / "2.png"),
                 "--device", "cpu")
     assert again.exit_code == 0
     assert (tmp_path / "2.png").read_bytes() == (tmp_path / "out.png").read_bytes()
+
+
+def test_it_says_which_step_is_kept():
+    assert kept_note(4, 4) == kept_note(0, 0) == ""
+    assert "step 3 was the best and is kept" in kept_note(4, 3)
+    assert "the picture stays as it was" in kept_note(4, 0)
 
 
 def test_handles_are_read():

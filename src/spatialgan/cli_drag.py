@@ -41,7 +41,7 @@ def drag(
         metavar="F.png", help="A picture of the same size: what is painted white may change.")] = None,
     steps: Annotated[int, typer.Option(min=0, help="The most steps.")] = 200,
     gif: Annotated[Path | None, typer.Option(
-        metavar="F.gif", help="Animate the steps that were kept, with handles.")] = None,
+        metavar="F.gif", help="Animate the drag up to the step that is kept, with handles.")] = None,
     mp4: Mp4 = None,
     json: Annotated[Path | None, typer.Option(metavar="F.json", help="Write every step's numbers.")] = None,
     heatmaps: Annotated[Path | None, typer.Option(
@@ -78,9 +78,16 @@ def drag(
         save_png(heatmap_figure(result), heatmaps)
     written = ", ".join(str(p) for p in (out, gif, mp4, json, heatmaps, save_scene) if p is not None)
     steps = "step" if result.steps == 1 else "steps"
-    went_back = "" if result.kept_step == result.steps else f"; step {result.kept_step} came nearest and is kept"
     typer.echo(f"{result.stop_reason.replace('_', ' ')} after {result.steps} {steps} in {result.seconds:.1f} s"
-               f"{went_back}; {result.distance:.1%} of the width from the target: {written}")
+               f"{kept_note(result.steps, result.kept_step)}; "
+               f"{result.distance:.1%} of the width from the target: {written}")
+
+
+def kept_note(steps: int, kept: int) -> str:
+    """What is to be said where the last step is not the one that is kept."""
+    if kept == steps:
+        return ""
+    return f"; step {kept} was the best and is kept" if kept else "; no step was better: the picture stays as it was"
 
 
 def read_handle(text: str) -> "Handle":

@@ -308,10 +308,11 @@ def test_a_signal_before_the_first_step_is_answered(tmp_path, pictures, monkeypa
 
     said = []
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_start", interrupted)
+        patch.setattr(loop, "write_samples", interrupted)
         assert not train(tiny_config(), data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
-    assert "stopped before a step was taken" in said[-1]
-    train(tiny_config(train={"kimg": 0.004}), data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    assert "stopped before the first step" in said[-1] and (tmp_path / "run" / "config.json").exists()
+    assert train(tiny_config(), data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
+    assert any("starting from the beginning" in line for line in said)
 
 
 def test_what_a_kill_left_in_a_new_folder_is_no_obstacle(tmp_path, pictures):

@@ -110,9 +110,9 @@ def require_shares(config: RunConfig, count: int) -> None:
     batch = config.train.batch_size
     reason = _share_error(config, batch, count)
     if reason is not None:
-        larger = range(batch // count * count, 16 * batch * count, count)
-        working = next((b for b in larger if _share_error(config, b, count) is None), None)
-        advice = "" if working is None else f"; train.batch_size={working} would do"
+        candidates = range(max(1, batch // count) * count, 16 * batch * count, count)
+        working = next((b for b in candidates if _share_error(config, b, count) is None), None)
+        advice = "" if working is None else f"; all else unchanged, a new run could have train.batch_size={working}"
         raise SpatialGANError(f"{count} processes cannot share train.batch_size={batch}: {reason}{advice}")
 
 
@@ -123,5 +123,5 @@ def _share_error(config: RunConfig, batch_size: int, count: int) -> str | None:
     try:
         replace(config, train=replace(config.train, batch_size=batch_size // count))
     except SpatialGANError as e:
-        return f"each would take {batch_size // count}, and {e}"
+        return f"each would take a batch of {batch_size // count}, of which it holds that {e}"
     return None

@@ -37,7 +37,7 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
 
     Writes ``config.json``, ``codes.safetensors`` (where it reconstructs), ``stats.jsonl``, TensorBoard events,
     ``samples/``, ``snapshots/`` (EMA generator and D, for users) and ``checkpoint/`` (for going on). SIGINT and SIGTERM
-    end the run after the step at hand, with a checkpoint.
+    end the run after the step at hand, with a checkpoint; before the first step there is nothing to save.
 
     Args:
         config: all choices.
@@ -59,8 +59,8 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
         report = report if workers.is_first else _silent
         try:
             return _train(config, data, Path(out), chosen, init_from, report, workers)
-        except KeyboardInterrupt:  # while steps are taken, _loop waits for them to end
-            report("stopped before a step was taken; the same command starts again from there")
+        except KeyboardInterrupt:  # from the first step on, _loop waits for the one at hand to end
+            report("stopped before the first step of this call; the same command begins, or goes on, again")
             return False
 
 
@@ -157,7 +157,7 @@ def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, rep
         else:
             report(f"done; to see what it draws: "
                    f"spatialgan generate --model {out} --seeds 0-15 --grid --out {out / 'grid'}")
-    record.close()
+        record.close()
     return t.num_images_seen >= total_nimg
 
 

@@ -98,7 +98,8 @@ class DragStep:
 
 @dataclass(frozen=True)
 class DragResult:
-    """The best state of a drag: the one whose farthest handle is nearest to its target."""
+    """The best state of a drag: of those whose handles are still found, the one whose farthest handle is nearest to its
+    target."""
 
     scene: "Scene"
     handles: tuple[Point, ...]
@@ -119,5 +120,5 @@ class DragResult:
 
     @property
     def kept_step(self) -> int:
-        """The step whose state :attr:`scene` is; those after it brought nothing nearer."""
+        """The step whose state :attr:`scene` is; none after it came nearer with its handles still found."""
         return self.scene.edits[-1]["step"]
