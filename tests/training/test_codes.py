@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -8,9 +9,12 @@ from tiny_run import tiny_config
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
+from spatialgan.training import codes as codes_module
 from spatialgan.training.codes import (
     CHROMA_WEIGHT,
+    Progress,
     check_size,
+    codes_of,
     object_codes,
     opponent,
     patches,
@@ -85,6 +89,28 @@ def test_a_patch_is_what_lies_under_the_heatmap():
     assert inside.shape == (1, 2, 3, 8, 8)
     torch.testing.assert_close(inside[0, 0, 0], torch.ones(8, 8))
     torch.testing.assert_close(inside[0, 1], torch.zeros(3, 8, 8))
+
+
+@pytest.mark.parametrize("model", [{"layout": "multi", "encoding": "multi"}, {"layout": "multi", "encoding": "norm"},
+                                   {"encoding": "norm"}, {"encoding": "none"}])
+def test_progress_is_told_and_comes_to_the_end(rooms, tmp_path, monkeypatch, model):
+    said = []
+    monkeypatch.setattr(codes_module, "Progress", partial(Progress, every_s=0))
+    config = ModelConfig(resolution=64, channel_base=512, z_dim=4, **model)
+    codes_of(rooms, config, tmp_path / "codes.safetensors", CPU, said.append)
+    assert len(said) > 1 and said[-1] == "codes: 100 %" and said[0] != said[-1]
+    codes_of(rooms, config, tmp_path / "codes.safetensors", CPU, said.append)  # they are there
+    assert said.count("codes: 100 %") == 1
+
+
+def test_progress_is_not_told_all_the_time():
+    said = []
+    progress = Progress(100, said.append, every_s=3600)
+    progress.add(50)
+    progress.told -= 3601
+    progress.add(10)
+    progress.add(10)
+    assert said == ["codes: 60 %"]
 
 
 def test_things_are_found_where_they_are(rooms):

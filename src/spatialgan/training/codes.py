@@ -6,7 +6,8 @@ multi-object models things (``training/things.py``) get codes of their own, each
 place, and a background one of the rest. No label is used.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,24 @@ class Codes:
     """(2, N, K): standard deviations of their heatmaps, in picture widths."""
 
 
-def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: torch.device) -> Codes:
+class Progress:
+    """Tells now and then how far a long look at pictures has come."""
+
+    def __init__(self, total: int, report: Callable[[str], None], *, every_s: float = 30):
+        """``total`` pictures will be counted; ``report`` gets a line after ``every_s`` seconds, and so on."""
+        self.total, self.report, self.every_s = total, report, every_s
+        self.done, self.told = 0, time.monotonic()
+
+    def add(self, count: int) -> None:
+        """``count`` more pictures have been seen."""
+        self.done += count
+        if time.monotonic() - self.told >= self.every_s:
+            self.told = time.monotonic()
+            self.report(f"codes: {self.done / self.total:.0%}".replace("%", " %"))
+
+
+def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: torch.device,
+             report: Callable[[str], None] | None = None) -> Codes:
     """The codes in the file ``path``; where there is none, they are made, and written to it.
 
     A run must go on with the very codes it began with, and another machine's arithmetic may turn a component round.
@@ -67,6 +85,7 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
         config: says whether things have codes of their own, and how wide z is.
         path: of a safetensors file.
         device: to compute features on; the codes are on the CPU.
+        report: gets a line now and then while codes are made.
 
     Raises:
         SpatialGANError: the ImageNet weights are not installed, or the file is damaged, of other pictures, or of an
@@ -75,7 +94,9 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
     if device.type == "mps":
         device = torch.device("cpu")  # before torch 2.13, MPS has no grid_sample with padding_mode="border"
     if not path.exists():
-        codes = (object_codes if config.layout == "multi" else picture_codes)(dataset, config, device)
+        looks = 2 if config.encoding == "none" else 3  # as they are and mirrored; before that, for things or subjects
+        progress = None if report is None else Progress(looks * dataset.num_images, report)
+        codes = (object_codes if config.layout == "multi" else picture_codes)(dataset, config, device, progress)
         marks = {FINGERPRINT: dataset.fingerprint}
         write_atomically(path, lambda p: save_file(vars(codes), p, metadata=marks))
     try:
@@ -106,7 +127,8 @@ def check_size(dataset: ImageDataset) -> None:
 
 
 @torch.no_grad()
-def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.device) -> Codes:
+def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.device,
+                  progress: Progress | None = None) -> Codes:
     """One code a picture, of what surrounds its subject, whose place and size the heatmap of level 0 has.
 
     Sizes become standard deviations in their order: the smallest subject gets the smallest that layouts are drawn with.
@@ -115,25 +137,25 @@ def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devi
     """
     network, n = _network(device), dataset.num_images
     if config.encoding == "none":
-        z = _picture_codes(network, dataset, config.z_dim, device)
+        z = _picture_codes(network, dataset, config.z_dim, device, progress)
         return Codes(z, torch.full((2, n, 1, 2), 0.5), torch.ones(2, n, 1))
     subjects = subjects_of(subject_maps(torch.cat(
-        [descriptors(network, images).half().cpu() for images in _chunks(dataset, device, (False,))])))
+        [descriptors(network, images).half().cpu() for images in _chunks(dataset, device, progress, (False,))])))
     both = torch.stack([subjects.centers_xy, subjects.mirrored().centers_xy])  # (2, N, 2)
     all_subjects = Subjects(both.flatten(0, 1), subjects.sizes.repeat(2))
     drawn = sample_layout(config, n, random_stream(0, "sizes of subjects")).gaussians(0).stds[:, 0, 0].sort()[0]
     windows = config.resolution / dataset.resolution  # known_pictures makes picture widths window widths
     stds = drawn[subjects.sizes.argsort().argsort()] * windows
-    z = _picture_codes(network, dataset, config.z_dim, device, all_subjects)
+    z = _picture_codes(network, dataset, config.z_dim, device, progress, all_subjects)
     return Codes(z, both[:, :, None], stds.repeat(2, 1)[..., None])
 
 
 def _picture_codes(network: EfficientNetLite, dataset: ImageDataset, z_dim: int, device: torch.device,
-                   subjects: Subjects | None = None) -> Tensor:
+                   progress: Progress | None, subjects: Subjects | None = None) -> Tensor:
     """One code a picture, (2, N, 1, z_dim): its features on a coarse grid, and its pixels; or, of the 2 N pictures with
     ``subjects``, those of what surrounds the subject."""
     rows, start = [], 0
-    for images in _chunks(dataset, device):
+    for images in _chunks(dataset, device, progress):
         if subjects is not None:
             part = slice(start, start + len(images))
             these = Subjects(subjects.centers_xy[part].to(device), subjects.sizes[part].to(device))
@@ -146,21 +168,22 @@ def _picture_codes(network: EfficientNetLite, dataset: ImageDataset, z_dim: int,
 
 
 @torch.no_grad()
-def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.device) -> Codes:
+def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.device,
+                 progress: Progress | None = None) -> Codes:
     """``num_objects`` things a picture, and the background: what is left when the things are blanked out.
 
     Where the model has one style a picture, its code is of the whole picture, and of the things only places are taken.
     """
     network, n, k = _network(device), dataset.num_images, config.num_objects
-    found = _find_things(network, dataset, k, device)
+    found = _find_things(network, dataset, k, device, progress)
     mirrored = found.mirrored()
     centers = torch.cat([found.centers_xy, mirrored.centers_xy])  # (2 N, K, 2)
     radii = torch.cat([found.radii, mirrored.radii])
     where = centers.reshape(2, n, k, 2), ranked_stds(found.radii, dataset.resolution, config).repeat(2, 1, 1)
     if config.num_styles == 1:
-        return Codes(_picture_codes(network, dataset, config.z_dim, device), *where)
+        return Codes(_picture_codes(network, dataset, config.z_dim, device, progress), *where)
     things, backgrounds, start = [], [], 0
-    for images in _chunks(dataset, device):
+    for images in _chunks(dataset, device, progress):
         part = slice(start, start + len(images))
         xy, radius = centers[part].to(device), radii[part].to(device)
         start += len(images)
@@ -183,11 +206,12 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
     return Codes(z.reshape(2, n, k + 1, -1), *where)
 
 
-def _find_things(network: EfficientNetLite, dataset: ImageDataset, count: int, device: torch.device) -> Things:
+def _find_things(network: EfficientNetLite, dataset: ImageDataset, count: int, device: torch.device,
+                 progress: Progress | None) -> Things:
     """Of all pictures, not mirrored."""
     mean, std = _usual(network, dataset, device)
     found, unusual = [], []
-    for images in _chunks(dataset, device, (False,)):
+    for images in _chunks(dataset, device, progress, (False,)):
         maps = large_maps(network, images)
         found.append(maps[-1].half().cpu())
         unusual.append(((maps[0] - mean) / std).square().mean(dim=1).clamp_max(HALF_MAX).half().cpu())
@@ -259,7 +283,7 @@ def _usual(network: EfficientNetLite, dataset: ImageDataset, device: torch.devic
     as a standard deviation over all places, (C, 1, 1)."""
     total, squares, count = torch.zeros((), device=device), torch.zeros((), device=device), 0
     some = torch.randperm(dataset.num_images, generator=random_stream(0, "usual pictures"))[:USUAL_PICTURES]
-    for images in _chunks(dataset, device, (False,), some.sort()[0]):
+    for images in _chunks(dataset, device, None, (False,), some.sort()[0]):
         fine = large_maps(network, images)[0]
         total, squares, count = total + fine.sum(dim=0), squares + fine.square().sum(dim=0), count + len(images)
     mean = total / count
@@ -276,9 +300,11 @@ def _maps(network: EfficientNetLite, images: Tensor) -> list[Tensor]:
     return [m.float() for m in network(large.contiguous(memory_format=torch.channels_last))]
 
 
-def _chunks(dataset: ImageDataset, device: torch.device,
+def _chunks(dataset: ImageDataset, device: torch.device, progress: Progress | None,
             turns: tuple[bool, ...] = (False, True), which: Tensor | None = None) -> Iterator[Tensor]:
     """All pictures (or those of the indices ``which``), then the same mirrored, (B, 3, R, R) in -1..1."""
     for mirrored in turns:
         for indices in (torch.arange(dataset.num_images) if which is None else which).split(CHUNK):
             yield to_float(dataset.batch(indices, torch.full_like(indices, mirrored, dtype=torch.bool)).to(device))
+            if progress is not None:
+                progress.add(len(indices))

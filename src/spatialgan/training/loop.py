@@ -110,7 +110,7 @@ def _train(config: RunConfig, data: str | Path, out: Path, device: torch.device,
             report(f"finding codes for {dataset.num_images} pictures, once; 10,000 take a few minutes")
         if not workers.is_first:
             workers.wait()
-        codes = codes_of(dataset, config.model, out / CODES, t.device)
+        codes = codes_of(dataset, config.model, out / CODES, t.device, report)
         if workers.is_first:
             workers.wait()  # the others read what this one has made
         if codes_hash is not None and codes_hash != file_hash(out / CODES):
