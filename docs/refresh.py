@@ -174,6 +174,7 @@ def make_images() -> None:
     pictures = render_scenes([rooms.sample(seed) for seed in SAMPLE_SEEDS])
     save_png(image_grid(pictures, columns=8, scale=2), images / "rooms.png")
     save_png(image_grid(render_scenes(room_edits(rooms)), columns=6, scale=2), images / "room-edits.png")
+    save_png(image_grid(render_scenes(room_tasks(rooms)), columns=6, scale=2), images / "room-tasks.png")
 
 
 def room_edits(model: Any) -> list[Any]:
@@ -184,6 +185,12 @@ def room_edits(model: Any) -> list[Any]:
         scenes += [scene, scene.move(0, dx=0.2), scene.remove(1), scene.restyle(2, seed=7),
                    scene.restyle("background", seed=5), scene.with_new_styles(11)]
     return scenes
+
+
+def room_tasks(model: Any) -> list[Any]:
+    """Scenes, two by two: a bed moved, a painting removed, a window restyled."""
+    bed, painting, window = (model.sample(seed) for seed in (64, 2, 22))
+    return [bed, bed.move(0, dx=0.2), painting, painting.remove(2), window, window.restyle(2, seed=7)]
 
 
 def main() -> None:
