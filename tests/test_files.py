@@ -1,11 +1,12 @@
 """Files are whole or not there, also after a failure in the middle."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import write_atomically, written_whole
+from spatialgan.files import user_cache_dir, write_atomically, written_whole
 
 
 def test_a_failing_writer_leaves_the_old_file(tmp_path: Path):
@@ -65,3 +66,22 @@ def test_a_path_without_a_name_is_refused(path: str, tmp_path: Path, monkeypatch
     with pytest.raises(SpatialGANError, match="cannot be written"):
         write_atomically(Path(path), lambda p: p.write_text("x"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_user_cache_dir_follows_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    for platform, base in (("linux", "xdg"), ("darwin", "Library/Caches"), ("win32", "local")):
+        monkeypatch.setattr("sys.platform", platform)
+        assert user_cache_dir("features") == tmp_path / base / "spatialgan" / "features"
+
+
+def test_without_a_home_there_is_a_cache_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", nobody)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert user_cache_dir("codes") == Path(tempfile.gettempdir()) / ".cache" / "spatialgan" / "codes"

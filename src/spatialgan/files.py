@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,3 +87,19 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def user_cache_dir(name: str) -> Path:
+    """Where the operating system wants caches, ``spatialgan`` and ``name`` inside; where nobody is at home, among
+    temporary files."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without a name or HOME, as in some containers
+        home = Path(tempfile.gettempdir())
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return base / "spatialgan" / name

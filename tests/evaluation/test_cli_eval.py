@@ -42,7 +42,6 @@ def test_response(model_file: Path, tmp_path: Path) -> None:
 
 
 def test_fd(model_file: Path, images_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spatialgan.evaluation.frechet.user_cache_dir", lambda: tmp_path / "cache")
     # The real one has 1,280 numbers a picture, whose distance takes seconds.
     monkeypatch.setattr("spatialgan.evaluation.features.EfficientNetLite2Features", lambda device: MeanColour())
     out = tmp_path / "fd.json"

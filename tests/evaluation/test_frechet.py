@@ -17,7 +17,6 @@ from spatialgan.evaluation.frechet import (
     frechet_of_model,
     reference_statistics,
     symmetric_sqrt,
-    user_cache_dir,
 )
 
 
@@ -186,15 +185,6 @@ def test_data_of_another_shape_is_refused(images_folder: Path) -> None:
         with pytest.raises(SpatialGANError, match="truncation is"):
             frechet_of_model(tiny_model(), ImageDataset.open(images_folder, resolution=32), MeanColour(),
                              num_samples=2, truncation=truncation, use_cache=False)
-
-
-def test_user_cache_dir_follows_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    for platform, base in (("linux", "xdg"), ("darwin", "Library/Caches"), ("win32", "local")):
-        monkeypatch.setattr("sys.platform", platform)
-        assert user_cache_dir() == tmp_path / base / "spatialgan" / "features"
 
 
 def test_a_model_trained_on_windows_is_compared_with_windows(images_folder: Path, tmp_path: Path) -> None:

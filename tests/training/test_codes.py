@@ -13,6 +13,7 @@ from spatialgan.training import codes as codes_module
 from spatialgan.training.codes import (
     CHROMA_WEIGHT,
     Progress,
+    cache_key,
     check_size,
     codes_of,
     object_codes,
@@ -98,9 +99,45 @@ def test_progress_is_told_and_comes_to_the_end(rooms, tmp_path, monkeypatch, mod
     monkeypatch.setattr(codes_module, "Progress", partial(Progress, every_s=0))
     config = ModelConfig(resolution=64, channel_base=512, z_dim=4, **model)
     codes_of(rooms, config, tmp_path / "codes.safetensors", CPU, said.append)
+    assert said.pop(0) == "finding codes for 40 pictures, once; 10,000 take a few minutes"
+    assert said.pop().startswith("codes: kept for later runs on the same pictures and model in ")
     assert len(said) > 1 and said[-1] == "codes: 100 %" and said[0] != said[-1]
     codes_of(rooms, config, tmp_path / "codes.safetensors", CPU, said.append)  # they are there
     assert said.count("codes: 100 %") == 1
+
+
+def test_a_later_run_takes_the_codes_of_an_earlier_one(rooms, tmp_path):
+    config = ModelConfig(resolution=64, channel_base=512, z_dim=4)
+    said = []
+
+    def made(run, config=config, cache="cache"):
+        said.clear()
+        codes = codes_of(rooms, config, tmp_path / f"{run}.safetensors", CPU, said.append, cache_dir=tmp_path / cache)
+        return codes, "finding codes" in said[0]
+
+    first, found = made("first")
+    assert found and "kept for later runs" in said[-1]
+    second, found = made("second")
+    kept = next((tmp_path / "cache").iterdir())
+    assert not found and said == [f"codes: an earlier run found them for the same pictures and model, {kept}"]
+    assert all(torch.equal(a, b) for a, b in zip(vars(first).values(), vars(second).values(), strict=True))
+    wider = made("wider", replace(config, z_dim=5))
+    assert wider[1] and wider[0].z.shape[-1] == 5
+    for cached in (tmp_path / "cache").iterdir():
+        cached.write_bytes(b"no codes")
+    again, found = made("again")
+    assert found and torch.equal(again.z, first.z)  # found anew, they are the same
+    assert not made("last")[1]
+    (tmp_path / "a file").touch()
+    assert made("without", cache="a file")[1]  # nothing can be kept there, and the run has its codes
+    assert not any("kept" in line for line in said) and (tmp_path / "without.safetensors").exists()
+
+
+def test_the_codes_that_are_kept_are_of_these_pictures(rooms, subjects):
+    config = ModelConfig(resolution=64, channel_base=512)
+    assert cache_key(rooms, config) != cache_key(subjects, config)
+    assert cache_key(rooms, config) != cache_key(rooms, replace(config, object_std_max=0.3))
+    assert cache_key(rooms, config) == cache_key(rooms, replace(config))
 
 
 def test_progress_is_not_told_all_the_time():

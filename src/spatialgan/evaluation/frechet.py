@@ -1,8 +1,6 @@
 """Fréchet distance of two sets of features (Dowson and Landau, 1982; Heusel et al., 2017): float64, without SciPy."""
 
 import hashlib
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from spatialgan.editing.arguments import finite
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import FeatureExtractor
 from spatialgan.evaluation.samples import generate_seeds
-from spatialgan.files import write_atomically
+from spatialgan.files import user_cache_dir, write_atomically
 from spatialgan.model import SpatialGAN
 
 CACHE_FORMAT = 1  # raise it when the same pictures, network and weights come to give other features
@@ -131,7 +129,7 @@ def frechet_of_model(model: SpatialGAN, dataset: ImageDataset, extractor: Featur
             f"reads {wanted[0]} pixels with {wanted[1]}; open it with the model's")
     if num_samples < 2:
         raise SpatialGANError(f"num_samples={num_samples}: use at least 2; 5000 is usual here")
-    folder = (cache_dir or user_cache_dir()) if use_cache else None
+    folder = (cache_dir or user_cache_dir("features")) if use_cache else None
     finite(truncation, "truncation")
     reference, cache = reference_statistics(dataset, extractor, folder, size=config.resolution,
                                             on_progress=on_progress, log=log)
@@ -179,18 +177,6 @@ def cache_key(dataset: ImageDataset, extractor: FeatureExtractor, size: int | No
     windows = () if size in (None, dataset.resolution) else (f"windows of {size}",)
     parts = (str(CACHE_FORMAT), dataset.fingerprint, extractor.name, extractor.weights_hash, extractor.resize, *windows)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def user_cache_dir() -> Path:
-    """Where the operating system wants caches, ``spatialgan/features`` inside."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "spatialgan" / "features"
 
 
 def _load(path: Path) -> Gaussian | None:

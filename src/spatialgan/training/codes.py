@@ -6,9 +6,12 @@ multi-object models things (``training/things.py``) get codes of their own, each
 place, and a background one of the rest. No label is used.
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -21,7 +24,7 @@ from spatialgan.config import ModelConfig
 from spatialgan.coords import pixel_centers_xy, to_grid
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import write_atomically
+from spatialgan.files import user_cache_dir, write_atomically
 from spatialgan.layout import render_gaussians
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.projected import resize_images
@@ -42,6 +45,7 @@ HALF_MAX = 6e4  # of float16
 CHROMA_WEIGHT = 3.0  # of colours against brightness, in pixels: it varies far more, and took nearly all the components
 USUAL_PICTURES = 2000  # say what is usual: more would say the same
 FINGERPRINT = "data_fingerprint"
+CACHE_FORMAT = 1  # counts up where the same pictures would have other codes
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
 CHUNK = 16  # pictures at once; larger batches make the allocator hand memory back and fetch it again
 
@@ -75,40 +79,38 @@ class Progress:
 
 
 def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: torch.device,
-             report: Callable[[str], None] | None = None) -> Codes:
+             report: Callable[[str], None] = print, *, cache_dir: Path | None = None) -> Codes:
     """The codes in the file ``path``; where there is none, they are made, and written to it.
 
     A run must go on with the very codes it began with, and another machine's arithmetic may turn a component round.
+    Codes take minutes to make, and say nothing of losses or rates: what was made is kept for later runs, too.
 
     Args:
         dataset: N pictures.
         config: says whether things have codes of their own, and how wide z is.
         path: of a safetensors file.
         device: to compute features on; the codes are on the CPU.
-        report: gets a line now and then while codes are made.
+        report: is told where codes come from and, now and then, how far they have come.
+        cache_dir: of codes for later runs; None for the user's own, see :func:`user_cache_dir`.
 
     Raises:
         SpatialGANError: the ImageNet weights are not installed, or the file is damaged, of other pictures, or of an
             earlier version that codes have changed since.
     """
-    if device.type == "mps":
-        device = torch.device("cpu")  # before torch 2.13, MPS has no grid_sample with padding_mode="border"
     if not path.exists():
-        looks = 2 if config.encoding == "none" else 3  # as they are and mirrored; before that, for things or subjects
-        progress = None if report is None else Progress(looks * dataset.num_images, report)
-        codes = (object_codes if config.layout == "multi" else picture_codes)(dataset, config, device, progress)
-        marks = {FINGERPRINT: dataset.fingerprint}
-        write_atomically(path, lambda p: save_file(vars(codes), p, metadata=marks))
+        cached = (cache_dir or user_cache_dir("codes")) / f"{cache_key(dataset, config)}.safetensors"
+        codes = _cached(cached, dataset, config)
+        if codes is not None:
+            report(f"codes: an earlier run found them for the same pictures and model, {cached}")
+        else:
+            report(f"finding codes for {dataset.num_images} pictures, once; 10,000 take a few minutes")
+            codes = _find(dataset, config, device, report)
+            with suppress(SpatialGANError):  # where nothing can be kept, this run has them all the same
+                _save(codes, cached, dataset)
+                report(f"codes: kept for later runs on the same pictures and model in {cached}")
+        _save(codes, path, dataset)
     try:
-        with safe_open(path, framework="pt") as f:
-            if (f.metadata() or {}).get(FINGERPRINT) != dataset.fingerprint:
-                raise ValueError("it holds those of other pictures")
-            codes = Codes(**{name: f.get_tensor(name) for name in f.keys()})  # noqa: SIM118 (safe_open is no dict)
-        things = (2, dataset.num_images, config.num_objects if config.layout == "multi" else 1)
-        wanted = ((2, dataset.num_images, config.num_styles, config.z_dim), (*things, 2), things)
-        found = tuple(tuple(t.shape) for t in (codes.z, codes.centers_xy, codes.stds))
-        if found != wanted:
-            raise ValueError(f"it holds tensors of shapes {found}, not {wanted}")
+        codes = _load(path, dataset, config)
     except (SafetensorError, OSError, TypeError, ValueError) as e:
         raise SpatialGANError(f"{path}, the pictures' codes, cannot be used: {e}; "
                               "delete it, and it is made anew") from None
@@ -116,6 +118,47 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
         raise SpatialGANError(f"{path} was written by an earlier version, which did not look for the pictures' "
                               f"subjects; start a new run, with --init-from {path.parent} where that has a model")
     return codes
+
+
+def cache_key(dataset: ImageDataset, config: ModelConfig) -> str:
+    """Of the files' contents and of the model, most of which codes do not depend on; never of paths."""
+    parts = (str(CACHE_FORMAT), dataset.fingerprint, json.dumps(asdict(config), sort_keys=True))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _find(dataset: ImageDataset, config: ModelConfig, device: torch.device, report: Callable[[str], None]) -> Codes:
+    if device.type == "mps":
+        device = torch.device("cpu")  # before torch 2.13, MPS has no grid_sample with padding_mode="border"
+    looks = 2 if config.encoding == "none" else 3  # as they are and mirrored; before that, for things or subjects
+    progress = Progress(looks * dataset.num_images, report)
+    return (object_codes if config.layout == "multi" else picture_codes)(dataset, config, device, progress)
+
+
+def _save(codes: Codes, path: Path, dataset: ImageDataset) -> None:
+    marks = {FINGERPRINT: dataset.fingerprint}
+    write_atomically(path, lambda p: save_file(vars(codes), p, metadata=marks))
+
+
+def _load(path: Path, dataset: ImageDataset, config: ModelConfig) -> Codes:
+    """Raises SafetensorError, OSError, TypeError or ValueError where it holds no codes of these pictures."""
+    with safe_open(path, framework="pt") as f:
+        if (f.metadata() or {}).get(FINGERPRINT) != dataset.fingerprint:
+            raise ValueError("it holds those of other pictures")
+        codes = Codes(**{name: f.get_tensor(name) for name in f.keys()})  # noqa: SIM118 (safe_open is no dict)
+    things = (2, dataset.num_images, config.num_objects if config.layout == "multi" else 1)
+    wanted = ((2, dataset.num_images, config.num_styles, config.z_dim), (*things, 2), things)
+    found = tuple(tuple(t.shape) for t in (codes.z, codes.centers_xy, codes.stds))
+    if found != wanted:
+        raise ValueError(f"it holds tensors of shapes {found}, not {wanted}")
+    return codes
+
+
+def _cached(path: Path, dataset: ImageDataset, config: ModelConfig) -> Codes | None:
+    """Codes of an earlier run; None where there are none, or where the file is damaged and has to be made again."""
+    try:
+        return _load(path, dataset, config)
+    except (SafetensorError, OSError, TypeError, ValueError):
+        return None
 
 
 def check_size(dataset: ImageDataset) -> None:

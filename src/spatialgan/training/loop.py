@@ -106,8 +106,6 @@ def _train(config: RunConfig, data: str | Path, out: Path, device: torch.device,
     if config.reconstructs_at(t.num_images_seen) and t.num_images_seen < config.train.kimg * 1000:
         if config.train.kimg <= config.train.reconstruct_kimg:
             report(f"all of this run is reconstruction; D begins to learn at {config.train.reconstruct_kimg:g} kimg")
-        if not (out / CODES).exists():
-            report(f"finding codes for {dataset.num_images} pictures, once; 10,000 take a few minutes")
         if not workers.is_first:
             workers.wait()
         codes = codes_of(dataset, config.model, out / CODES, t.device, report)
