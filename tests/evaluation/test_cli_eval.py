@@ -60,6 +60,22 @@ def test_fd(model_file: Path, images_folder: Path, tmp_path: Path, monkeypatch: 
     assert "cache off" in third.stdout
 
 
+def test_attention(tmp_path: Path) -> None:
+    out = tmp_path / "attention.json"
+    model_file = tiny_model(layout="multi", encoding="multi").save(tmp_path / "tiny")
+    command = ["attention", "--model", str(model_file), "--samples", "5", "--seed", "7", "--device", "cpu"]
+    alone = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert alone.exit_code == 0 and "heatmaps 16x16 " in alone.stdout and "objects" not in alone.stdout
+    result = CliRunner().invoke(app, [*command, "--data", str(ROOMS), "--json", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    for name in ("heatmaps 4x4 ", "objects 8x8 ", "bed 16x16 ", "on the next picture's", " pictures\n"):
+        assert name in result.stdout
+    record = json.loads(out.read_text())
+    assert (record["metric"], record["num_samples"], record["seed"]) == ("attention", 5, 7)
+    assert record["data"]["num_images"] == 26 and record["values"]["num_real"] == 5
+    assert record["values"]["heatmaps"]["level2"]["own"]["count"] > 0
+
+
 @pytest.fixture
 def see_halves(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the bundled segmenter, one that sees a left and a right half in every picture."""
