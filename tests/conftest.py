@@ -1,7 +1,9 @@
 """What all tests share: one thread, fixed seeds, and tiny configurations."""
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,14 +24,21 @@ def _one_thread() -> None:
 def _no_user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What fixtures of modules keep for later runs is not the user's."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        _cache_in(patch, tmp_path_factory.mktemp("cache"))
         yield
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(_no_user_cache: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test finds what another one has kept."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches" / str(next(CACHE_NUMBERS))))
+    _cache_in(monkeypatch, tmp_path_factory.getbasetemp() / "caches" / str(next(CACHE_NUMBERS)))
+
+
+def _cache_in(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    patch.setenv("XDG_CACHE_HOME", str(folder))
+    patch.setenv("LOCALAPPDATA", str(folder))
+    if sys.platform == "darwin":
+        patch.setenv("HOME", str(folder))
 
 
 @pytest.fixture(autouse=True)

@@ -227,6 +227,7 @@ def test_small_batches_fit_a_larger_group():
         ("train.augment_policy=color, cutout", "train", "augment_policy", ("color", "cutout")),
         ("loss.align_levels=[0, 2]", "loss", "align_levels", (0, 2)),
         ('train.augment_policy=["color", "cutout"]', "train", "augment_policy", ("color", "cutout")),
+        ("loss.align_levels= [1]", "loss", "align_levels", (1,)),
         ("train.augment_policy=[]", "train", "augment_policy", ()),
         ("train.augment_policy=", "train", "augment_policy", ()),
     ],

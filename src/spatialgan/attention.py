@@ -59,8 +59,8 @@ def attention_maps(output: DiscriminatorOutput, *, levels: tuple[int, ...] = (0,
     return {level: gradcam(f, g, empty=empty) for level, f, g in zip(levels, features, gradients, strict=True)}
 
 
-def attention_of(discriminator: torch.nn.Module, images: Tensor, size: int) -> Tensor:
+def attention_of(discriminator: torch.nn.Module, images: Tensor, size: int, *, empty: Empty = "zero") -> Tensor:
     """For looking at: attention of pictures ``(B, C, R, R)`` on levels 0, 1, 2, resized to ``(B, 3, size, size)``."""
     with torch.enable_grad():
-        maps = attention_maps(discriminator(images.detach().requires_grad_()), keep_graph=False)
+        maps = attention_maps(discriminator(images.detach().requires_grad_()), empty=empty, keep_graph=False)
     return torch.stack([resize_maps(maps[level].detach(), size) for level in sorted(maps)], dim=1)

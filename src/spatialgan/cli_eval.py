@@ -100,6 +100,8 @@ def attention(
     data: Annotated[Path | None, typer.Option(
         "--data", metavar="PATH", help="A folder or zip of real pictures with instance masks: how much does the "
                                        "discriminator look at their objects?")] = None,
+    split: Annotated[Literal["train", "test", "all"], typer.Option(
+        help="With --data: test are those of the model's own pictures that its training held out.")] = "all",
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
@@ -107,7 +109,7 @@ def attention(
     """Where the discriminator looks: its focus on heatmaps, and with --data on the objects of real pictures.
 
     1: no more than elsewhere; 2: twice as much. Beside it, the same attention on the next picture's heatmaps or
-    objects. Pictures of --data are those held out of training.
+    objects.
     """
     from spatialgan.config import LEVEL_RESOLUTIONS
     from spatialgan.data.objects import ObjectDataset
@@ -118,19 +120,20 @@ def attention(
     loaded = SpatialGAN.from_pretrained(model, device=device)
     config, dataset = loaded.config, None
     if data is not None:
-        dataset = ObjectDataset.open(data, resolution=config.model.resolution, channels=config.model.image_channels,
-                                     fit=config.data.fit, holdout=config.data.holdout,
-                                     split="test" if config.data.holdout else "all")
+        dataset = ObjectDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
+                                     fit=config.data.fit, holdout=config.data.holdout, split=split)
     with progress_bar() as show:
         result = measure_focus(loaded, num_samples=samples, first_seed=seed, dataset=dataset, on_progress=show)
-    shown = {"heatmaps": result.heatmaps, **dict(list(result.regions.items())[: 1 + SHOWN_CLASSES])}
-    for name, levels in shown.items():
+    shown = [("heatmaps", result.heatmaps), *([("objects", result.objects)] if result.objects else []),
+             *list(result.by_class.items())[:SHOWN_CLASSES]]
+    for name, levels in shown:
         for px, focus in zip(LEVEL_RESOLUTIONS, levels, strict=True):
             _print_line(f"{name} {px}x{px}", focus.own,
                         f"on the next picture's {_number(focus.next.mean)}; in {focus.own.count} pictures")
     if json is not None:
-        write_result(json, result_record("attention", result.to_json(), loaded, num_samples=samples, seed=seed,
-                                         data=data, dataset=dataset))
+        values = {**result.to_json(), "split": None if data is None else split}
+        write_result(json, result_record("attention", values, loaded, num_samples=samples, seed=seed, data=data,
+                                         dataset=dataset))
 
 
 @app.command()

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from spatialgan.attention import attention_of
+from spatialgan.attention import Empty, attention_of
 from spatialgan.config import RunConfig
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
@@ -107,8 +107,10 @@ class SpatialGAN:
             ws = ws + w_offset
         return self.generator.synthesize(ws, layout, noise).image
 
-    def attention(self, images: Tensor, size: int | None = None) -> Tensor:
+    def attention(self, images: Tensor, size: int | None = None, *, empty: Empty = "zero") -> Tensor:
         """D's attention on ``(B, C, R, R)`` pictures: ``(B, 3, size, size)`` for levels 0, 1, 2, in 0..1.
+
+        ``empty``: see :func:`gradcam`.
 
         Raises:
             SpatialGANError: the model came without its discriminator.
@@ -116,7 +118,7 @@ class SpatialGAN:
         if self.discriminator is None:
             raise SpatialGANError(f"the model {self.name} has no {self.name}{DISCRIMINATOR} beside it, "
                                   "and attention is the discriminator's")
-        return attention_of(self.discriminator, images, size or self.config.model.resolution)
+        return attention_of(self.discriminator, images, size or self.config.model.resolution, empty=empty)
 
     def sample(self, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> "Scene":
         """A random picture to edit; the same seed gives the same picture."""

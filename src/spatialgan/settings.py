@@ -46,10 +46,8 @@ def with_settings(config: RunConfig, settings: list[str]) -> RunConfig:
 
 def _parse(hint: Any, text: str, where: str) -> Any:
     """A command-line word as a value of type ``hint``."""
-    if get_origin(hint) is tuple:
-        # 0,2 or as --dry-run and config.json show it, [0, 2] or ["color", "cutout"]
-        items = (item.strip().strip("\"'") for item in text.strip().removeprefix("[").removesuffix("]").split(","))
-        return _coerce(hint, [_parse(get_args(hint)[0], item, where) for item in items if item], where)
+    if get_origin(hint) is tuple and not text.lstrip().startswith("["):  # a list as --dry-run shows it is JSON
+        return _coerce(hint, [_parse(get_args(hint)[0], t.strip(), where) for t in text.split(",") if t.strip()], where)
     if hint is str or (get_origin(hint) is Literal and isinstance(get_args(hint)[0], str)):
         return _coerce(hint, text, where)
     try:

@@ -10,10 +10,12 @@ from fakes import tiny_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spatialgan.config import LossConfig, ModelConfig, RunConfig
+from spatialgan.attention import attention_of
+from spatialgan.config import DataConfig, LossConfig, ModelConfig, RunConfig
 from spatialgan.data.objects import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.attention_focus import OBJECTS, Focus, focus, measure_focus
+from spatialgan.evaluation.attention_focus import Running, focus, measure_focus
+from spatialgan.evaluation.samples import draw_inputs
 from spatialgan.layout import Layout
 from spatialgan.networks.discriminator import DiscriminatorOutput
 
@@ -35,18 +37,23 @@ class Brightness(nn.Module):
 
 
 class HeatmapModel:
-    """Draws its complete heatmap, bright on black."""
+    """Draws the complete heatmap of one level, bright on black."""
 
     name, weights_hash = "heatmaps", "6" * 64
     device = torch.device("cpu")
 
-    def __init__(self, discriminator: nn.Module, **settings: object):
+    def __init__(self, discriminator: nn.Module, *, level: int = 0, shift: float = 0.0, empty: str = "zero",
+                 **settings: object):
         model = ModelConfig(**{"resolution": 64, "z_dim": 4, "w_dim": 4, "channel_base": 64, **settings})
-        self.config = RunConfig(model=model, loss=LossConfig(align="none"))
-        self.discriminator = discriminator
+        loss = LossConfig(align="none", align_empty=empty)
+        self.config = RunConfig(model=model, data=DataConfig(shift=shift), loss=loss)
+        self.discriminator, self.level = discriminator, level
 
     def generate(self, z: Tensor, layout: Layout, noise: object) -> Tensor:
-        return (layout.level_map(0, 64) * 2 - 1)[:, None].expand(-1, 3, -1, -1)
+        return (layout.level_map(self.level, 64) * 2 - 1)[:, None].expand(-1, 3, -1, -1)
+
+    def attention(self, images: Tensor, *, empty: str) -> Tensor:
+        return attention_of(self.discriminator, images, 64, empty=empty)
 
 
 MULTI = {"layout": "multi", "encoding": "multi"}
@@ -68,7 +75,7 @@ def test_focus_is_one_where_attention_does_not_care_and_counts_how_many_times_as
 @pytest.mark.parametrize("settings", [{}, MULTI], ids=["single", "multi"])
 def test_attention_on_the_heatmaps_is_found_and_on_the_next_pictures_is_less(settings: dict[str, str]):
     result = measure_focus(HeatmapModel(Brightness(), **settings), num_samples=40)
-    assert (result.num_generated, result.num_real, result.regions) == (40, 0, {})
+    assert (result.num_generated, result.num_real, result.objects, result.by_class) == (40, 0, None, {})
     first = result.heatmaps[0]
     assert first.own.mean_interval[0] > first.next.mean_interval[1] and first.own.mean > 1.15
     finest = measure_focus(HeatmapModel(Brightness(), **settings), num_samples=40).heatmaps[2]
@@ -81,20 +88,41 @@ def test_attention_that_looks_away_has_a_focus_below_one():
     assert all(level.own.mean < level.next.mean for level in away)
 
 
-def test_levels_have_their_own_heatmaps_in_single_object_models():
-    """The picture shows level 0's; the three centres of level 2 lie elsewhere."""
-    levels = measure_focus(HeatmapModel(Brightness()), num_samples=40).heatmaps
-    assert levels[0].own.mean != levels[2].own.mean
-    multi = measure_focus(HeatmapModel(Brightness(), **MULTI), num_samples=40).heatmaps
-    assert multi[2].own.mean > multi[0].own.mean > 1  # one level for all: a finer map is nearer to it
+def test_levels_have_their_own_heatmaps_in_single_object_models_and_share_one_in_others():
+    for settings in ({}, MULTI):
+        model = HeatmapModel(Brightness(), **settings)
+        inputs = draw_inputs(model.config.model, range(8))
+        attention = model.attention(model.generate(inputs.z, inputs.layout, inputs.noise), empty="zero")
+        for level, found in enumerate(measure_focus(model, num_samples=8).heatmaps):
+            region = inputs.layout.level_map(0 if settings else level, 64)
+            assert found.own.mean == pytest.approx(float(focus(attention[:, level], region).mean()))
+            assert found.next.mean == pytest.approx(float(focus(attention[:, level], region.roll(-1, 0)).mean()))
+
+
+def test_the_next_picture_is_the_next_one_that_has_such_a_region():
+    regions = torch.zeros(5, 4, 4)
+    for i, row in ((0, 0), (2, 1), (4, 2)):  # pictures 1 and 3 have none
+        regions[i, row] = 1
+    attention = regions.clone()[:, None].expand(-1, 3, -1, -1).clone()
+    attention[2, :, 2] = 1  # a half of it is where picture 4 has its region
+    running = Running()
+    for maps, region in zip(attention, regions, strict=True):
+        running.add(maps, region)
+    for level in running.result():
+        assert (level.own.count, level.own.mean) == (3, pytest.approx((4 + 2 + 4) / 3))
+        assert (level.next.count, level.next.mean) == (3, pytest.approx((0 + 2 + 0) / 3))
+    alone = Running()
+    alone.add(attention[0], regions[0])
+    assert (alone.result()[0].own.mean, alone.result()[0].next.count) == (4, 0)
+    assert Running().result()[0].own.mean is None
 
 
 class PaintedRooms:
     """Rooms with their masks, whose objects are white and all else black; of one kind, if so told."""
 
-    def __init__(self, label: str | None = None):
-        self.rooms, self.label = ObjectDataset.open(ROOMS, resolution=64), label
-        self.resolution, self.channels, self.num_images = 64, 3, self.rooms.num_images
+    def __init__(self, label: str | None = None, resolution: int = 64):
+        self.rooms, self.label = ObjectDataset.open(ROOMS, resolution=resolution), label
+        self.resolution, self.channels, self.num_images = resolution, 3, self.rooms.num_images
 
     def __getitem__(self, index: int):
         item = self.rooms[index]
@@ -105,26 +133,54 @@ class PaintedRooms:
 
 def test_in_real_pictures_attention_on_objects_is_found():
     result = measure_focus(HeatmapModel(Brightness(), **MULTI), num_samples=100, dataset=PaintedRooms())
-    objects = result.regions[OBJECTS]
-    assert result.num_real == 26 and next(iter(result.regions)) == OBJECTS
-    assert all(level.own.mean_interval[0] > level.next.mean_interval[1] for level in objects[1:])
-    assert objects[2].own.mean > objects[0].own.mean > 1.2
-    assert not result.regions.keys() & set(STRUCTURE)
-    beds = measure_focus(HeatmapModel(Brightness(), **MULTI), num_samples=100, dataset=PaintedRooms("bed")).regions
+    assert result.num_real == 26
+    assert all(level.own.mean_interval[0] > level.next.mean_interval[1] for level in result.objects[1:])
+    assert result.objects[2].own.mean > result.objects[0].own.mean > 1.2
+    assert not result.by_class.keys() & set(STRUCTURE)
+    beds = measure_focus(HeatmapModel(Brightness(), **MULTI), num_samples=100, dataset=PaintedRooms("bed")).by_class
     assert beds["bed"][2].own.mean > 2 and beds["window"][2].own.mean < 0.5
-    counts = [levels[0].own.count for levels in list(beds.values())[1:]]
+    counts = [levels[0].own.count for levels in beds.values()]
     assert counts == sorted(counts, reverse=True)
     assert beds["window"][0].own.count < 26  # pictures without one do not count
 
 
-def test_pictures_without_attention_do_not_count():
-    class Blind(Brightness):
-        def forward(self, images: Tensor) -> DiscriminatorOutput:
-            output = super().forward(images * 0)
-            return DiscriminatorOutput(-output.logits, output.features)
+def test_a_model_trained_through_windows_looks_at_the_middle_of_real_pictures():
+    """At the scale that it was trained on; masks are cut alike, or attention would lie beside them."""
+    model = HeatmapModel(Brightness(), shift=0.2, **MULTI)
+    assert model.config.data_resolution == 80
+    windows = measure_focus(model, num_samples=26, dataset=PaintedRooms(resolution=80)).objects
+    whole = measure_focus(HeatmapModel(Brightness(), **MULTI), num_samples=26, dataset=PaintedRooms()).objects
+    assert windows[2].own.mean != whole[2].own.mean
+    assert windows[2].own.mean_interval[0] > windows[2].next.mean_interval[1]
+    with pytest.raises(SpatialGANError, match="opened at 64 pixels with 3 channels, the model reads 80 and 3"):
+        measure_focus(model, dataset=PaintedRooms())
 
-    level: Focus = measure_focus(HeatmapModel(Blind(), **MULTI), num_samples=4).heatmaps[0]
+
+def test_the_last_batch_is_a_whole_group():
+    """D compares pictures within groups of 8: the ninth is in the same company, however many come after it."""
+    class Company(Brightness):
+        def forward(self, images: Tensor) -> DiscriminatorOutput:
+            assert len(images) == 8
+            return super().forward(images)
+
+    result = measure_focus(HeatmapModel(Company(), minibatch_std_group=8, **MULTI), num_samples=9,
+                           dataset=PaintedRooms())
+    assert result.heatmaps[0].own.count == result.num_real == 9
+
+
+def test_pictures_without_attention_do_not_count_and_have_some_where_training_gives_them_some():
+    """D's verdict is against all pictures: what speaks least against one is left, where training takes that."""
+    class Never(nn.Module):
+        def forward(self, images: Tensor) -> DiscriminatorOutput:
+            fine = F.adaptive_avg_pool2d(images.mean(dim=1, keepdim=True) - 1.5, 16)  # below 0, weights above
+            middle = F.avg_pool2d(fine, 2)
+            coarse = F.avg_pool2d(middle, 2)
+            return DiscriminatorOutput(coarse.mean(dim=(2, 3)), {4: coarse, 8: middle, 16: fine})
+
+    level = measure_focus(HeatmapModel(Never(), **MULTI), num_samples=8).heatmaps[2]
     assert (level.own.count, level.own.mean, level.next.mean) == (0, None, None)
+    level = measure_focus(HeatmapModel(Never(), empty="relative", **MULTI), num_samples=8).heatmaps[2]
+    assert level.own.count == 8 and level.own.mean > level.next.mean
 
 
 def test_on_a_tiny_network_with_progress_and_json():
@@ -132,11 +188,11 @@ def test_on_a_tiny_network_with_progress_and_json():
     model = tiny_model(**MULTI)
     rooms = ObjectDataset.open(ROOMS, resolution=32)
     result = measure_focus(model, num_samples=6, first_seed=3, dataset=rooms, on_progress=lambda *a: done.append(a))
-    assert done == [("generated", 4, 6), ("generated", 6, 6), ("real", 4, 6), ("real", 6, 6)]
+    assert done == [(kind, i, 6) for kind in ("generated", "real") for i in range(1, 7)]
     text = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert text["num_real"] == 6 and text["first_seed"] == 3
     assert math.isfinite(text["heatmaps"]["level2"]["own"]["mean"])
-    assert set(text["regions"]["objects"]) == {"level0", "level1", "level2"}
+    assert set(text["objects"]) == set(text["by_class"]["bed"]) == {"level0", "level1", "level2"}
     assert measure_focus(model, num_samples=6, first_seed=3, dataset=rooms) == result
     assert measure_focus(model, num_samples=6, first_seed=4).heatmaps != result.heatmaps
 
@@ -145,13 +201,9 @@ def test_what_cannot_be_measured_is_named():
     rooms = ObjectDataset.open(ROOMS, resolution=64)
     with pytest.raises(SpatialGANError, match=r"tiny has no heatmap \(encoding=none\)"):
         measure_focus(tiny_model(encoding="none"))
-    with pytest.raises(SpatialGANError, match="tiny came without it"):
+    with pytest.raises(SpatialGANError, match=r"no tiny\.discriminator\.safetensors beside it, and attention"):
         measure_focus(tiny_model(with_discriminator=False))
-    with pytest.raises(SpatialGANError, match="num_samples is 1; use 2 or more"):
-        measure_focus(tiny_model(), num_samples=1)
+    with pytest.raises(SpatialGANError, match="num_samples is 0; use 1 or more"):
+        measure_focus(tiny_model(), num_samples=0)
     with pytest.raises(SpatialGANError, match="opened at 64 pixels with 3 channels, the model reads 32 and 3"):
         measure_focus(tiny_model(), dataset=rooms)
-    one = ObjectDataset.open(ROOMS, resolution=32, holdout=20, split="test")
-    lonely = type(one)(one.names[:1], 32, 3, one.fit, one.source, one.files, one.roots[:1])
-    with pytest.raises(SpatialGANError, match="there is one picture with masks"):
-        measure_focus(tiny_model(), dataset=lonely)

@@ -73,6 +73,9 @@ def test_attention(tmp_path: Path) -> None:
     record = json.loads(out.read_text())
     assert (record["metric"], record["num_samples"], record["seed"]) == ("attention", 5, 7)
     assert record["data"]["num_images"] == 26 and record["values"]["num_real"] == 5
+    assert record["values"]["split"] == "all"
+    held_out = CliRunner().invoke(app, [*command, "--data", str(ROOMS), "--split", "test"])
+    assert isinstance(held_out.exception, SpatialGANError) and "leaves none of 26 images" in str(held_out.exception)
     assert record["values"]["heatmaps"]["level2"]["own"]["count"] > 0
 
 

@@ -4,11 +4,14 @@ from functools import partial
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from safetensors import safe_open
+from safetensors.torch import save_file
 from tiny_run import tiny_config
 
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
+from spatialgan.files import file_hash
 from spatialgan.training import codes as codes_module
 from spatialgan.training.codes import (
     CHROMA_WEIGHT,
@@ -131,6 +134,27 @@ def test_a_later_run_takes_the_codes_of_an_earlier_one(rooms, tmp_path):
     (tmp_path / "a file").touch()
     assert made("without", cache="a file")[1]  # nothing can be kept there, and the run has its codes
     assert not any("kept" in line for line in said) and (tmp_path / "without.safetensors").exists()
+
+
+def test_a_run_that_has_lost_its_codes_takes_no_others_from_the_cache(rooms, tmp_path):
+    """Found on another machine, say, and differing in their last bits."""
+    config = ModelConfig(resolution=64, channel_base=512, z_dim=4)
+    path, said = tmp_path / "codes.safetensors", []
+    first = codes_of(rooms, config, path, CPU, said.append, cache_dir=tmp_path / "cache")
+    own_hash = file_hash(path)
+    path.unlink()
+    codes_of(rooms, config, path, CPU, said.append, own_hash=own_hash, cache_dir=tmp_path / "cache")
+    assert file_hash(path) == own_hash and len([line for line in said if line.startswith("finding")]) == 1
+    (cached,) = (tmp_path / "cache").iterdir()
+    with safe_open(cached, framework="pt") as f:
+        marks = f.metadata()
+    save_file({**vars(first), "z": -first.z}, cached, metadata=marks)
+    path.unlink()
+    assert torch.equal(codes_of(rooms, config, path, CPU, own_hash=own_hash, cache_dir=tmp_path / "cache").z, first.z)
+    assert file_hash(path) == own_hash
+    save_file({**vars(first), "z": -first.z}, cached, metadata=marks)
+    other = tmp_path / "other.safetensors"  # a new run has no codes of its own yet
+    assert torch.equal(codes_of(rooms, config, other, CPU, cache_dir=tmp_path / "cache").z, -first.z)
 
 
 def test_the_codes_that_are_kept_are_of_these_pictures(rooms, subjects):

@@ -4,40 +4,37 @@ Alignment (Eq. 4, 5) rests on D attending to objects: only then does attention i
 Pictures with exact masks tell whether it does. The **focus** on a region is the region's mean under attention, relative
 to its plain mean: 1 where attention does not care for the region, 2 where there is twice as much of it there as in the
 whole picture, 0 where there is none. Objects have usual places, and so has attention; so each picture's attention is
-laid over the next picture's region, too: what its own has beyond that is the picture's own.
+laid over the next picture's region, too: what its own has beyond that is the picture's own. (Of a class of objects, the
+next picture is the next one with an object of the class.)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from spatialgan.attention import attention_maps
 from spatialgan.config import LEVEL_RESOLUTIONS
 from spatialgan.data.images import to_float
 from spatialgan.data.objects import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.samples import draw_inputs
 from spatialgan.evaluation.summary import Summary, summarize
-from spatialgan.layout import resize_maps
 from spatialgan.model import SpatialGAN
 
 LEVELS = tuple(range(len(LEVEL_RESOLUTIONS)))
-OBJECTS = "objects"
-"""Of real pictures: all objects together; beside them, each class by its name."""
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Focus:
-    """On one kind of region, on one level."""
+    """On one kind of region, on one level; of the pictures that have such a region."""
 
     own: Summary
     """Attention on the picture's own region."""
     next: Summary
-    """The same attention on the next picture's region."""
+    """The same attention on the next picture's region, the first's after the last's."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,10 @@ class AttentionFocus:
     """By level: attention of generated pictures, on the complete heatmaps that they were drawn with."""
     num_real: int
     """0 where there were no pictures with masks."""
-    regions: dict[str, tuple[Focus, ...]]
-    """By level, of real pictures, on :data:`OBJECTS` and on each class, the most frequent first."""
+    objects: tuple[Focus, ...] | None
+    """By level, of real pictures: on all objects together, without wall, floor and ceiling; None without pictures."""
+    by_class: dict[str, tuple[Focus, ...]]
+    """By level, on the objects of each class, those in most pictures first."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -57,7 +56,37 @@ class AttentionFocus:
             return {f"level{i}": {"own": f.own.to_json(), "next": f.next.to_json()} for i, f in enumerate(focuses)}
 
         return {"num_generated": self.num_generated, "first_seed": self.first_seed, "heatmaps": levels(self.heatmaps),
-                "num_real": self.num_real, "regions": {name: levels(f) for name, f in self.regions.items()}}
+                "num_real": self.num_real, "objects": None if self.objects is None else levels(self.objects),
+                "by_class": {name: levels(f) for name, f in self.by_class.items()}}
+
+
+class Running:
+    """The focus of one picture after the other, (3,) of the levels each."""
+
+    def __init__(self) -> None:
+        self.own: list[Tensor] = []
+        self.following: list[Tensor] = []
+        self.first_region = self.last_attention = torch.empty(0)
+
+    def add(self, attention: Tensor, region: Tensor) -> None:
+        """Attention (3, R, R) and regions (3, R, R) of the next picture; left out where there is no region."""
+        if not region.any():
+            return
+        if self.own:
+            self.following.append(focus(self.last_attention, region))
+        else:
+            self.first_region = region
+        self.own.append(focus(attention, region))
+        self.last_attention = attention
+
+    def result(self) -> tuple[Focus, ...]:
+        """By level. A single picture has no next one."""
+        following = [torch.full((len(LEVELS),), float("nan"))]
+        if len(self.own) > 1:
+            following = [*self.following, focus(self.last_attention, self.first_region)]
+        own = self.own or [torch.full((len(LEVELS),), float("nan"))]
+        return tuple(Focus(summarize(torch.stack(own)[:, level]), summarize(torch.stack(following)[:, level]))
+                     for level in LEVELS)
 
 
 def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int = 0,
@@ -68,94 +97,73 @@ def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int 
 
     Args:
         model: with heatmaps, and with its discriminator.
-        num_samples: pictures of seeds first_seed, first_seed + 1, ... to generate, and at most so many real ones; 2 or
-            more.
-        dataset: real pictures with instance masks, of the model's size; None for generated pictures alone.
+        num_samples: pictures of seeds first_seed, first_seed + 1, ... to generate, and at most so many real ones.
+        dataset: real pictures with instance masks, of the size that the model's training reads; the middle of each is
+            looked at where training looks through smaller windows. None for generated pictures alone.
         on_progress: called with ("generated" or "real", done, total).
 
     Raises:
-        SpatialGANError: the model has no heatmaps or no discriminator, there are fewer than two pictures, or pictures
-            are of another size.
+        SpatialGANError: the model has no heatmaps or no discriminator, or pictures are of another size.
     """
-    config = model.config.model
+    config, size = model.config.model, model.config.data_resolution
     if config.encoding == "none":
         raise SpatialGANError(f"{model.name} has no heatmap (encoding=none) that attention could be compared with")
-    if model.discriminator is None:
-        raise SpatialGANError(f"attention is the discriminator's, and {model.name} came without it")
-    if num_samples < 2:
-        raise SpatialGANError(f"num_samples is {num_samples}; use 2 or more: each picture is compared with the next")
-    if dataset is not None and (dataset.resolution != config.resolution or dataset.channels != config.image_channels):
+    if num_samples < 1:
+        raise SpatialGANError(f"num_samples is {num_samples}; use 1 or more")
+    if dataset is not None and (dataset.resolution != size or dataset.channels != config.image_channels):
         raise SpatialGANError(f"the data set is opened at {dataset.resolution} pixels with {dataset.channels} channels,"
-                              f" the model reads {config.resolution} and {config.image_channels}")
-    if dataset is not None and dataset.num_images < 2:
-        raise SpatialGANError("there is one picture with masks; use 2 or more: each is compared with the next")
-    heatmaps = _generated(model, range(first_seed, first_seed + num_samples), on_progress)
+                              f" the model reads {size} and {config.image_channels}")
+    heatmaps = Running()
+    for i, (attention, region) in enumerate(_generated(model, range(first_seed, first_seed + num_samples)), 1):
+        heatmaps.add(attention, region)
+        if on_progress is not None:
+            on_progress("generated", i, num_samples)
+    objects, by_class = Running(), dict[str, Running]()
     num_real = 0 if dataset is None else min(num_samples, dataset.num_images)
-    regions = {} if dataset is None else _real(model, dataset, num_real, on_progress)
-    return AttentionFocus(num_samples, first_seed, heatmaps, num_real, regions)
+    for i, (attention, regions) in enumerate(() if dataset is None else _real(model, dataset, num_real), 1):
+        objects.add(attention, sum(regions.values(), torch.zeros(attention.shape[-2:])).clamp_max(1))
+        for label, region in regions.items():
+            by_class.setdefault(label, Running()).add(attention, region)
+        if on_progress is not None:
+            on_progress("real", i, num_real)
+    most_first = sorted(by_class, key=lambda label: (-len(by_class[label].own), label))
+    return AttentionFocus(num_samples, first_seed, heatmaps.result(), num_real,
+                          objects.result() if num_real else None,
+                          {label: by_class[label].result() for label in most_first})
 
 
 def focus(attention: Tensor, region: Tensor) -> Tensor:
-    """``sum C R / (sum C  mean R)`` of attention C and region R, both ``(N, h, w)`` and at least 0: ``(N,)``.
+    """``sum C R / (sum C  mean R)`` of attention C and region R, both ``(..., h, w)`` and at least 0: ``(...)``.
 
     NaN where either is zero everywhere.
     """
     attention, region = attention.double(), region.double()
-    return (attention * region).sum(dim=(1, 2)) / (attention.sum(dim=(1, 2)) * region.mean(dim=(1, 2)))
+    return (attention * region).sum(dim=(-2, -1)) / (attention.sum(dim=(-2, -1)) * region.mean(dim=(-2, -1)))
 
 
-def _generated(model: SpatialGAN, seeds: range, on_progress: Progress | None) -> tuple[Focus, ...]:
-    """On heatmaps, by level."""
+def _generated(model: SpatialGAN, seeds: range) -> Iterator[tuple[Tensor, Tensor]]:
+    """Of each seed's picture attention and complete heatmaps, both (3, R, R)."""
     config, size = model.config.model, model.config.model.resolution
-    attention, heatmaps = [], []
     for start in range(0, len(seeds), config.minibatch_std_group):
-        inputs = draw_inputs(config, seeds[start : start + config.minibatch_std_group], model.device)
+        # D compares pictures within groups: the last one is whole, too, and what is too many is not looked at.
+        inputs = draw_inputs(config, range(seeds[start], seeds[start] + config.minibatch_std_group), model.device)
         images = model.generate(inputs.z, inputs.layout, inputs.noise)
-        attention.append(_attention(model, images))
-        # Multi-object layouts have one level for all.
-        last = len(inputs.layout.levels) - 1
-        heatmaps.append(torch.stack([inputs.layout.level_map(min(level, last), size).cpu() for level in LEVELS], dim=1))
-        if on_progress is not None:
-            on_progress("generated", min(start + config.minibatch_std_group, len(seeds)), len(seeds))
-    maps, regions = torch.cat(attention), torch.cat(heatmaps)  # both (N, 3, R, R)
-    return tuple(_focus(maps[:, level], regions[:, level]) for level in LEVELS)
+        attention = model.attention(images, empty=model.config.loss.align_empty).cpu()
+        last = len(inputs.layout.levels) - 1  # multi-object layouts have one level for all
+        regions = torch.stack([inputs.layout.level_map(min(level, last), size) for level in LEVELS], dim=1).cpu()
+        yield from zip(attention, regions[: len(seeds) - start], strict=False)
 
 
-def _real(model: SpatialGAN, dataset: ObjectDataset, count: int, on_progress: Progress | None
-          ) -> dict[str, tuple[Focus, ...]]:
-    """On objects and on each class of them, by level."""
-    size, group = model.config.model.resolution, model.config.model.minibatch_std_group
-    attention, masks = [], []
-    for start in range(0, count, group):
-        items = [dataset[i] for i in range(start, min(start + group, count))]
-        attention.append(_attention(model, to_float(torch.stack([item.image for item in items])).to(model.device)))
-        for item in items:
-            objects = [o for o in item.objects if o.label not in STRUCTURE]
-            by_class = {label: item.masks([o for o in objects if o.label == label]).any(dim=0)
-                        for label in {o.label for o in objects}}
-            masks.append({OBJECTS: item.masks(objects).any(dim=0), **by_class})
-        if on_progress is not None:
-            on_progress("real", min(start + group, count), count)
-    maps = torch.cat(attention)  # (N, 3, R, R)
-    counts: dict[str, int] = {OBJECTS: len(masks) + 1}
-    for m in masks:
-        for label in m.keys() - {OBJECTS}:
-            counts[label] = counts.get(label, 0) + 1
-    nothing = torch.zeros(size, size, dtype=torch.bool)
-    result = {}
-    for name in sorted(counts, key=lambda n: (-counts[n], n)):
-        region = torch.stack([m.get(name, nothing) for m in masks])
-        result[name] = tuple(_focus(maps[:, level], region) for level in LEVELS)
-    return result
-
-
-def _attention(model: SpatialGAN, images: Tensor) -> Tensor:
-    """D's, as in training, of (B, C, R, R): (B, 3, R, R) on the CPU."""
-    with torch.enable_grad():
-        output = model.discriminator(images.detach().clone().requires_grad_())
-        maps = attention_maps(output, levels=LEVELS, empty=model.config.loss.align_empty, keep_graph=False)
-    return torch.stack([resize_maps(maps[level].detach(), images.shape[-1]).cpu() for level in LEVELS], dim=1)
-
-
-def _focus(attention: Tensor, region: Tensor) -> Focus:
-    return Focus(summarize(focus(attention, region)), summarize(focus(attention, region.roll(-1, dims=0))))
+def _real(model: SpatialGAN, dataset: ObjectDataset, count: int) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Of each picture attention (3, R, R), and by class where its objects are, (R, R) of 0 and 1."""
+    config = model.config.model
+    corner = (dataset.resolution - config.resolution) // 2
+    inside = slice(corner, corner + config.resolution)
+    for start in range(0, count, config.minibatch_std_group):
+        items = [dataset[i % dataset.num_images] for i in range(start, start + config.minibatch_std_group)]
+        images = to_float(torch.stack([item.image[:, inside, inside] for item in items])).to(model.device)
+        attention = model.attention(images, empty=model.config.loss.align_empty).cpu()
+        for maps, item in zip(attention, items[: count - start], strict=False):
+            labels = {o.label for o in item.objects} - {*STRUCTURE}
+            yield maps, {label: item.masks([o for o in item.objects if o.label == label]).any(dim=0)[inside, inside]
+                         .float() for label in labels}

@@ -24,7 +24,7 @@ from spatialgan.config import ModelConfig
 from spatialgan.coords import pixel_centers_xy, to_grid
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import user_cache_dir, write_atomically
+from spatialgan.files import file_hash, user_cache_dir, write_atomically
 from spatialgan.layout import render_gaussians
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.projected import resize_images
@@ -79,7 +79,8 @@ class Progress:
 
 
 def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: torch.device,
-             report: Callable[[str], None] = print, *, cache_dir: Path | None = None) -> Codes:
+             report: Callable[[str], None] = print, *, own_hash: str | None = None,
+             cache_dir: Path | None = None) -> Codes:
     """The codes in the file ``path``; where there is none, they are made, and written to it.
 
     A run must go on with the very codes it began with, and another machine's arithmetic may turn a component round.
@@ -91,6 +92,7 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
         path: of a safetensors file.
         device: to compute features on; the codes are on the CPU.
         report: is told where codes come from and, now and then, how far they have come.
+        own_hash: of the file that a run began with and has lost: no other is taken from the cache; None: any.
         cache_dir: of codes for later runs; None for the user's own, see :func:`user_cache_dir`.
 
     Raises:
@@ -99,16 +101,17 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
     """
     if not path.exists():
         cached = (cache_dir or user_cache_dir("codes")) / f"{cache_key(dataset, config)}.safetensors"
-        codes = _cached(cached, dataset, config)
+        codes = _cached(cached, dataset, config, own_hash)
         if codes is not None:
             report(f"codes: an earlier run found them for the same pictures and model, {cached}")
+            _save(codes, path, dataset)
         else:
             report(f"finding codes for {dataset.num_images} pictures, once; 10,000 take a few minutes")
             codes = _find(dataset, config, device, report)
+            _save(codes, path, dataset)
             with suppress(SpatialGANError):  # where nothing can be kept, this run has them all the same
                 _save(codes, cached, dataset)
                 report(f"codes: kept for later runs on the same pictures and model in {cached}")
-        _save(codes, path, dataset)
     try:
         codes = _load(path, dataset, config)
     except (SafetensorError, OSError, TypeError, ValueError) as e:
@@ -153,10 +156,12 @@ def _load(path: Path, dataset: ImageDataset, config: ModelConfig) -> Codes:
     return codes
 
 
-def _cached(path: Path, dataset: ImageDataset, config: ModelConfig) -> Codes | None:
-    """Codes of an earlier run; None where there are none, or where the file is damaged and has to be made again."""
+def _cached(path: Path, dataset: ImageDataset, config: ModelConfig, own_hash: str | None) -> Codes | None:
+    """Codes of an earlier run; None where there are none of that hash, or where the file is damaged (also by two runs
+    that wrote it at once) and has to be made again."""
     try:
-        return _load(path, dataset, config)
+        codes = _load(path, dataset, config)
+        return codes if own_hash in (None, file_hash(path)) else None
     except (SafetensorError, OSError, TypeError, ValueError):
         return None
 

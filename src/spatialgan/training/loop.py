@@ -108,7 +108,7 @@ def _train(config: RunConfig, data: str | Path, out: Path, device: torch.device,
             report(f"all of this run is reconstruction; D begins to learn at {config.train.reconstruct_kimg:g} kimg")
         if not workers.is_first:
             workers.wait()
-        codes = codes_of(dataset, config.model, out / CODES, t.device, report)
+        codes = codes_of(dataset, config.model, out / CODES, t.device, report, own_hash=codes_hash)
         if workers.is_first:
             workers.wait()  # the others read what this one has made
         if codes_hash is not None and codes_hash != file_hash(out / CODES):
