@@ -86,18 +86,77 @@ def ladder_table() -> str:
     return table_1(read_results(ROOT / "docs/results/ladder")).split("\n\n")[0]
 
 
+SWEEP = {  # result files by name, and what the games that they are of have other than the preset
+    "default": "the preset: all levels, weight 1",
+    "seed1": "the same, another seed",
+    "none": "no alignment",
+    "none-seed1": "no alignment, another seed",
+    "weight0.3": "weight 0.3",
+    "weight4": "weight 4",
+    "level0": "attention of 4x4 alone",
+    "level2": "attention of 16x16 alone",
+    "narrow": "heatmaps 2/3 as wide",
+    "wide": "heatmaps 3/2 as wide",
+    "bare": "the paper's losses alone: neither co-move loss nor reconstruction",
+    "bare-seed1": "so, another seed",
+    "bare-none": "so, and no alignment",
+    "bare-none-seed1": "so, no alignment, another seed",
+    "bare-weight4": "so, weight 4",
+    "bare-single": "so, but Eq. 4 in place of Eq. 5",
+}
+OTHER_WIDTHS = ("narrow", "wide")  # their focus has another range
+FOCUS = {  # result files by name, and whose discriminator they are of
+    "cats-64": "bundled `cats-64`",
+    "rooms-64": "bundled `rooms-64`",
+    "rooms64-game-10": "`rooms64` trained anew, 10 kimg of the game",
+    "rooms64-game-20": "the same, 20 kimg",
+    "rooms64-game-40": "the same, 40 kimg",
+    "rooms64-game-60": "the same, 60 kimg",
+}
+
+
+def with_interval(summary: dict[str, Any]) -> str:
+    """``0.31 (0.25 to 0.37)``: a mean with its 95 % interval."""
+    low, high = summary["mean_interval"]
+    return f"{summary['mean']:.2f} ({low:.2f} to {high:.2f})"
+
+
+def alignment_table() -> str:
+    """The sweep of the alignment of rooms: games of equal length that follow the same reconstruction."""
+    lines = ["| game | Co-move ratio | median | chance | windows | beds | no object | FD | focus on heatmaps, 8x8 |",
+             "|---" * 9 + "|"]
+    for name, label in SWEEP.items():
+        v, fd, attention = (load(f"docs/results/alignment/{metric}-{name}.json")["values"]
+                            for metric in ("comove", "fd", "attention"))
+        focus = attention["heatmaps"]["level1"]["own"]["mean"]
+        cells = [label, with_interval(v["ratio"]), f"{v['ratio']['median']:.2f}", f"{v['chance']['mean']:.2f}",
+                 *(f"{v['by_class'][kind]['mean']:.2f}" for kind in ("window", "bed")),
+                 f"{v['no_object']:.0%}", f"{fd['distance']:.0f}", "" if name in OTHER_WIDTHS else f"{focus:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def focus_table() -> str:
+    """By how much more discriminators look at a picture's own heatmaps and objects than at the next picture's."""
+    lines = ["| | heatmaps, 4x4 | 8x8 | 16x16 | objects of real rooms, 4x4 | 8x8 | 16x16 |", "|---" * 7 + "|"]
+    for name, label in FOCUS.items():
+        v = load(f"docs/results/attention/{name}.json")["values"]
+        cells = [label]
+        for levels in (v["heatmaps"], v["objects"] or {}):
+            cells += [with_interval(level["beyond"]) for level in levels.values()] or [""] * 3
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def comove_table() -> str:
     """The Co-move ratio of the bundled rooms with its controls."""
-    def mean(summary: dict[str, Any]) -> str:
-        low, high = summary["mean_interval"]
-        return f"{summary['mean']:.2f} ({low:.2f} to {high:.2f})"
-
     lines = ["| layouts | Co-move ratio | median | chance | control | locality | identity | no object |",
              "|---" * 8 + "|"]
     for layouts, name in (("as in training, spaced", "comove"), ("independent, as the paper's", "comove-independent")):
         v = load(f"docs/results/{name}.json")["values"]
-        cells = [layouts, mean(v["ratio"]), f"{v['ratio']['median']:.2f}",
-                 *(mean(v[part]) for part in ("chance", "control", "locality", "identity")), f"{v['no_object']:.0%}"]
+        cells = [layouts, with_interval(v["ratio"]), f"{v['ratio']['median']:.2f}",
+                 *(with_interval(v[part]) for part in ("chance", "control", "locality", "identity")),
+                 f"{v['no_object']:.0%}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -120,7 +179,7 @@ def latency_table() -> str:
 
 TABLES = {"latency": latency_table, "response": response_table, "cost": cost_table, "drag": drag_table,
           "drag-rooms": lambda: drag_table("drag-rooms"), "comove": comove_table,
-          "ladder": ladder_table}
+          "ladder": ladder_table, "alignment": alignment_table, "focus": focus_table}
 
 
 def with_tables(text: str) -> str:

@@ -101,7 +101,8 @@ def attention(
         "--data", metavar="PATH", help="A folder or zip of real pictures with instance masks: how much does the "
                                        "discriminator look at their objects?")] = None,
     split: Annotated[Literal["train", "test", "all"], typer.Option(
-        help="With --data: test are those of the model's own pictures that its training held out.")] = "all",
+        help="With --data: test are those of the model's own pictures that its training held out; all has those that "
+             "it was trained on, too.")] = "all",
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
@@ -109,7 +110,7 @@ def attention(
     """Where the discriminator looks: its focus on heatmaps, and with --data on the objects of real pictures.
 
     1: no more than elsewhere; 2: twice as much. Beside it, the same attention on the next picture's heatmaps or
-    objects.
+    objects, and what it would be if attention were equal to them.
     """
     from spatialgan.config import LEVEL_RESOLUTIONS
     from spatialgan.data.objects import ObjectDataset
@@ -117,6 +118,8 @@ def attention(
     from spatialgan.evaluation.result import result_record, write_result
     from spatialgan.model import SpatialGAN
 
+    if data is None and split != "all":
+        raise SpatialGANError(f"--split {split} is of --data; give both")
     loaded = SpatialGAN.from_pretrained(model, device=device)
     config, dataset = loaded.config, None
     if data is not None:
@@ -129,7 +132,8 @@ def attention(
     for name, levels in shown:
         for px, focus in zip(LEVEL_RESOLUTIONS, levels, strict=True):
             _print_line(f"{name} {px}x{px}", focus.own,
-                        f"on the next picture's {_number(focus.next.mean)}; in {focus.own.count} pictures")
+                        f"on the next picture's {_number(focus.next.mean)}, if equal {_number(focus.equal.mean)}; "
+                        f"{focus.own.count} pictures")
     if json is not None:
         values = {**result.to_json(), "split": None if data is None else split}
         write_result(json, result_record("attention", values, loaded, num_samples=samples, seed=seed, data=data,

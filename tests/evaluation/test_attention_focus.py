@@ -78,6 +78,8 @@ def test_attention_on_the_heatmaps_is_found_and_on_the_next_pictures_is_less(set
     assert (result.num_generated, result.num_real, result.objects, result.by_class) == (40, 0, None, {})
     first = result.heatmaps[0]
     assert first.own.mean_interval[0] > first.next.mean_interval[1] and first.own.mean > 1.15
+    assert first.beyond.mean == pytest.approx(first.own.mean - first.next.mean) and first.beyond.mean_interval[0] > 0
+    assert first.own.mean == pytest.approx(first.equal.mean, rel=0.25)  # attention is the heatmap at 4x4
     finest = measure_focus(HeatmapModel(Brightness(), **settings), num_samples=40).heatmaps[2]
     assert finest == result.heatmaps[2] and finest.own.mean > finest.next.mean
 
@@ -111,9 +113,11 @@ def test_the_next_picture_is_the_next_one_that_has_such_a_region():
     for level in running.result():
         assert (level.own.count, level.own.mean) == (3, pytest.approx((4 + 2 + 4) / 3))
         assert (level.next.count, level.next.mean) == (3, pytest.approx((0 + 2 + 0) / 3))
+        assert (level.beyond.count, level.beyond.mean) == (3, pytest.approx((4 + 0 + 4) / 3))
+        assert (level.equal.count, level.equal.mean) == (3, pytest.approx(4))
     alone = Running()
     alone.add(attention[0], regions[0])
-    assert (alone.result()[0].own.mean, alone.result()[0].next.count) == (4, 0)
+    assert (alone.result()[0].own.mean, alone.result()[0].next.count, alone.result()[0].beyond.count) == (4, 0, 0)
     assert Running().result()[0].own.mean is None
 
 

@@ -66,9 +66,11 @@ def test_attention(tmp_path: Path) -> None:
     command = ["attention", "--model", str(model_file), "--samples", "5", "--seed", "7", "--device", "cpu"]
     alone = CliRunner().invoke(app, command, catch_exceptions=False)
     assert alone.exit_code == 0 and "heatmaps 16x16 " in alone.stdout and "objects" not in alone.stdout
+    lost = CliRunner().invoke(app, [*command, "--split", "test"])
+    assert isinstance(lost.exception, SpatialGANError) and "--split test is of --data" in str(lost.exception)
     result = CliRunner().invoke(app, [*command, "--data", str(ROOMS), "--json", str(out)], catch_exceptions=False)
     assert result.exit_code == 0
-    for name in ("heatmaps 4x4 ", "objects 8x8 ", "bed 16x16 ", "on the next picture's", " pictures\n"):
+    for name in ("heatmaps 4x4 ", "objects 8x8 ", "bed 16x16 ", "on the next picture's", "if equal", " pictures\n"):
         assert name in result.stdout
     record = json.loads(out.read_text())
     assert (record["metric"], record["num_samples"], record["seed"]) == ("attention", 5, 7)

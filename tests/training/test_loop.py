@@ -16,6 +16,7 @@ from tiny_run import tiny_config
 
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
+from spatialgan.files import user_cache_dir
 from spatialgan.model import SpatialGAN
 from spatialgan.settings import to_dict
 from spatialgan.training import loop
@@ -99,6 +100,8 @@ def test_damaged_codes_are_named(tmp_path, pictures):
     with pytest.raises(SpatialGANError, match=r"does not hold the codes that this run was started with"):
         train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
     path.unlink()
+    (cached,) = user_cache_dir("codes").iterdir()
+    save_file(turned, cached, metadata={"data_fingerprint": fingerprint})  # not this run's
     train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)  # made anew, they are the same
     assert all(torch.equal(v, foreign[k]) for k, v in load_file(path).items())
     for checkpoint in list_checkpoints(tmp_path / "run" / "checkpoint"):

@@ -3,13 +3,14 @@
 Alignment (Eq. 4, 5) rests on D attending to objects: only then does attention in the heatmap mean an object there.
 Pictures with exact masks tell whether it does. The **focus** on a region is the region's mean under attention, relative
 to its plain mean: 1 where attention does not care for the region, 2 where there is twice as much of it there as in the
-whole picture, 0 where there is none. Objects have usual places, and so has attention; so each picture's attention is
-laid over the next picture's region, too: what its own has beyond that is the picture's own. (Of a class of objects, the
-next picture is the next one with an object of the class.)
+whole picture, 0 where there is none. How large it can become depends on the region: attention that equals a wide one
+has a focus little above 1; so that is measured, too. Objects have usual places, and so has attention; so each picture's
+attention is laid over the next picture's region, too: what its own has beyond that is the picture's own. (Of a class of
+objects, the next picture is the next one with an object of the class.)
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -35,10 +36,16 @@ class Focus:
     """Attention on the picture's own region."""
     next: Summary
     """The same attention on the next picture's region, the first's after the last's."""
+    beyond: Summary
+    """``own`` less ``next``, picture by picture."""
+    equal: Summary
+    """What ``own`` would be if attention were equal to the region."""
 
 
 @dataclass(frozen=True)
 class AttentionFocus:
+    """Where a model's discriminator looks."""
+
     num_generated: int
     first_seed: int
     heatmaps: tuple[Focus, ...]
@@ -53,7 +60,8 @@ class AttentionFocus:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         def levels(focuses: Sequence[Focus]) -> dict[str, Any]:
-            return {f"level{i}": {"own": f.own.to_json(), "next": f.next.to_json()} for i, f in enumerate(focuses)}
+            return {f"level{i}": {part.name: getattr(f, part.name).to_json() for part in fields(f)}
+                    for i, f in enumerate(focuses)}
 
         return {"num_generated": self.num_generated, "first_seed": self.first_seed, "heatmaps": levels(self.heatmaps),
                 "num_real": self.num_real, "objects": None if self.objects is None else levels(self.objects),
@@ -61,31 +69,33 @@ class AttentionFocus:
 
 
 class Running:
-    """The focus of one picture after the other, (3,) of the levels each."""
+    """The focus of one picture after the other."""
 
     def __init__(self) -> None:
-        self.own: list[Tensor] = []
-        self.following: list[Tensor] = []
+        self.own: list[Tensor] = []  # (3,) of the levels, as the next two
+        self.next: list[Tensor] = []
+        self.equal: list[Tensor] = []
         self.first_region = self.last_attention = torch.empty(0)
 
     def add(self, attention: Tensor, region: Tensor) -> None:
-        """Attention (3, R, R) and regions (3, R, R) of the next picture; left out where there is no region."""
+        """Attention (3, R, R) and region, (3, R, R) or (R, R), of the next picture; left out where there is none."""
         if not region.any():
             return
+        region = region.expand_as(attention)
         if self.own:
-            self.following.append(focus(self.last_attention, region))
+            self.next.append(focus(self.last_attention, region))
         else:
             self.first_region = region
         self.own.append(focus(attention, region))
+        self.equal.append(focus(region, region))
         self.last_attention = attention
 
     def result(self) -> tuple[Focus, ...]:
         """By level. A single picture has no next one."""
-        following = [torch.full((len(LEVELS),), float("nan"))]
-        if len(self.own) > 1:
-            following = [*self.following, focus(self.last_attention, self.first_region)]
-        own = self.own or [torch.full((len(LEVELS),), float("nan"))]
-        return tuple(Focus(summarize(torch.stack(own)[:, level]), summarize(torch.stack(following)[:, level]))
+        unknown = torch.full((len(LEVELS),), float("nan"), dtype=torch.float64)
+        last = focus(self.last_attention, self.first_region) if len(self.own) > 1 else unknown
+        own, following, equal = (torch.stack(rows or [unknown]) for rows in (self.own, [*self.next, last], self.equal))
+        return tuple(Focus(*(summarize(values[:, level]) for values in (own, following, own - following, equal)))
                      for level in LEVELS)
 
 
@@ -93,7 +103,8 @@ def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int 
                   dataset: ObjectDataset | None = None, on_progress: Progress | None = None) -> AttentionFocus:
     """The focus of a model's discriminator; the same seeds give the same result.
 
-    Attention is that of training, by ``loss.align_empty``; a picture whose attention is zero on a level does not count.
+    Pictures are the average generator's, not augmented; where nothing in one speaks for "real", attention is what
+    training makes of it (``loss.align_empty``). A picture whose attention is zero on a level does not count there.
 
     Args:
         model: with heatmaps, and with its discriminator.
@@ -123,13 +134,14 @@ def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int 
     for i, (attention, regions) in enumerate(() if dataset is None else _real(model, dataset, num_real), 1):
         objects.add(attention, sum(regions.values(), torch.zeros(attention.shape[-2:])).clamp_max(1))
         for label, region in regions.items():
-            by_class.setdefault(label, Running()).add(attention, region)
+            if region.any():  # of a cropped picture, an object may lie outside
+                by_class.setdefault(label, Running()).add(attention, region)
         if on_progress is not None:
             on_progress("real", i, num_real)
-    most_first = sorted(by_class, key=lambda label: (-len(by_class[label].own), label))
+    classes = sorted(((label, running.result()) for label, running in by_class.items()),
+                     key=lambda item: (-item[1][0].own.count, item[0]))
     return AttentionFocus(num_samples, first_seed, heatmaps.result(), num_real,
-                          objects.result() if num_real else None,
-                          {label: by_class[label].result() for label in most_first})
+                          objects.result() if num_real else None, dict(classes))
 
 
 def focus(attention: Tensor, region: Tensor) -> Tensor:

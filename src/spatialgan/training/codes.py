@@ -8,9 +8,9 @@ place, and a background one of the rest. No label is used.
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,7 +45,8 @@ HALF_MAX = 6e4  # of float16
 CHROMA_WEIGHT = 3.0  # of colours against brightness, in pixels: it varies far more, and took nearly all the components
 USUAL_PICTURES = 2000  # say what is usual: more would say the same
 FINGERPRINT = "data_fingerprint"
-CACHE_FORMAT = 1  # counts up where the same pictures would have other codes
+SOURCES = ("codes.py", "subject.py", "things.py")  # a change of these may find other codes
+UNUSABLE = (SafetensorError, OSError, TypeError, ValueError, RuntimeError)  # what reading a damaged file raises
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
 CHUNK = 16  # pictures at once; larger batches make the allocator hand memory back and fetch it again
 
@@ -109,12 +110,11 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
             report(f"finding codes for {dataset.num_images} pictures, once; 10,000 take a few minutes")
             codes = _find(dataset, config, device, report)
             _save(codes, path, dataset)
-            with suppress(SpatialGANError):  # where nothing can be kept, this run has them all the same
-                _save(codes, cached, dataset)
-                report(f"codes: kept for later runs on the same pictures and model in {cached}")
+            if _cached(cached, dataset, config, None) is None:  # else another run began with those
+                _keep(codes, cached, dataset, report)
     try:
         codes = _load(path, dataset, config)
-    except (SafetensorError, OSError, TypeError, ValueError) as e:
+    except UNUSABLE as e:
         raise SpatialGANError(f"{path}, the pictures' codes, cannot be used: {e}; "
                               "delete it, and it is made anew") from None
     if config.layout == "single" and config.encoding != "none" and (codes.stds == 1).all():
@@ -124,8 +124,9 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
 
 
 def cache_key(dataset: ImageDataset, config: ModelConfig) -> str:
-    """Of the files' contents and of the model, most of which codes do not depend on; never of paths."""
-    parts = (str(CACHE_FORMAT), dataset.fingerprint, json.dumps(asdict(config), sort_keys=True))
+    """Of the files' contents, the model, most of which codes do not depend on, and of the code; never of paths."""
+    code = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SOURCES]
+    parts = (dataset.fingerprint, json.dumps(asdict(config), sort_keys=True), *code)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -142,8 +143,19 @@ def _save(codes: Codes, path: Path, dataset: ImageDataset) -> None:
     write_atomically(path, lambda p: save_file(vars(codes), p, metadata=marks))
 
 
+def _keep(codes: Codes, cached: Path, dataset: ImageDataset, report: Callable[[str], None]) -> None:
+    """For later runs, where that can be; this one has its own file."""
+    own = cached.with_suffix(f".{os.getpid()}")  # two runs of a sweep may end at once, and no one reads a half
+    try:
+        _save(codes, own, dataset)
+        own.replace(cached)
+        report(f"codes: kept for later runs on the same pictures and model in {cached}")
+    except (SpatialGANError, OSError) as e:
+        report(f"codes: later runs have to find them again: {e}")
+
+
 def _load(path: Path, dataset: ImageDataset, config: ModelConfig) -> Codes:
-    """Raises SafetensorError, OSError, TypeError or ValueError where it holds no codes of these pictures."""
+    """Raises one of :data:`UNUSABLE` where it holds no codes of these pictures."""
     with safe_open(path, framework="pt") as f:
         if (f.metadata() or {}).get(FINGERPRINT) != dataset.fingerprint:
             raise ValueError("it holds those of other pictures")
@@ -157,12 +169,12 @@ def _load(path: Path, dataset: ImageDataset, config: ModelConfig) -> Codes:
 
 
 def _cached(path: Path, dataset: ImageDataset, config: ModelConfig, own_hash: str | None) -> Codes | None:
-    """Codes of an earlier run; None where there are none of that hash, or where the file is damaged (also by two runs
-    that wrote it at once) and has to be made again."""
+    """Codes of an earlier run; None where there are none of that hash, or where the file is damaged and has to be made
+    again."""
     try:
         codes = _load(path, dataset, config)
         return codes if own_hash in (None, file_hash(path)) else None
-    except (SafetensorError, OSError, TypeError, ValueError):
+    except UNUSABLE:
         return None
 
 
