@@ -99,7 +99,7 @@ def attention(
     samples: SamplesOption = 500,
     data: Annotated[Path | None, typer.Option(
         "--data", metavar="PATH", help="A folder or zip of real pictures with instance masks: how much does the "
-                                       "discriminator look at their objects?")] = None,
+                                       "discriminator look at their objects? At most --samples of them.")] = None,
     split: Annotated[Literal["train", "test", "all"], typer.Option(
         help="With --data: test are those of the model's own pictures that its training held out; all has those that "
              "it was trained on, too.")] = "all",

@@ -35,9 +35,10 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
           report: Callable[[str], None] = print) -> bool:
     """Train, or go on training, in the folder ``out``.
 
-    Writes ``config.json``, ``codes.safetensors`` (where it reconstructs), ``stats.jsonl``, TensorBoard events,
-    ``samples/``, ``snapshots/`` (EMA generator and D, for users) and ``checkpoint/`` (for going on). SIGINT and SIGTERM
-    end the run after the step at hand, with a checkpoint; before the first step there is nothing to save.
+    Writes ``config.json``, ``codes.safetensors`` (where it reconstructs; a copy for later runs goes to the user's
+    cache), ``stats.jsonl``, TensorBoard events, ``samples/``, ``snapshots/`` (EMA generator and D, for users) and
+    ``checkpoint/`` (for going on). SIGINT and SIGTERM end the run after the step at hand, with a checkpoint; before the
+    first step there is nothing to save.
 
     Args:
         config: all choices.
