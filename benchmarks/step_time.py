@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from spatialgan.config import RunConfig
+from spatialgan.config import AidsConfig, RunConfig
 from spatialgan.settings import with_settings
 from spatialgan.training import step as steps
 from spatialgan.training.presets import preset
@@ -29,8 +29,7 @@ def variants(base: RunConfig) -> dict[str, RunConfig]:
     """The three configurations: everything else is alike, with the paper's discriminator and without reconstruction,
     which cost the same in all three and would make the quotients look smaller."""
     base = replace(base, model=replace(base.model, discriminator="residual"),
-                   loss=replace(base.loss, reconstruct_weight=0.0),
-                   train=replace(base.train, reconstruct_kimg=0.0, reuse_pictures=False))
+                   aids=AidsConfig())
     no_align = replace(base.loss, align="none")
     return {
         "StyleGAN2": replace(base, model=replace(base.model, encoding="none", constant="learned"), loss=no_align),

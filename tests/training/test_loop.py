@@ -52,8 +52,7 @@ def test_n_and_n_more_steps_equal_2n_steps_bit_by_bit(tmp_path, pictures, precis
 def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pictures):
     whole = tiny_config(
         model={"noise_inputs": False, "constant": "uniform", "minibatch_std_group": 2},
-        data={"shift": 0.2, "mirror": True}, loss={"comove_weight": 1.0},
-        train={"precision": "bfloat16", "reuse_pictures": True, "blur_std": 0.05, "blur_kimg": 0.05})
+        data={"shift": 0.2, "mirror": True}, train={"precision": "bfloat16"}, aids={"reuse_pictures": True})
     half = replace(whole, train=replace(whole.train, kimg=0.032))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
     train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
@@ -64,10 +63,9 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
 @pytest.mark.parametrize("model", [{}, {"layout": "multi", "encoding": "multi"}], ids=["single", "multi"])
 @pytest.mark.parametrize("half_kimg", [0.016, 0.048], ids=["while reconstructing", "later"])
 def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg):
-    multi = {"align": "multi", "carry_share": 0.5} if model else {}
     whole = tiny_config(
-        model=model, data={"shift": 0.2, "mirror": True}, loss={"reconstruct_weight": 1.0, **multi},
-        train={"precision": "bfloat16", "reconstruct_kimg": 0.032})
+        model=model, data={"shift": 0.2, "mirror": True}, loss={"align": "multi" if model else "single"},
+        train={"precision": "bfloat16"}, aids={"reconstruct_kimg": 0.032, "reconstruct_weight": 1.0})
     half = replace(whole, train=replace(whole.train, kimg=half_kimg))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
     train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
@@ -85,7 +83,7 @@ def test_it_says_how_many_pictures_there_are_and_that_some_are_held_out(tmp_path
 
 
 def test_damaged_codes_are_named(tmp_path, pictures):
-    config = tiny_config(train={"reconstruct_kimg": 0.032, "kimg": 0.008})
+    config = tiny_config(train={"kimg": 0.008}, aids={"reconstruct_kimg": 0.032})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
     path = tmp_path / "run" / "codes.safetensors"
     foreign = {k: v.clone() for k, v in load_file(path).items()}  # they may be mapped from the file
@@ -116,7 +114,7 @@ def test_damaged_codes_are_named(tmp_path, pictures):
 
 
 def test_when_reconstruction_is_over_its_codes_are_needed_no_more(tmp_path, pictures):
-    config = tiny_config(train={"reconstruct_kimg": 0.008, "kimg": 0.016})
+    config = tiny_config(train={"kimg": 0.016}, aids={"reconstruct_kimg": 0.008})
     said = []
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
     assert not any("all of this run" in line for line in said)

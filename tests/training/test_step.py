@@ -9,7 +9,7 @@ from spatialgan.layout import LEVEL_RESOLUTIONS, resize_maps
 from spatialgan.networks.generator import sample_z
 from spatialgan.streams import random_stream
 from spatialgan.training import step as step_module
-from spatialgan.training.augment import Augmentation, augment, blur
+from spatialgan.training.augment import Augmentation, augment
 from spatialgan.training.losses import alignment_loss, path_length_penalty
 from spatialgan.training.step import align, draw_pictures, make_trainee, mix_styles, step_generator, training_step
 
@@ -41,15 +41,16 @@ def test_the_generator_step_leaves_d_alone_and_the_discriminator_step_g():
     assert not changed(d_before, t.discriminator)
     assert all(p.requires_grad for p in t.d_parameters)
     g_before = weights(t.generator)
-    step_module.discriminator_step(t, REALS, step_generator(0, 4, t.device), with_r1=True)
+    step_module.discriminator_step(t, REALS, step_generator(0, 4, t.device))
+    step_module.r1_step(t, REALS, step_generator(0, 4, t.device))
     assert not changed(g_before, t.generator)
     assert changed(d_before, t.discriminator)
 
 
 @pytest.mark.parametrize("micro", [0, 2])
 def test_d_may_learn_from_the_pictures_that_g_was_judged_on(micro, monkeypatch):
-    train = {"micro_batch": micro, "reuse_pictures": True}
-    t = make_trainee(tiny_config(train=train, model={"minibatch_std_group": 2}), torch.device("cpu"))
+    t = make_trainee(tiny_config(train={"micro_batch": micro}, aids={"reuse_pictures": True},
+                                 model={"minibatch_std_group": 2}), torch.device("cpu"))
     shown, judge = [], t.discriminator.forward
     monkeypatch.setattr(t.discriminator, "forward", lambda images: shown.append(images.detach()) or judge(images))
     training_step(t, REALS)
@@ -61,29 +62,12 @@ def test_d_may_learn_from_the_pictures_that_g_was_judged_on(micro, monkeypatch):
         torch.testing.assert_close(torch.cat([shown[3], shown[5]]), REALS)
 
 
-def test_the_blur_fades_to_nothing():
-    t = make_trainee(tiny_config(train={"blur_std": 0.1, "blur_kimg": 0.008}), torch.device("cpu"))
-    stds = [step_module.blur_std(t)]
-    for _ in range(3):
-        training_step(t, REALS)
-        stds.append(step_module.blur_std(t))
-    assert stds == pytest.approx([0.1, 0.05, 0, 0])
-
-
-def test_d_sees_blurred_pictures(monkeypatch):
-    def first_step(std):
-        t = make_trainee(tiny_config(train={"blur_std": std, "precision": "bfloat16"}), torch.device("cpu"))
-        shown, judge = [], t.discriminator.forward
-        monkeypatch.setattr(t.discriminator, "forward", lambda images: shown.append(images.detach()) or judge(images))
-        training_step(t, REALS)
-        return shown  # by G's step, of the fakes, of the reals, of the reals for R1
-
-    plain, blurred = first_step(0.0), first_step(0.1)
-    assert {s.dtype for s in blurred} == {torch.float32}
-    torch.testing.assert_close(blurred[0], blur(plain[0], 0.1))
-    for reals in blurred[2:]:
-        torch.testing.assert_close(reals, blur(REALS, 0.1))
-    assert len(blurred) == 4 and blurred[1].diff(dim=-1).abs().mean() < 0.5 * plain[1].diff(dim=-1).abs().mean()
+def test_losses_and_r1_are_computed_from_pictures_in_float32(monkeypatch):
+    t = make_trainee(tiny_config(train={"precision": "bfloat16"}), torch.device("cpu"))
+    shown, judge = [], t.discriminator.forward
+    monkeypatch.setattr(t.discriminator, "forward", lambda images: shown.append(images.detach()) or judge(images))
+    training_step(t, REALS)
+    assert len(shown) == 4 and {s.dtype for s in shown} == {torch.float32}  # G's step, fakes, reals, reals for R1
 
 
 def test_the_same_seed_gives_the_same_step_and_another_another():
@@ -151,7 +135,7 @@ def test_heatmaps_move_with_the_translated_picture():
             to[0, :, 4:], to[1, :-4] = origin[0, :, :-4], origin[1, 4:]
             to[2, 3:, :-2], to[3] = origin[2, :-3, 2:], origin[3]
         seen = resize_maps(attention[level], 32)
-        expected += alignment_loss(seen, moved[:, None], tau=0.25, visible=visible[:, None])
+        expected += alignment_loss(seen, moved, tau=0.25, visible=visible)
     torch.testing.assert_close(loss, expected)
 
 
@@ -174,7 +158,7 @@ def test_accumulated_gradients_equal_those_of_the_whole_batch():
         # The same fakes either way: D is judged on the reals' gradient, with G's pictures all zero.
         for p in t.generator.parameters():
             p.data.zero_()
-        step_module.discriminator_step(t, REALS, step_generator(0, 0, t.device), with_r1=False)
+        step_module.discriminator_step(t, REALS, step_generator(0, 0, t.device))
         grads.append([p.grad.clone() for p in t.d_parameters])
     for a, b in zip(*grads, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)

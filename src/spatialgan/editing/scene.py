@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from spatialgan.attention import attention_of
 from spatialgan.config import ModelConfig
 from spatialgan.editing.arguments import finite, positive, seed_number, whole
 from spatialgan.editing.export import to_image
@@ -111,10 +110,7 @@ class Scene:
         Raises:
             SpatialGANError: neither is there.
         """
-        images = self.tensor[None].to(self.model.device)
-        if discriminator is None:
-            return self.model.attention(images)[0].cpu()
-        return attention_of(discriminator, images, images.shape[-1])[0].cpu()
+        return self.model.attention(self.tensor[None].to(self.model.device), discriminator=discriminator)[0].cpu()
 
     # ------------------------------------------------------------- edits of the layout
 

@@ -10,13 +10,13 @@ objects, the next picture is the next one with an object of the class.)
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from spatialgan.config import LEVEL_RESOLUTIONS
+from spatialgan.config import LEVEL_RESOLUTIONS, AttentionForm, AttentionSign
 from spatialgan.data.images import to_float
 from spatialgan.data.objects import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
@@ -26,6 +26,7 @@ from spatialgan.model import SpatialGAN
 
 LEVELS = tuple(range(len(LEVEL_RESOLUTIONS)))
 Progress = Callable[[str, int, int], None]
+Look = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,17 @@ class Focus:
     """``own`` less ``next``, picture by picture."""
     equal: Summary
     """What ``own`` would be if attention were equal to the region."""
+    empty: float
+    """Share of pictures whose attention is zero everywhere, which has no focus and hands no gradient on."""
 
 
 @dataclass(frozen=True)
 class AttentionFocus:
     """Where a model's discriminator looks."""
 
+    form: AttentionForm
+    """Of attention, see :func:`spatialgan.attention.gradcam`."""
+    sign: AttentionSign
     num_generated: int
     first_seed: int
     heatmaps: tuple[Focus, ...]
@@ -60,11 +66,12 @@ class AttentionFocus:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         def levels(focuses: Sequence[Focus]) -> dict[str, Any]:
-            return {f"level{i}": {part.name: getattr(f, part.name).to_json() for part in fields(f)}
+            return {f"level{i}": {part: s.to_json() if isinstance(s, Summary) else s for part, s in vars(f).items()}
                     for i, f in enumerate(focuses)}
 
-        return {"num_generated": self.num_generated, "first_seed": self.first_seed, "heatmaps": levels(self.heatmaps),
-                "num_real": self.num_real, "objects": None if self.objects is None else levels(self.objects),
+        return {"form": self.form, "sign": self.sign, "num_generated": self.num_generated,
+                "first_seed": self.first_seed, "heatmaps": levels(self.heatmaps), "num_real": self.num_real,
+                "objects": None if self.objects is None else levels(self.objects),
                 "by_class": {name: levels(f) for name, f in self.by_class.items()}}
 
 
@@ -75,6 +82,7 @@ class Running:
         self.own: list[Tensor] = []  # (3,) of the levels, as the next two
         self.next: list[Tensor] = []
         self.equal: list[Tensor] = []
+        self.empty: list[Tensor] = []
         self.first_region = self.last_attention = torch.empty(0)
 
     def add(self, attention: Tensor, region: Tensor) -> None:
@@ -88,29 +96,34 @@ class Running:
             self.first_region = region
         self.own.append(focus(attention, region))
         self.equal.append(focus(region, region))
+        self.empty.append((attention.amax(dim=(-2, -1)) == 0).double())
         self.last_attention = attention
 
     def result(self) -> tuple[Focus, ...]:
         """By level. A single picture has no next one."""
         unknown = torch.full((len(LEVELS),), float("nan"), dtype=torch.float64)
         last = focus(self.last_attention, self.first_region) if len(self.own) > 1 else unknown
-        own, following, equal = (torch.stack(rows or [unknown]) for rows in (self.own, [*self.next, last], self.equal))
-        return tuple(Focus(*(summarize(values[:, level]) for values in (own, following, own - following, equal)))
-                     for level in LEVELS)
+        own, following, equal, empty = (torch.stack(rows or [unknown]) for rows in
+                                        (self.own, [*self.next, last], self.equal, self.empty))
+        return tuple(Focus(*(summarize(values[:, level]) for values in (own, following, own - following, equal)),
+                           empty=float(empty[:, level].mean())) for level in LEVELS)
 
 
 def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int = 0,
-                  dataset: ObjectDataset | None = None, on_progress: Progress | None = None) -> AttentionFocus:
+                  dataset: ObjectDataset | None = None, form: AttentionForm | None = None,
+                  sign: AttentionSign | None = None, on_progress: Progress | None = None) -> AttentionFocus:
     """The focus of a model's discriminator; the same seeds give the same result.
 
-    Pictures are the average generator's, not augmented; where nothing in one speaks for "real", attention is what
-    training makes of it (``loss.align_empty``). A picture whose attention is zero on a level does not count there.
+    Pictures are the average generator's, not augmented. A picture whose attention is zero on a level has no focus
+    there.
 
     Args:
         model: with heatmaps, and with its discriminator.
         num_samples: pictures of seeds first_seed, first_seed + 1, ... to generate, and at most so many real ones.
         dataset: real pictures with instance masks, of the size that the model's training reads; the middle of each is
             looked at where training looks through smaller windows. None for generated pictures alone.
+        form: of attention, see :func:`spatialgan.attention.gradcam`; None: what the model was trained with.
+        sign: see :func:`spatialgan.attention.attention_maps`; None: what the model was trained with.
         on_progress: called with ("generated" or "real", done, total).
 
     Raises:
@@ -124,14 +137,19 @@ def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int 
     if dataset is not None and (dataset.resolution != size or dataset.channels != config.image_channels):
         raise SpatialGANError(f"the data set is opened at {dataset.resolution} pixels with {dataset.channels} channels,"
                               f" the model reads {size} and {config.image_channels}")
+    form, sign = form or model.config.loss.attention, sign or model.config.loss.attention_sign
+
+    def look(images: Tensor) -> Tensor:
+        return model.attention(images.to(model.device), form=form, sign=sign).cpu()
+
     heatmaps = Running()
-    for i, (attention, region) in enumerate(_generated(model, range(first_seed, first_seed + num_samples)), 1):
+    for i, (attention, region) in enumerate(_generated(model, range(first_seed, first_seed + num_samples), look), 1):
         heatmaps.add(attention, region)
         if on_progress is not None:
             on_progress("generated", i, num_samples)
     objects, by_class = Running(), dict[str, Running]()
     num_real = 0 if dataset is None else min(num_samples, dataset.num_images)
-    for i, (attention, regions) in enumerate(() if dataset is None else _real(model, dataset, num_real), 1):
+    for i, (attention, regions) in enumerate(() if dataset is None else _real(model, dataset, num_real, look), 1):
         objects.add(attention, sum(regions.values(), torch.zeros(attention.shape[-2:])).clamp_max(1))
         for label, region in regions.items():
             if region.any():  # of a cropped picture, an object may lie outside
@@ -140,7 +158,7 @@ def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int 
             on_progress("real", i, num_real)
     classes = sorted(((label, running.result()) for label, running in by_class.items()),
                      key=lambda item: (-item[1][0].own.count, item[0]))
-    return AttentionFocus(num_samples, first_seed, heatmaps.result(), num_real,
+    return AttentionFocus(form, sign, num_samples, first_seed, heatmaps.result(), num_real,
                           objects.result() if num_real else None, dict(classes))
 
 
@@ -153,28 +171,27 @@ def focus(attention: Tensor, region: Tensor) -> Tensor:
     return (attention * region).sum(dim=(-2, -1)) / (attention.sum(dim=(-2, -1)) * region.mean(dim=(-2, -1)))
 
 
-def _generated(model: SpatialGAN, seeds: range) -> Iterator[tuple[Tensor, Tensor]]:
+def _generated(model: SpatialGAN, seeds: range, look: Look) -> Iterator[tuple[Tensor, Tensor]]:
     """Of each seed's picture attention and complete heatmaps, both (3, R, R)."""
     config, size = model.config.model, model.config.model.resolution
     for start in range(0, len(seeds), config.minibatch_std_group):
         # D compares pictures within groups: the last one is whole, too, and what is too many is not looked at.
         inputs = draw_inputs(config, range(seeds[start], seeds[start] + config.minibatch_std_group), model.device)
-        images = model.generate(inputs.z, inputs.layout, inputs.noise)
-        attention = model.attention(images, empty=model.config.loss.align_empty).cpu()
+        attention = look(model.generate(inputs.z, inputs.layout, inputs.noise))
         last = len(inputs.layout.levels) - 1  # multi-object layouts have one level for all
         regions = torch.stack([inputs.layout.level_map(min(level, last), size) for level in LEVELS], dim=1).cpu()
         yield from zip(attention, regions[: len(seeds) - start], strict=False)
 
 
-def _real(model: SpatialGAN, dataset: ObjectDataset, count: int) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+def _real(model: SpatialGAN, dataset: ObjectDataset, count: int,
+          look: Look) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
     """Of each picture attention (3, R, R), and by class where its objects are, (R, R) of 0 and 1."""
     config = model.config.model
     corner = (dataset.resolution - config.resolution) // 2
     inside = slice(corner, corner + config.resolution)
     for start in range(0, count, config.minibatch_std_group):
         items = [dataset[i % dataset.num_images] for i in range(start, start + config.minibatch_std_group)]
-        images = to_float(torch.stack([item.image[:, inside, inside] for item in items])).to(model.device)
-        attention = model.attention(images, empty=model.config.loss.align_empty).cpu()
+        attention = look(to_float(torch.stack([item.image[:, inside, inside] for item in items])))
         for maps, item in zip(attention, items[: count - start], strict=False):
             labels = {o.label for o in item.objects} - {*STRUCTURE}
             yield maps, {label: item.masks([o for o in item.objects if o.label == label]).any(dim=0)[inside, inside]

@@ -1,5 +1,4 @@
-"""What is done to all that D sees, real and generated alike, so that G can learn from it: DiffAugment (Zhao et al.,
-NeurIPS 2020), and a blur that fades (Karras et al., NeurIPS 2021, Appendix F.2)."""
+"""DiffAugment (Zhao et al., NeurIPS 2020): what is done to all that D sees, real and generated alike."""
 
 from dataclasses import dataclass
 
@@ -60,14 +59,14 @@ def augment(images: Tensor, a: Augmentation) -> Tensor:
 
 
 def visible_pixels(a: Augmentation, batch: int, resolution: int) -> Tensor | None:
-    """``(B, 1, R, R)``: 1 where an augmented picture shows what was drawn, 0 elsewhere; None where all is shown."""
+    """``(B, R, R)``: 1 where an augmented picture shows what was drawn, 0 elsewhere; None where all is shown."""
     visible: Tensor | None = None
     if a.shift_px is not None:
         visible = shift_images(torch.ones(batch, 1, resolution, resolution, device=a.shift_px.device), a.shift_px)
     if a.cutout_px is not None:
         mask = cutout_mask(a.cutout_px, resolution)
         visible = mask.float() if visible is None else visible * mask
-    return visible
+    return None if visible is None else visible[:, 0]
 
 
 def shift_images(images: Tensor, shift_px: Tensor) -> Tensor:
@@ -91,13 +90,3 @@ def cutout_mask(cutout_px: Tensor, resolution: int) -> Tensor:
     x = torch.arange(resolution, device=cutout_px.device)
     inside = (x >= cutout_px[..., None]) & (x < cutout_px[..., None] + size)  # (B, 2, R): columns, rows
     return ~(inside[:, 1, :, None] & inside[:, 0, None, :])[:, None]
-
-
-def blur(images: Tensor, std: float) -> Tensor:
-    """Pictures ``(B, C, R, R)`` under a Gaussian of ``std`` image widths; edge pixels weigh more, nothing comes in."""
-    if std <= 0:
-        return images
-    x = torch.arange(images.shape[-1], device=images.device) / images.shape[-1]
-    kernel = torch.exp(-0.5 * ((x[:, None] - x) / std).square())  # (R, R)
-    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).to(images.dtype)
-    return kernel @ images @ kernel.T

@@ -16,12 +16,12 @@ from spatialgan.files import file_hash, read_json, write_atomically
 from spatialgan.model import save_model
 from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
-from spatialgan.settings import from_dict, to_dict
+from spatialgan.settings import from_dict, to_dict, upgraded
+from spatialgan.training.aids.codes import Codes, check_size, codes_of
+from spatialgan.training.aids.reconstruction import known_pictures
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
-from spatialgan.training.codes import Codes, check_size, codes_of
 from spatialgan.training.distributed import Workers, require_shares, workers_of_environment
 from spatialgan.training.growing import load_or_grow
-from spatialgan.training.reconstruction import known_pictures
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
 from spatialgan.training.samples import write_samples
 from spatialgan.training.step import Trainee, make_trainee, training_step
@@ -93,9 +93,9 @@ def _train(config: RunConfig, data: str | Path, out: Path, device: torch.device,
         if (out / CONFIG).exists():
             report("there is no checkpoint yet: starting from the beginning")
         _start(t, dataset, init_from)
-        if init_from is not None and config.train.reconstruct_kimg > 0:
-            report(f"the first {config.train.reconstruct_kimg:g} kimg only reconstruct; to leave them out, add "
-                   "--set train.reconstruct_kimg=0")
+        if init_from is not None and config.aids.reconstruct_kimg > 0:
+            report(f"the first {config.aids.reconstruct_kimg:g} kimg only reconstruct; to leave them out, add "
+                   "--set aids.reconstruct_kimg=0")
     workers.copy_from_first(t.tensors)  # what was measured on real pictures may differ in its last bits
     # Not before all has been seen to fit: a folder that was claimed in vain would refuse the corrected command.
     if workers.is_first:
@@ -105,8 +105,8 @@ def _train(config: RunConfig, data: str | Path, out: Path, device: torch.device,
         write_atomically(out / SKIPPED, lambda p: p.write_text("".join(lines), encoding="utf-8"))
     codes = None
     if config.reconstructs_at(t.num_images_seen) and t.num_images_seen < config.train.kimg * 1000:
-        if config.train.kimg <= config.train.reconstruct_kimg:
-            report(f"all of this run is reconstruction; D begins to learn at {config.train.reconstruct_kimg:g} kimg")
+        if config.train.kimg <= config.aids.reconstruct_kimg:
+            report(f"all of this run is reconstruction; D begins to learn at {config.aids.reconstruct_kimg:g} kimg")
         if not workers.is_first:
             workers.wait()
         codes = codes_of(dataset, config.model, out / CODES, t.device, report, own_hash=codes_hash)
@@ -187,8 +187,12 @@ def _check_folder(out: Path, config: RunConfig) -> None:
     """Whether the run folder is new, or belongs to a run of this configuration."""
     path = out / CONFIG
     if path.exists():
+        stored = read_json(path)
+        if isinstance(stored, dict) and upgraded(stored).keys() != stored.keys():
+            raise SpatialGANError(f"{out} holds a run of an earlier version, which trained otherwise; start a new run, "
+                                  f"with --init-from {out} where that has a model")
         # Read as a configuration, so that fields which did not exist when the run was started take their defaults.
-        wanted, there = to_dict(config), to_dict(from_dict(RunConfig, read_json(path), where=str(path)))
+        wanted, there = to_dict(config), to_dict(from_dict(RunConfig, stored, where=str(path)))
         different = [f"{s}.{k}" for s in wanted for k in wanted[s]
                      if there[s][k] != wanted[s][k] and not (s == "train" and k in FREE_FIELDS)]
         if different:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Adversarial = Literal["logistic", "hinge"]
+AlignMean = Literal["above", "all"]
 
 
 def generator_loss(fake_logits: Tensor, kind: Adversarial) -> Tensor:
@@ -41,44 +42,54 @@ def path_length_penalty(images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor,
         decay: share of the batch's mean in the new running mean.
 
     Returns:
-        the penalty and the new running mean.
+        the penalty and the new running mean. As in StyleGAN2 the penalty's gradient passes through both; the mean is
+        to be kept without its graph.
     """
     y = noise / (images.shape[-1] * images.shape[-2]) ** 0.5
     (gradient,) = torch.autograd.grad((images * y).sum(), ws, create_graph=True)
     lengths = gradient.square().sum(dim=(2, 3)).mean(dim=1).sqrt()  # (B,)
-    mean = mean.lerp(lengths.detach().mean(), decay)
+    mean = mean.lerp(lengths.mean(), decay)
     return (lengths - mean).square().mean(), mean
 
 
-def alignment_loss(attention: Tensor, candidates: Tensor, *, tau: float, mean: Literal["all", "above"] = "all",
+def alignment_loss(attention: Tensor, heatmaps: Tensor, *, tau: float, mean: AlignMean = "above",
                    visible: Tensor | None = None) -> Tensor:
-    """Heatmap-attention alignment on one level (Eq. 4 and 5).
-
-    With ``d = |H - C|``, a candidate's distance is the mean of ``d [d >= tau]`` over pixels; each picture takes its
-    nearest candidate. Eq. 4 has one candidate, the level's heatmap; Eq. 5 has {H, H_1, ..., H_n}.
+    """Heatmap-attention alignment of single-object scenes, on one level (Eq. 4), with ``d = |H - C|``.
 
     Args:
         attention: C, (B, R, R) in 0..1, up-sampled.
-        candidates: (B, M, R, R) in 0..1.
+        heatmaps: H, (B, R, R) in 0..1.
         tau: smaller differences do not count.
-        mean: over all pixels; or (``above``, the conference release) over those above tau, all where there are none.
-        visible: (B, 1, R, R) of 0 and 1, the pixels that count; None: all.
+        mean: ``above``: of d, over the elements of the batch that are above tau, over all where there are none; or
+            ``all``: of ``d [d >= tau]``, over all.
+        visible: (B, R, R) of 0 and 1, the pixels that count; None: all.
+
+    Returns:
+        a scalar.
+    """
+    d = (heatmaps - attention).abs()
+    return _mean_distance(d, torch.ones_like(d) if visible is None else visible, tau, mean, dim=(0, 1, 2))
+
+
+def multi_alignment_loss(attention: Tensor, candidates: Tensor, *, tau: float, mean: AlignMean = "above",
+                         visible: Tensor | None = None) -> Tensor:
+    """Heatmap-attention alignment of multi-object scenes, on one level (Eq. 5): each picture takes the nearest of
+    ``candidates`` (B, M, R, R): {H, H_1, ..., H_n}. The rest is as in :func:`alignment_loss`, picture by picture.
 
     Returns:
         a scalar, the mean over pictures.
     """
     d = (candidates - attention[:, None]).abs()  # (B, M, R, R)
-    num_pixels: Tensor | int = d.shape[-1] * d.shape[-2]
-    if visible is not None:
-        d = d * visible
-        num_pixels = visible.sum(dim=(2, 3))  # (B, 1)
-    counts = (d >= tau).to(d.dtype)
-    total = (d * counts).sum(dim=(2, 3))  # (B, M)
-    distance = total / num_pixels
-    if mean == "above":
-        num = counts.sum(dim=(2, 3))
-        distance = torch.where(num > 0, total / num.clamp_min(1), d.sum(dim=(2, 3)) / num_pixels)
-    return distance.amin(dim=1).mean()
+    visible = torch.ones_like(d) if visible is None else visible[:, None].expand_as(d)
+    return _mean_distance(d, visible, tau, mean, dim=(2, 3)).amin(dim=1).mean()
+
+
+def _mean_distance(d: Tensor, visible: Tensor, tau: float, mean: AlignMean, *, dim: tuple[int, ...]) -> Tensor:
+    above = visible * (d >= tau)
+    total, num_above, num_all = ((d * above).sum(dim), above.sum(dim), visible.sum(dim).clamp_min(1))
+    if mean == "all":
+        return total / num_all
+    return torch.where(num_above > 0, total / num_above.clamp_min(1), (d * visible).sum(dim) / num_all)
 
 
 def attention_iou(attention: Tensor, heatmap: Tensor, threshold: float = 0.5) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from spatialgan.config import DataConfig, LossConfig, ModelConfig, RunConfig, TrainConfig
+from spatialgan.config import AidsConfig, DataConfig, LossConfig, ModelConfig, RunConfig, TrainConfig
 from spatialgan.errors import SpatialGANError
 
 
@@ -26,10 +26,11 @@ def cats64() -> RunConfig:
         # Windows of 7/8 of a picture: without them, subjects that are all in the middle could not be steered.
         data=DataConfig(mirror=True, shift=0.125, holdout=20),
         # 0.0002 R^2 / batch = 0.05 is the usual start for R1; small data sets bear more.
-        loss=LossConfig(r1_gamma=0.5, align_empty="relative", reconstruct_weight=1.0),
+        loss=LossConfig(r1_gamma=0.5),
         # First shapes by reconstruction, at four times the speed of the adversarial game, then details.
-        train=TrainConfig(kimg=250, batch_size=16, g_lr=0.001, d_lr=0.002, ema_half_life_kimg=5, reconstruct_kimg=90,
-                          reuse_pictures=True, precision="bfloat16"),
+        train=TrainConfig(kimg=250, batch_size=16, g_lr=0.001, d_lr=0.002, ema_half_life_kimg=5,
+                          precision="bfloat16"),
+        aids=AidsConfig(reconstruct_kimg=90, reconstruct_weight=1.0, reuse_pictures=True),
     )
 
 
@@ -40,8 +41,7 @@ def rooms64() -> RunConfig:
     return replace(c, model=replace(c.model, z_dim=32, center_std=1 / 3, coordinates_max_resolution=32,
                                     coordinates_gated=True, background_mapping=True, object_spacing=1.0),
                    data=replace(c.data, shift=0.0),
-                   loss=replace(c.loss, carry_share=0.5, comove_weight=1.0, comove_size=16),
-                   train=replace(c.train, kimg=300, reconstruct_kimg=100))
+                   train=replace(c.train, kimg=300), aids=replace(c.aids, reconstruct_kimg=100))
 
 
 def cats128() -> RunConfig:

@@ -43,7 +43,7 @@ def write_samples(t: Trainee, path: Path) -> None:
 
 def _tiles(t: Trainee, batch: int, random: torch.Generator) -> Tensor:
     """``(batch, 3, R, tiles R)``, -1..1."""
-    model, size = t.config.model, t.config.model.resolution
+    config, model, size = t.config, t.config.model, t.config.model.resolution
     z = sample_z(model, batch, random).to(t.device)
     layout = None if model.encoding == "none" else sample_layout(model, batch, random).to(t.device)
     noise = tuple(n.to(t.device) for n in sample_noise(model, batch, random))
@@ -52,7 +52,8 @@ def _tiles(t: Trainee, batch: int, random: torch.Generator) -> Tensor:
     tiles = [images]
     if layout is not None:
         tiles.append(heatmap_colors(layout, size) * 2 - 1)
-    tiles.append(attention_of(t.discriminator, images, size) * 2 - 1)
+    tiles.append(attention_of(t.discriminator, images, size, form=config.loss.attention,
+                              sign=config.loss.attention_sign) * 2 - 1)
     return torch.cat([tile.expand(-1, 3, -1, -1) for tile in tiles], dim=-1).cpu()
 
 

@@ -14,9 +14,13 @@ from spatialgan.networks.efficientnet_lite import EfficientNetLite
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream, stream_seed
-from spatialgan.training.augment import Augmentation, augment, blur, draw_augmentation, shift_images, visible_pixels
-from spatialgan.training.carrying import carry_things
-from spatialgan.training.comove_loss import comove_loss, draw_move, moved
+from spatialgan.training.aids.reconstruction import (
+    Known,
+    comparison_network,
+    reconstruct,
+    reconstruction_optimizer,
+)
+from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images, visible_pixels
 from spatialgan.training.distributed import Workers
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
@@ -24,17 +28,9 @@ from spatialgan.training.losses import (
     attention_iou,
     discriminator_loss,
     generator_loss,
+    multi_alignment_loss,
     path_length_penalty,
     r1_penalty,
-)
-from spatialgan.training.reconstruction import (
-    Known,
-    comparison_network,
-    known_layout,
-    noisy_codes,
-    reconstruction_loss,
-    reconstruction_optimizer,
-    thing_weights,
 )
 
 W_MEAN_SHARE = 0.002  # of each batch in the running mean of w, which truncation uses
@@ -55,7 +51,7 @@ class Trainee:
     path_mean: Tensor
     """Running mean of path lengths, a scalar."""
     r_optimizer: torch.optim.Optimizer | None = None
-    """Of G while it only reconstructs; None where it never does."""
+    """Of G while it only reconstructs; None where it never does, or no longer."""
     comparison: EfficientNetLite | None = None
     """Compares pictures with their reconstructions; None where there are none."""
     num_images_seen: int = 0
@@ -103,7 +99,7 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
         _adam(config, [p for p in discriminator.parameters() if p.requires_grad], config.train.d_lr,
               loss.r1_interval if loss.r1_gamma else 0),
         torch.zeros((), device=device),
-        reconstruction_optimizer(generator, config.train.beta2) if config.train.reconstruct_kimg > 0 else None,
+        reconstruction_optimizer(generator, config.train.beta2) if config.only_reconstructs_at(0) else None,
         comparison_network(device) if config.reconstructs else None,
     )
 
@@ -122,7 +118,7 @@ def step_generator(seed: int, num_images_seen: int, device: torch.device, rank: 
 
 
 def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict[str, Tensor]:
-    """One G step and one D step; for the first ``reconstruct_kimg``, one G step of reconstruction alone.
+    """One G step and one D step; with ``aids.reconstruct_kimg``, at first one G step of reconstruction alone.
 
     Args:
         t: changed in place; ``num_images_seen`` grows by the batch.
@@ -133,7 +129,7 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
         scalars for the record, by name, means over all processes; ``loss/...`` are the terms of the losses.
     """
     random = step_generator(t.config.train.seed, t.num_images_seen, t.device, t.workers.rank)
-    if t.num_images_seen < t.config.train.reconstruct_kimg * 1000:
+    if t.config.only_reconstructs_at(t.num_images_seen):
         stats = reconstruction_step(t, known, random)
     else:
         t.r_optimizer = None  # its moments are of no more use, and take memory
@@ -153,41 +149,21 @@ def adversarial_step(t: Trainee, reals: Tensor, known: Known | None, random: tor
     stats, drawn = generator_step(t, random, known)
     if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
         stats |= path_length_step(t, random)
-    stats |= discriminator_step(t, reals, random, fakes=drawn if config.train.reuse_pictures else None,
-                                with_r1=config.loss.r1_gamma > 0 and step % config.loss.r1_interval == 0)
+    stats |= discriminator_step(t, reals, random, fakes=drawn if config.aids.reuse_pictures else None)
+    if config.loss.r1_gamma and step % config.loss.r1_interval == 0:
+        stats |= r1_step(t, reals, random)
     return stats
 
 
-def reconstruction_step(t: Trainee, known: Known, random: torch.Generator) -> dict[str, Tensor]:
-    """One step of G towards pictures that it knows how to draw."""
-    t.r_optimizer.zero_grad(set_to_none=True)
-    loss = reconstruct(t, known, random, weight=1.0)
-    t.workers.step(t.r_optimizer)
-    return {"loss/reconstruct": loss}
+@dataclass(frozen=True)
+class Term:
+    """A term of G's loss."""
 
-
-def reconstruct(t: Trainee, known: Known, random: torch.Generator, *, weight: float) -> Tensor:
-    """The gradient of the reconstruction loss, added to G's, in micro-batches; returns the loss."""
-    micro = t.micro_batch
-    losses = []
-    for i in range(0, len(known.images), micro):
-        part, certain = known[i : i + micro], None
-        if t.config.loss.carry_share > 0:
-            part, certain = carry_things(part, t.config.model, t.config.loss.carry_share, random)
-        with autocast(t):
-            z = noisy_codes(part.codes, random)
-            layout = known_layout(t.config.model, part.centers_xy, part.stds, random)
-            ws = t.generator.ws(z, layout)
-            images = t.generator.synthesize(ws, layout, sample_noise(t.config.model, len(z), random)).image
-            multi = layout is not None and t.config.model.layout == "multi"
-            weights = thing_weights(layout, t.config.model.resolution) if multi else None
-            if certain is not None:  # what nobody knows is taken to be right, before sizes and features
-                images = torch.lerp(part.images, images.float(), certain)
-            loss = reconstruction_loss(t.comparison, images, part.images, weights)
-        t.generator.follow_w_mean(ws, W_MEAN_SHARE)
-        (loss * (weight * len(z) / len(known.images))).backward()
-        losses.append(loss.detach())
-    return torch.stack(losses).mean()
+    name: str
+    """For the record."""
+    weight: float
+    value: Tensor
+    """A scalar, with its graph."""
 
 
 def generator_step(t: Trainee, random: torch.Generator, known: Known | None = None) -> tuple[dict[str, Tensor], Tensor]:
@@ -197,73 +173,68 @@ def generator_step(t: Trainee, random: torch.Generator, known: Known | None = No
         scalars for the record, and the pictures (B, C, R, R), without a graph.
     """
     micro = t.micro_batch
-    num_parts = t.batch_size // micro
+    starts = range(0, t.batch_size, micro)
     parts, drawn = [], []
     for p in t.d_parameters:
         p.requires_grad_(False)  # D is not updated here [paper]: its weights' gradients would be work for nothing
     t.g_optimizer.zero_grad(set_to_none=True)
-    for _ in range(num_parts):
-        total, stats, images = generator_losses(t, micro, random)
-        (total / num_parts).backward()
-        parts.append(stats)
+    for start in starts:
+        layout, images = draw_pictures(t, micro, random, update_w_mean=True)
+        terms, seen = generator_terms(t, layout, images, random)
+        if t.config.aids.reconstruct_weight > 0:
+            value = reconstruction(t, known[start : start + micro], random)
+            terms.append(Term("loss/reconstruct", t.config.aids.reconstruct_weight, value))
+        (sum(term.weight * term.value for term in terms) / len(starts)).backward()
+        parts.append({term.name: term.value.detach() for term in terms} | seen)
         drawn.append(images.detach())
-    stats = {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}
-    if t.config.loss.reconstruct_weight > 0:
-        stats["loss/reconstruct"] = reconstruct(t, known, random, weight=t.config.loss.reconstruct_weight)
     t.workers.step(t.g_optimizer)
     for p in t.d_parameters:
         p.requires_grad_(True)
-    return stats, torch.cat(drawn)
+    return _means(parts), torch.cat(drawn)
 
 
-def generator_losses(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-    """G's loss on ``batch`` new pictures, with its graph, its terms for the record, and the pictures."""
-    loss = t.config.loss
-    comoving: dict[str, Tensor] = {}
-    if loss.comove_weight > 0:
-        layout, images, comoving = draw_twins(t, batch, random)
-    else:
-        layout, images = draw_pictures(t, batch, random, update_w_mean=True)
-    a = draw(t.config, batch, random)
-    seen = blur(augment(images, a), blur_std(t))  # in float32, as in D's step
+def generator_terms(t: Trainee, layout: Layout | None, images: Tensor,
+                    random: torch.Generator) -> tuple[list[Term], dict[str, Tensor]]:
+    """The terms of G's loss on ``images`` (B, C, R, R) that were drawn from ``layout``, and scalars for the record."""
+    loss, a = t.config.loss, draw(t.config, len(images), random)
+    seen_by_d = augment(images, a)  # in float32, as in D's step
     with autocast(t):
-        output = t.discriminator(seen)
-    total = generator_loss(output.logits, loss.adversarial)
-    stats = {"loss/G": total}
+        output = t.discriminator(seen_by_d)
+    terms, seen = [Term("loss/G", 1.0, generator_loss(output.logits, loss.adversarial))], {}
     if loss.align != "none":
-        aligned, more = align(t.config, output, layout, a)
-        total = total + loss.align_weight * aligned
-        stats |= {"loss/align": aligned, **more}
-    if comoving:
-        total = total + loss.comove_weight * sum(comoving.values())
-        stats |= comoving
-    return total, {name: value.detach() for name, value in stats.items()}, images  # the graph stays with the total
+        value, seen = align(t.config, output, layout, a)
+        terms.append(Term("loss/align", loss.align_weight, value))
+    return terms, seen
 
 
 def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
           a: Augmentation) -> tuple[Tensor, dict[str, Tensor]]:
     """The alignment loss summed over levels; by level, attention's overlap with the heatmap and share of empty maps.
 
-    D's attention is that of the augmented picture: heatmaps move with it, and what G did not draw does not count. (The
-    blur of ``train.blur_std`` smears its edges; that is left out.)
+    D's attention is that of the augmented picture: heatmaps move with it, and what G did not draw does not count.
     """
     loss, size = config.loss, config.model.resolution
     total, stats = torch.zeros((), device=output.logits.device), {}
     heatmaps: dict[int, Tensor] = {}
     visible = visible_pixels(a, output.logits.shape[0], size)
-    for level, coarse in attention_maps(output, levels=loss.align_levels, empty=loss.align_empty).items():
-        attention = resize_maps(coarse, size)
+    attention = attention_maps(output, levels=loss.align_levels, form=loss.attention, sign=loss.attention_sign)
+    for level, coarse in attention.items():
+        seen = resize_maps(coarse, size)
         source = min(level, len(layout.levels) - 1)  # multi-object layouts have one level for all
         if source not in heatmaps:
             complete = layout.level_map(source, size)[:, None]  # (B, 1, R, R)
             maps = [complete, layout.heatmaps(source, size)] if loss.align == "multi" else [complete]
             candidates = torch.cat(maps, dim=1)
             heatmaps[source] = candidates if a.shift_px is None else shift_images(candidates, a.shift_px)
-        total = total + alignment_loss(attention, heatmaps[source], tau=loss.align_tau, mean=loss.align_mean,
-                                       visible=visible)
+        candidates = heatmaps[source]
+        if loss.align == "multi":
+            term = multi_alignment_loss(seen, candidates, tau=loss.align_tau, mean=loss.align_mean, visible=visible)
+        else:
+            term = alignment_loss(seen, candidates[:, 0], tau=loss.align_tau, mean=loss.align_mean, visible=visible)
+        total = total + term
         with torch.no_grad():
-            stats[f"iou/level{level}"] = attention_iou(attention, heatmaps[source][:, 0])
-            stats[f"empty/level{level}"] = (attention.amax(dim=(1, 2)) == 0).float().mean()
+            stats[f"iou/level{level}"] = attention_iou(seen, candidates[:, 0])
+            stats[f"empty/level{level}"] = (seen.amax(dim=(1, 2)) == 0).float().mean()
     return total, stats
 
 
@@ -282,40 +253,69 @@ def path_length_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
         y = torch.randn(images.shape, generator=random, device=t.device)
         penalty, mean = path_length_penalty(images, ws, t.path_mean, y, decay=PATH_MEAN_SHARE / num_parts)
         (penalty * weight).backward()
-        t.path_mean.copy_(mean)
+        t.path_mean.copy_(mean.detach())
         penalties.append(penalty.detach())
     t.workers.step(t.g_optimizer)
     return {"loss/path": torch.stack(penalties).mean()}
 
 
-def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *, fakes: Tensor | None = None,
-                       with_r1: bool) -> dict[str, Tensor]:
-    """Tell real from generated, ``fakes`` or new ones; every ``r1_interval`` steps R1 on top, in a step of its own."""
-    config, loss = t.config, t.config.loss
+def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *,
+                       fakes: Tensor | None = None) -> dict[str, Tensor]:
+    """Tell ``reals`` (B, C, R, R) from generated pictures: ``fakes``, or new ones."""
     micro = t.micro_batch
-    chunks = [blur(augment(chunk, draw(config, micro, random)), blur_std(t)) for chunk in reals.split(micro)]
+    chunks = reals.split(micro)
     parts = []
     t.d_optimizer.zero_grad(set_to_none=True)
     for i, chunk in enumerate(chunks):
         with torch.no_grad():
             images = draw_pictures(t, micro, random)[1] if fakes is None else fakes[i * micro : (i + 1) * micro]
-            images = blur(augment(images, draw(config, micro, random)), blur_std(t))
+        images, chunk = (augment(x, draw(t.config, micro, random)) for x in (images, chunk))  # in float32
         with autocast(t):
             fake, real = t.discriminator(images).logits, t.discriminator(chunk).logits
-        adversarial = discriminator_loss(real, fake, loss.adversarial)
-        (adversarial / len(chunks)).backward()
-        parts.append({"loss/D": adversarial, "D/real": real.mean(), "D/fake": fake.mean()})
+        loss = discriminator_loss(real, fake, t.config.loss.adversarial)
+        (loss / len(chunks)).backward()
+        parts.append({"loss/D": loss.detach(), "D/real": real.detach().mean(), "D/fake": fake.detach().mean()})
     t.workers.step(t.d_optimizer)
-    stats = {name: torch.stack([p[name].detach() for p in parts]).mean() for name in parts[0]}
-    if with_r1:
-        t.d_optimizer.zero_grad(set_to_none=True)
-        penalties = []
-        for chunk in chunks:
-            penalties.append(r1_penalty(t.discriminator.regularized, chunk))
-            (penalties[-1] * (loss.r1_gamma / 2 * loss.r1_interval / len(chunks))).backward()
-        t.workers.step(t.d_optimizer)
-        stats["loss/R1"] = torch.stack([p.detach() for p in penalties]).mean() * (loss.r1_gamma / 2)
-    return stats
+    return _means(parts)
+
+
+def r1_step(t: Trainee, reals: Tensor, random: torch.Generator) -> dict[str, Tensor]:
+    """R1 on ``reals`` (B, C, R, R), lazily: a step of its own, with the weight of the steps from one to the next."""
+    loss, chunks = t.config.loss, reals.split(t.micro_batch)
+    parts = []
+    t.d_optimizer.zero_grad(set_to_none=True)
+    for chunk in chunks:
+        images = augment(chunk, draw(t.config, len(chunk), random))
+        penalty = r1_penalty(t.discriminator.regularized, images) * (loss.r1_gamma / 2)
+        (penalty * loss.r1_interval / len(chunks)).backward()
+        parts.append({"loss/R1": penalty.detach()})
+    t.workers.step(t.d_optimizer)
+    return _means(parts)
+
+
+def reconstruction_step(t: Trainee, known: Known, random: torch.Generator) -> dict[str, Tensor]:
+    """One step of G towards pictures that it knows how to draw; an aid, see :class:`AidsConfig`."""
+    starts = range(0, t.batch_size, t.micro_batch)
+    parts = []
+    t.r_optimizer.zero_grad(set_to_none=True)
+    for start in starts:
+        value = reconstruction(t, known[start : start + t.micro_batch], random)
+        (value / len(starts)).backward()
+        parts.append({"loss/reconstruct": value.detach()})
+    t.workers.step(t.r_optimizer)
+    return _means(parts)
+
+
+def reconstruction(t: Trainee, known: Known, random: torch.Generator) -> Tensor:
+    """The reconstruction loss on known pictures, a scalar."""
+    with autocast(t):
+        loss, ws = reconstruct(t.generator, t.comparison, known, random)
+    t.generator.follow_w_mean(ws, W_MEAN_SHARE)
+    return loss
+
+
+def _means(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}
 
 
 def draw_ws(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, Layout | None, tuple[Tensor, ...]]:
@@ -340,26 +340,6 @@ def draw_pictures(t: Trainee, batch: int, random: torch.Generator, *,
     return layout, images
 
 
-def draw_twins(t: Trainee, batch: int, random: torch.Generator) -> tuple[Layout, Tensor, dict[str, Tensor]]:
-    """Generated pictures (B, C, R, R) in pairs, the second with one sub-heatmap moved; their layouts; co-move terms.
-
-    D's minibatch statistics are of every n-th picture. So where the batch has more than one group, the two of a pair
-    are in different ones, and D sees no sudden sameness.
-    """
-    size = t.config.model.resolution
-    with autocast(t):
-        ws, layout, noise = draw_ws(t, batch // 2, random)
-        move = draw_move(layout, size, t.config.loss.comove_distance, random)
-        pairs = torch.arange(batch, device=t.device).reshape(2, -1).T.flatten()  # 0, B/2, 1, B/2 + 1, ...
-        layouts = Layout.cat([layout, moved(layout, move, size)])[pairs]
-        images = t.generator.synthesize(ws.repeat_interleave(2, dim=0), layouts,
-                                        tuple(n.repeat_interleave(2, dim=0) for n in noise)).image
-    t.generator.follow_w_mean(ws, W_MEAN_SHARE)
-    follow, stay = comove_loss(images[::2], images[1::2], layout.heatmaps(0, size), move,
-                               size=t.config.loss.comove_size)
-    return layouts, images, {"loss/follow": follow, "loss/stay": stay}
-
-
 def mix_styles(ws: Tensor, others: Tensor, probability: float, random: torch.Generator) -> Tensor:
     """With ``probability``, a picture takes the w of ``others`` (B, L, S, D) from a random layer on."""
     b, num_ws = ws.shape[:2]
@@ -373,13 +353,6 @@ def draw(config: RunConfig, batch: int, random: torch.Generator) -> Augmentation
     """Augmentation parameters as configured; an empty draw leaves pictures as they are."""
     policy = config.train.augment_policy if config.train.augment == "diffaug" else ()
     return draw_augmentation(policy, batch, config.model.resolution, random)
-
-
-def blur_std(t: Trainee) -> float:
-    """Of the blur on what D sees, in image widths: it fades linearly from the first image that D is shown."""
-    c = t.config.train
-    shown = t.num_images_seen - c.reconstruct_kimg * 1000
-    return c.blur_std * max(0.0, 1 - shown / (c.blur_kimg * 1000))
 
 
 def autocast(t: Trainee) -> torch.autocast:

@@ -2,7 +2,7 @@ import torch
 
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.networks.efficientnet_lite import load_imagenet
-from spatialgan.training.subject import (
+from spatialgan.training.aids.subject import (
     Subjects,
     around_subjects,
     descriptors,

@@ -2,7 +2,7 @@
 Object Discovery and Co-localization by Deep Descriptor Transforming", Pattern Recognition 88, 2019).
 
 What all pictures of a set have in common, and their surroundings have not, is the direction in which the frozen
-features of all places of all pictures vary most: their first principal component. For ``training/codes.py``.
+features of all places of all pictures vary most: their first principal component. For ``training/aids/codes.py``.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Where the things of multi-object pictures are, and how large, without labels [ours]. For ``training/codes.py``.
+"""Where the things of multi-object pictures are, and how large, without labels [ours]. For ``training/aids/codes.py``.
 
-The first thing is the subject, what all pictures of a set have in common (``training/subject.py``): of bedrooms, the
-bed. The others are discs, of any of several sizes, in which a picture differs more from what is usual at that place
+The first thing is the subject, what all pictures of a set have in common (``training/aids/subject.py``): of bedrooms,
+the bed. The others are discs, of any of several sizes, in which a picture differs more from what is usual at that place
 than it does around them.
 """
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.coords import pixel_centers_xy
-from spatialgan.training.subject import subjects_of
+from spatialgan.training.aids.subject import subjects_of
 
 RADII = (0.06, 0.08, 0.10, 0.13, 0.17, 0.22)  # of discs, in image widths
 RING = 1.7  # around a disc is what is nearer to its middle than RING radii
@@ -41,7 +41,7 @@ def things_of(subject_maps: Tensor, unusual: Tensor, count: int) -> Things:
     """The subject, and what is unusual besides.
 
     Args:
-        subject_maps: (N, h, w), see :func:`spatialgan.training.subject.subject_maps`.
+        subject_maps: (N, h, w), see :func:`spatialgan.training.aids.subject.subject_maps`.
         unusual: (N, s, s), 0 or more: how much each place differs from what is usual there.
         count: of things a picture. Where there is no room for all, middles lie as far outside of others as they can.
     """

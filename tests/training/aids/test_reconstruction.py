@@ -4,10 +4,8 @@ from tiny_run import tiny_config
 
 from spatialgan.data.images import Views
 from spatialgan.errors import SpatialGANError
-from spatialgan.networks.generator import sample_noise
-from spatialgan.training.carrying import FILL_CERTAINTY, carry_things
-from spatialgan.training.codes import Codes
-from spatialgan.training.reconstruction import (
+from spatialgan.training.aids.codes import Codes
+from spatialgan.training.aids.reconstruction import (
     AFFINE_RATE,
     LR,
     MAPPING_RATE,
@@ -17,10 +15,11 @@ from spatialgan.training.reconstruction import (
     known_layout,
     known_pictures,
     noisy_codes,
+    reconstruct,
     reconstruction_loss,
     thing_weights,
 )
-from spatialgan.training.step import make_trainee, reconstruct, training_step
+from spatialgan.training.step import make_trainee, reconstruction_step, training_step
 
 CPU = torch.device("cpu")
 
@@ -94,8 +93,8 @@ def test_what_lies_under_heatmaps_weighs_more():
 
 def test_g_learns_that_things_are_where_their_heatmaps_are():
     """Blobs at places, all of one code: after 150 steps of reconstruction alone, blobs follow the heatmap."""
-    config = tiny_config(model={"noise_inputs": False, "constant": "uniform"}, train={"reconstruct_kimg": 100.0,
-                                                                                     "batch_size": 16})
+    config = tiny_config(model={"noise_inputs": False, "constant": "uniform"}, train={"batch_size": 16},
+                         aids={"reconstruct_kimg": 100.0})
     t = make_trainee(config, CPU)
     d_before = {k: v.clone() for k, v in t.discriminator.state_dict().items()}
     random, codes, losses = seeded(3), torch.ones(16, 1, config.model.z_dim), []
@@ -115,63 +114,29 @@ def test_g_learns_that_things_are_where_their_heatmaps_are():
 
 
 def test_reconstruction_stays_beside_the_adversarial_loss():
-    t = make_trainee(tiny_config(loss={"reconstruct_weight": 1.0}), CPU)
+    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}), CPU)
     reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
     known = Known(reals, torch.randn(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.full((4, 1), 0.3))
     assert {"loss/reconstruct", "loss/G", "loss/D"} <= set(training_step(t, reals, known))
     assert t.r_optimizer is None
 
 
-def test_its_weight_weighs_and_micro_batches_change_nothing():
-    def moved(weight, micro=0):
-        torch.manual_seed(0)
-        t = make_trainee(tiny_config(loss={"reconstruct_weight": weight}, model={"minibatch_std_group": 1},
-                                     train={"micro_batch": micro}), CPU)
-        reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
-        codes, centers = torch.zeros(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5)
-        known = Known(reals, codes, centers, torch.full((4, 1), 0.3))
-        t.g_optimizer.zero_grad()
-        reconstruct(t, known, seeded(), weight=weight)
-        assert all(p.grad is None for p in t.comparison.parameters())
-        return torch.cat([p.grad.flatten() for p in t.generator.parameters() if p.grad is not None])
-
-    one = moved(1.0)
-    torch.testing.assert_close(moved(5.0), 5 * one, rtol=1e-3, atol=1e-5)
-    assert moved(1.0, micro=2).shape == one.shape
-
-
-def test_carried_things_are_compared_with_what_is_drawn_and_what_is_not_known_with_itself(monkeypatch):
-    config = tiny_config(model={"layout": "multi", "encoding": "multi"},
-                         loss={"reconstruct_weight": 1.0, "align": "multi", "carry_share": 1.0})
-    t = make_trainee(config, CPU)
-    reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
-    centers = torch.tensor([[0.2, 0.2], [0.8, 0.3], [0.02, 0.8]]).expand(4, 3, 2)  # one lies half outside
-    known = Known(reals, torch.randn(4, 4, config.model.z_dim), centers, torch.full((4, 3), 0.15))
+def test_the_step_follows_the_mean_over_micro_batches():
+    config = tiny_config(aids={"reconstruct_kimg": 1.0}, train={"micro_batch": 2})
+    t, other = make_trainee(config, CPU), make_trainee(config, CPU)
+    known = Known(torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1, torch.randn(4, 1, config.model.z_dim),
+                  torch.rand(4, 1, 2), torch.full((4, 1), 0.3))
+    reconstruction_step(t, known, seeded())
     random = seeded()
-    carried, certain = carry_things(known, config.model, 1.0, random)
-    z = noisy_codes(carried.codes, random)
-    with torch.no_grad():
-        layout = known_layout(config.model, carried.centers_xy, carried.stds, random)
-        plain = t.generator(z, layout, sample_noise(config.model, 4, random)).image
-    compared = []
-
-    def compare(_, drawn, real, weights):
-        compared.append((drawn.detach(), real, weights))
-        return drawn.mean()
-
-    monkeypatch.setattr("spatialgan.training.step.reconstruction_loss", compare)
-    reconstruct(t, known, seeded(), weight=1.0)
-    drawn, real, weights = compared[0]
-    assert torch.equal(real, carried.images)
-    unknown = (certain == 0).expand_as(real)
-    assert unknown.any() and torch.equal(drawn[unknown], real[unknown])
-    torch.testing.assert_close(drawn, torch.lerp(real, plain, certain), atol=1e-4, rtol=0)
-    assert (certain == 1).any() and ((certain - FILL_CERTAINTY).abs() < 0.01).any()
-    torch.testing.assert_close(weights, thing_weights(layout, 32))  # more weight to where they are now
+    losses = [reconstruct(other.generator, other.comparison, known[i : i + 2], random)[0] for i in (0, 2)]
+    (sum(losses) / 2).backward()
+    for mine, by_hand in zip(t.generator.parameters(), other.generator.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, by_hand.grad)
+    assert all(p.grad is None for p in t.comparison.parameters())
 
 
 def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
-    t = make_trainee(tiny_config(train={"reconstruct_kimg": 1.0}), CPU)
+    t = make_trainee(tiny_config(aids={"reconstruct_kimg": 1.0}), CPU)
     grouped = [id(p) for g in t.r_optimizer.param_groups for p in g["params"]]
     assert sorted(grouped) == sorted(id(p) for p in t.generator.parameters())
     rate = {id(p): g["lr"] / LR for g in t.r_optimizer.param_groups for p in g["params"]}
@@ -181,7 +146,7 @@ def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
     assert rate[id(block.conv0.affine.weight)] == pytest.approx(AFFINE_RATE)
     assert rate[id(block.conv0.weight)] == 1
     two = make_trainee(tiny_config(model={"layout": "multi", "encoding": "multi", "background_mapping": True},
-                                   train={"reconstruct_kimg": 1.0}), CPU)
+                                   aids={"reconstruct_kimg": 1.0}), CPU)
     rate = {id(p): g["lr"] / LR for g in two.r_optimizer.param_groups for p in g["params"]}
     assert rate[id(two.generator.background_mapping.layers[0].weight)] == pytest.approx(MAPPING_RATE)
 
@@ -190,4 +155,4 @@ def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
                                    {"encoding": "flatten"}])
 def test_what_cannot_be_reconstructed_is_refused(model):
     with pytest.raises(SpatialGANError, match="reconstruction"):
-        tiny_config(model=model, train={"reconstruct_kimg": 1.0})
+        tiny_config(model=model, aids={"reconstruct_kimg": 1.0})

@@ -1,9 +1,9 @@
-"""Codes [ours]: latent codes of real pictures without any training, for ``training/reconstruction.py``.
+"""Codes [ours]: latent codes of real pictures without any training, for ``training/aids/reconstruction.py``.
 
 Frozen ImageNet features and the picture made small, reduced to z's width by principal components and whitened: the
 codes of all pictures together have the mean and covariance of the normal distribution that z is drawn from. In
-multi-object models things (``training/things.py``) get codes of their own, each of what lies under a heatmap at that
-place, and a background one of the rest. No label is used.
+multi-object models things (``training/aids/things.py``) get codes of their own, each of what lies under a heatmap at
+that place, and a background one of the rest. No label is used.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,8 +30,15 @@ from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagene
 from spatialgan.networks.projected import resize_images
 from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
-from spatialgan.training.subject import Subjects, around_subjects, descriptors, large_maps, subject_maps, subjects_of
-from spatialgan.training.things import Things, things_of
+from spatialgan.training.aids.subject import (
+    Subjects,
+    around_subjects,
+    descriptors,
+    large_maps,
+    subject_maps,
+    subjects_of,
+)
+from spatialgan.training.aids.things import Things, things_of
 
 INPUT_PX = 128  # size of pictures for the features that codes are made of
 STRIDES = (8, 16, 32)
@@ -45,6 +52,8 @@ HALF_MAX = 6e4  # of float16
 CHROMA_WEIGHT = 3.0  # of colours against brightness, in pixels: it varies far more, and took nearly all the components
 USUAL_PICTURES = 2000  # say what is usual: more would say the same
 FINGERPRINT = "data_fingerprint"
+MODEL_FIELDS = ("resolution", "layout", "num_objects", "num_styles", "z_dim", "encoding", "object_std_min",
+                "object_std_max", "object_spacing", "center_std", "sampling")  # that codes depend on
 SOURCES = ("codes.py", "subject.py", "things.py")  # a change of these may find other codes
 UNUSABLE = (SafetensorError, OSError, TypeError, ValueError, RuntimeError)  # what reading a damaged file raises
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
@@ -124,9 +133,10 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
 
 
 def cache_key(dataset: ImageDataset, config: ModelConfig) -> str:
-    """Of the files' contents, the model, most of which codes do not depend on, and of the code; never of paths."""
+    """Of the files' contents, what codes depend on in the model, and of the code; never of paths."""
     code = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SOURCES]
-    parts = (dataset.fingerprint, json.dumps(asdict(config), sort_keys=True), *code)
+    model = {name: getattr(config, name) for name in MODEL_FIELDS}
+    parts = (dataset.fingerprint, str(dataset.resolution), json.dumps(model, sort_keys=True), *code)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -182,7 +192,7 @@ def check_size(dataset: ImageDataset) -> None:
     """Raise SpatialGANError where there are more pictures than codes can be made for."""
     if dataset.num_images > MAX_PICTURES:
         raise SpatialGANError(f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
-                              f"{dataset.num_images:,}; set train.reconstruct_kimg=0 and loss.reconstruct_weight=0: "
+                              f"{dataset.num_images:,}; set aids.reconstruct_kimg=0 and aids.reconstruct_weight=0: "
                               "so many say enough by themselves")
 
 

@@ -3,7 +3,7 @@ import torch
 
 from spatialgan.config import MAX_THINGS
 from spatialgan.coords import pixel_centers_xy
-from spatialgan.training.things import GAP, RADII, Things, disc_contrasts, main_things, things_of
+from spatialgan.training.aids.things import GAP, RADII, Things, disc_contrasts, main_things, things_of
 
 GRID = pixel_centers_xy(32, 32)
 

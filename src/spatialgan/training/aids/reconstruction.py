@@ -1,6 +1,6 @@
 """Reconstruction [ours]: real pictures that G is told how to draw, before a D can say what is wrong with its own.
 
-Each training picture has a code that was found without training (``training/codes.py``). A picture seen through a
+Each training picture has a code that was found without training (``training/aids/codes.py``). A picture seen through a
 window at a known place (``data.shift``) is drawn from the same code, with heatmaps moved as the window was; they lie
 on the subject, or in multi-object models on the things, that the codes are of. So G learns in one go what pictures look
 like, and that things are where their heatmaps are; no label is used. What comes out is blurred, as averages are:
@@ -16,10 +16,10 @@ from spatialgan.config import ModelConfig
 from spatialgan.data.images import Views
 from spatialgan.layout import Gaussians, Layout, resize_maps
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
-from spatialgan.networks.generator import Generator
+from spatialgan.networks.generator import Generator, sample_noise
 from spatialgan.networks.projected import resize_images
 from spatialgan.sampling import sample_layout
-from spatialgan.training.codes import Codes
+from spatialgan.training.aids.codes import Codes
 
 CODE_NOISE = 0.3  # share of noise in a code while training: what lies between two pictures' codes is drawn as well
 COMPARE_STRIDES = (2, 4, 8, 16)  # ImageNet features that pictures are compared by
@@ -74,6 +74,19 @@ def known_layout(config: ModelConfig, centers_xy: Tensor, stds: Tensor, random: 
     return replace(layout, levels=(known, *layout.levels[1:]))
 
 
+def reconstruct(generator: Generator, network: EfficientNetLite, known: Known,
+                random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw known pictures; the loss, a scalar, and the w (B, num_ws, S, w_dim) that they were drawn from."""
+    config = generator.config
+    z = noisy_codes(known.codes, random)
+    layout = known_layout(config, known.centers_xy, known.stds, random)
+    ws = generator.ws(z, layout)
+    images = generator.synthesize(ws, layout, sample_noise(config, len(z), random)).image
+    multi = layout is not None and config.layout == "multi"
+    weights = thing_weights(layout, config.resolution) if multi else None
+    return reconstruction_loss(network, images, known.images, weights), ws
+
+
 def noisy_codes(codes: Tensor, random: torch.Generator) -> Tensor:
     """Codes (B, S, z_dim) with noise mixed in; their variance stays."""
     noise = torch.randn(codes.shape, generator=random, device=codes.device)
@@ -115,7 +128,7 @@ def thing_weights(layout: Layout, size: int) -> Tensor:
 
 
 def reconstruction_optimizer(generator: Generator, beta2: float) -> torch.optim.Adam:
-    """For the time in which G only reconstructs. With momentum, which a game of two does not bear and this does."""
+    """For the time in which G only reconstructs: with momentum, which adversarial training does not bear."""
     names = dict(generator.named_parameters())
     mapping = [p for n, p in names.items() if n.startswith(("mapping.", "background_mapping."))]
     sel = [p for n, p in names.items() if ".sel." in n]

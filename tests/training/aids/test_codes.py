@@ -13,8 +13,8 @@ from spatialgan.config import ModelConfig
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
-from spatialgan.training import codes as codes_module
-from spatialgan.training.codes import (
+from spatialgan.training.aids import codes as codes_module
+from spatialgan.training.aids.codes import (
     CHROMA_WEIGHT,
     Progress,
     cache_key,
@@ -223,10 +223,10 @@ def test_with_one_style_a_picture_the_things_give_places_alone(rooms):
 def test_too_many_pictures_or_objects_are_refused_and_no_folder_is_claimed(rooms, folder, tmp_path, monkeypatch):
     check_size(rooms)
     with pytest.raises(SpatialGANError, match="at most 8 things"):
-        tiny_config(model={"layout": "multi", "num_objects": 9}, train={"reconstruct_kimg": 1.0})
-    monkeypatch.setattr("spatialgan.training.codes.MAX_PICTURES", 39)
+        tiny_config(model={"layout": "multi", "num_objects": 9}, aids={"reconstruct_kimg": 1.0})
+    monkeypatch.setattr("spatialgan.training.aids.codes.MAX_PICTURES", 39)
     with pytest.raises(SpatialGANError, match="at most 39 pictures, and these are 40"):
-        train(tiny_config(train={"reconstruct_kimg": 1.0}), data=folder, out=tmp_path / "run", device="cpu")
+        train(tiny_config(aids={"reconstruct_kimg": 1.0}), data=folder, out=tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()
 
 

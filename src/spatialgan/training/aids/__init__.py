@@ -1,0 +1,1 @@
+"""What the paper does not have [ours], for little compute; all of it is off in the paper's presets."""
