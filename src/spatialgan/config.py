@@ -33,8 +33,9 @@ class ModelConfig:
     """Upper limit of channels per layer."""
     layout: Literal["single", "multi"] = "single"
     """single: hierarchical heatmaps of one object; multi: one heatmap per object, the same for all layers."""
-    sampling: Literal["hierarchical", "independent", "noise"] = "hierarchical"
-    """How single-object layouts are drawn (Table IV); multi-object layouts have one way only."""
+    sampling: Literal["hierarchical", "independent", "noise", "release"] = "hierarchical"
+    """How single-object layouts are drawn (Table IV), or as the conference release draws its own hierarchical ones
+    (``sampling.py``); multi-object layouts have one way only."""
     num_objects: int = 3
     """Sub-heatmaps of a multi-object layout."""
     object_std_min: float = 0.12
@@ -46,8 +47,9 @@ class ModelConfig:
     not stand in one place. 0, as in the paper: they are independent."""
     encoding: Literal["none", "concat", "norm", "multi", "flatten"] = "norm"
     """How heatmaps enter the generator; none is plain StyleGAN2."""
-    processing: Literal["coarse", "fine"] = "coarse"
-    """coarse: resize the heatmap to the layer, then convolve; fine (the conference paper): the other way round."""
+    processing: Literal["coarse", "fine", "release"] = "coarse"
+    """coarse: resize the heatmap to the layer, then convolve; fine (the conference paper): the other way round;
+    release: fine, and all levels together go through the release's ``HeatmapStem`` first (with ``encoding=norm``)."""
     encoded_max_resolution: int = 16
     """Blocks up to this resolution have a SEL of concat or norm: a power of two; with ``multi`` all blocks do."""
     coordinates_max_resolution: int = 0
@@ -66,7 +68,8 @@ class ModelConfig:
     """Kernel width of the residual convolution of SEL_norm; 1 is [ours], for small computers."""
     center_std: float = 1 / 3
     """Standard deviation of level-0 and object centres around the image's middle, in image widths; those outside the
-    image are drawn anew. The paper's is 1/3; [ours] pictures through small windows (``data.shift``) need less."""
+    image are drawn anew. The paper's is 1/3; [ours] pictures through small windows (``data.shift``) need less. Of no
+    effect on ``sampling=release``."""
     impulse_noise: float = 0.0
     """Share of heatmap pixels replaced by 0 or 1 (Section 4.3), in 0..1."""
     discriminator: Literal["residual", "projected", "combined"] = "residual"
@@ -107,13 +110,15 @@ class ModelConfig:
                  f"model.coordinates_max_resolution={c} needs model.encoding=multi")
         require(c > 0 or not self.coordinates_gated,
                  "model.coordinates_gated needs coordinates; set model.coordinates_max_resolution above 0 too")
+        require(self.processing != "release" or self.encoding in ("norm", "none"),
+                 "model.processing=release needs model.encoding=norm")
         require(self.encoding == "multi" or not self.background_mapping,
                  "model.background_mapping needs model.encoding=multi")
         if self.encoding == "multi":
             require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
         if self.layout == "multi":
             require(self.sampling == "hierarchical",
-                     f"model.sampling={self.sampling} is an ablation of single-object layouts; leave it at its default")
+                     f"model.sampling={self.sampling} is of single-object layouts; leave it at its default")
         if self.discriminator != "residual":
             require(self.image_channels == 3, f"model.discriminator={self.discriminator} needs model.image_channels=3")
 
@@ -218,6 +223,8 @@ class TrainConfig:
     """Adam's first moment decay."""
     beta2: float = 0.99
     """Adam's second moment decay."""
+    g_beta2: float = 0.0
+    """The same of G alone; 0: as ``beta2``."""
     ema_half_life_kimg: float = 20.0
     """Images after which a weight counts half in the average that users get, in thousands."""
     ema_rampup: float = 0.05
@@ -236,6 +243,8 @@ class TrainConfig:
     """From one sample grid to the next."""
     snapshot_kimg: float = 50.0
     """From one snapshot (EMA generator and D, for users) to the next."""
+    keep_snapshots: int = 0
+    """The newest so many snapshots are kept, and older ones deleted; 0: all are."""
     checkpoint_kimg: float = 5.0
     """From one checkpoint (for resuming) to the next."""
     sample_columns: int = 8
@@ -254,7 +263,8 @@ class TrainConfig:
                      "ema_half_life_kimg", "sample_columns", "sample_rows"):
             require(getattr(self, name) > 0, f"train.{name} is {getattr(self, name)}; use a number above 0")
         require(self.kimg >= 0.001, f"train.kimg is {self.kimg}; use at least 0.001, one image")
-        for name in ("beta1", "beta2"):
+        require(self.keep_snapshots >= 0, f"train.keep_snapshots is {self.keep_snapshots}; use 0 or more")
+        for name in ("beta1", "beta2", "g_beta2"):
             require(0 <= getattr(self, name) < 1, f"train.{name} is {getattr(self, name)}; use 0 to below 1")
         require(self.ema_rampup >= 0, f"train.ema_rampup is {self.ema_rampup}; use 0 or more")
         unknown = set(self.augment_policy) - {"color", "translation", "cutout"}

@@ -197,10 +197,13 @@ class Layout:
     def level_map(self, level: int, size: int) -> Tensor:
         """What attention is compared with on one level: ``(..., size, size)`` in 0..1.
 
-        Single-object: the mean over the level's centres, min-max normalised. Multi-object: their sum, clipped to 1.
+        Single-object: the mean over the level's centres, on levels 1 and 2 min-max normalised. Multi-object: their sum,
+        clipped to 1.
         """
         maps = self.heatmaps(level, size)
-        return maps.sum(dim=-3).clamp(0, 1) if len(self.levels) == 1 else min_max_normalize(maps.mean(dim=-3))
+        if len(self.levels) == 1:
+            return maps.sum(dim=-3).clamp(0, 1)
+        return min_max_normalize(maps.mean(dim=-3)) if level > 0 else maps.mean(dim=-3)
 
 
 def render_gaussians(centers_xy: Tensor, stds: Tensor, angles: Tensor, size: int) -> Tensor:
@@ -255,9 +258,9 @@ def raster_sizes(config: ModelConfig) -> tuple[int, ...]:
     if config.layout == "multi" and config.encoding == "flatten":
         return (LEVEL_RESOLUTIONS[-1],)
     if config.layout == "multi":
-        full = config.encoding == "multi" or config.processing == "fine"
+        full = config.encoding == "multi" or config.processing != "coarse"
         return (config.resolution if full else min(config.encoded_max_resolution, config.resolution),)
-    if config.processing == "fine":
+    if config.processing != "coarse":
         return (config.resolution,) * len(LEVEL_RESOLUTIONS)
     top = min(config.encoded_max_resolution, config.resolution)
     return (*LEVEL_RESOLUTIONS[:-1], max(LEVEL_RESOLUTIONS[-1], top))

@@ -9,6 +9,8 @@ from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.layout import Gaussians, Layout, Raster
 
 OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
+RELEASE_CENTER_STD = 0.161  # of the conference release's level-0 centres
+RELEASE_OFFSETS = (0.0, 0.2, 0.4)  # of its centres from the level-0 centre at most, in x and in y, by level
 CANDIDATES = 32  # of a centre that is to be at a distance from others
 
 
@@ -26,14 +28,23 @@ def sample_layout(config: ModelConfig, batch: int, generator: torch.Generator) -
 
 
 def _sample_levels(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
-    """Single-object layouts; not hierarchical: each level on its own (Table IV)."""
+    """Single-object layouts: hierarchical, the conference release's own, or each level on its own (Table IV).
+
+    The release's: level-0 centres N(1/2, 0.161^2), clamped to the image; offsets U(-0.2, 0.2) on level 1 and
+    U(-0.4, 0.4) on level 2; and one s per batch [conf], which is here one of each level for all its centres [ours].
+    """
     # Areas shrink level by level: s of exp(-d^2 / s) on -1..1 coordinates, from the conference release.
     s_low, s_high = (0.5, 0.1 / 1.4, 0.1 / 2), (1.0, 1.1 / 1.4, 1.1 / 2)
-    hierarchical = config.sampling == "hierarchical"
+    hierarchical, release = config.sampling != "independent", config.sampling == "release"
     levels = []
     for level, k in enumerate(LEVEL_NUM_CENTERS):
-        s = _uniform((batch, k, 1), s_low[level], s_high[level], generator)
-        if hierarchical and level > 0:
+        s = _uniform((1, 1, 1) if release else (batch, k, 1), s_low[level], s_high[level], generator)
+        if release and level > 0:
+            centers = _uniform((batch, k, 2), -RELEASE_OFFSETS[level], RELEASE_OFFSETS[level], generator)
+        elif release:
+            normal = torch.randn(batch, k, 2, generator=generator, device=generator.device)
+            centers = (0.5 + normal * RELEASE_CENTER_STD).clamp(0, 1)
+        elif hierarchical and level > 0:
             centers = torch.randn(batch, k, 2, generator=generator, device=generator.device) * OFFSET_STD
         else:
             centers = centers_inside((batch, k, 2), config.center_std, generator)

@@ -34,6 +34,7 @@ class Rung:
     """None for any."""
     align: str | None = None
     processing: str | None = None
+    """``release`` goes with encoders in all layers."""
     coordinates: bool = False
     """Whether objects have coordinates of their own [ours]."""
     spaced: bool = False
@@ -46,12 +47,14 @@ class Rung:
                 and self.align in (None, config.loss.align) and self.processing in (None, model.processing)
                 and (model.coordinates_max_resolution > 0) == self.coordinates
                 and (model.object_spacing > 0) == self.spaced
-                and (model.encoding == "none" or model.sampling == "hierarchical"))
+                and (self.processing != "release" or model.encoded_max_resolution >= model.resolution)
+                and (model.encoding == "none" or model.sampling in ("hierarchical", "release")))
 
 
 RUNGS = (
     Rung("StyleGAN2", None, "none"),
-    Rung("conference (EqGAN-SA)", 0.32, "norm", "single", "single", "fine"),
+    Rung("conference (EqGAN-SA)", 0.32, "norm", "single", "single", "release"),
+    Rung("conference, simplified (ours)", None, "norm", "single", "single", "fine"),  # no stem, one level a layer
     Rung("+ multi-object sampling", 0.41, "norm", "multi", "single"),
     Rung("+ SEL_multi", 0.62, "multi", "multi", "single"),
     Rung("+ L_multi", 0.69, "multi", "multi", "multi"),

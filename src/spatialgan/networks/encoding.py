@@ -6,8 +6,23 @@ from torch import Tensor, nn
 from spatialgan.layout import resize_maps
 from spatialgan.networks.layers import Conv, lrelu
 
+STEM_CHANNELS = 96  # of all levels' heatmaps together, in the conference release
 HIDDEN_CHANNELS = 64  # of the heatmap encoder of SEL_norm, from the conference release
 RESIDUAL_WEIGHT = 0.1  # of the residual branch of SEL_norm, from the conference release
+
+
+class HeatmapStem(nn.Module):
+    """The conference release's first look at heatmaps: those of all levels together pass two convolutions at image
+    size, and every layer reads what comes out [conf]; both are of its 96 channels, with leaky ReLU [ours]."""
+
+    def __init__(self, num_maps: int, *, kernel: int, dilation: int):
+        super().__init__()
+        self.conv0 = Conv(num_maps, STEM_CHANNELS, kernel, dilation=dilation, activate=True)
+        self.conv1 = Conv(STEM_CHANNELS, STEM_CHANNELS, kernel, dilation=dilation, activate=True)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``maps`` (B, K, R, R) sub-heatmaps of all levels; returns (B, STEM_CHANNELS, R, R)."""
+        return self.conv1(self.conv0(maps))
 
 
 class SELConcat(nn.Module):
@@ -40,7 +55,8 @@ class SELNorm(nn.Module):
         self.residual = Conv(channels, channels, residual_kernel)
 
     def forward(self, x: Tensor, maps: Tensor) -> Tensor:
-        """``x`` (B, C, h, w); ``maps`` (B, K, h, w) sub-heatmaps, or (B, K, R, R) for fine processing."""
+        """``x`` (B, C, h, w); ``maps`` (B, K, h, w) sub-heatmaps, or (B, K, R, R) for fine processing; K may be
+        :data:`STEM_CHANNELS` of them instead."""
         gamma, beta = resize_maps(self.gamma_beta(self.shared(maps)), x.shape[-1]).split(1, dim=1)  # each (B, 1, h, w)
         # The statistics need float32: with bfloat16's 8 bits, squares of a thousand pixels do not add up. Means are
         # several times faster than torch.var_mean on CPUs.

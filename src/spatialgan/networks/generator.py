@@ -11,7 +11,7 @@ from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Layout, resize_maps
 from spatialgan.networks.coordinates import NUM_CHANNELS, object_coordinates
-from spatialgan.networks.encoding import SELConcat, SELNorm, spatial_scale, style_shares
+from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, SELConcat, SELNorm, spatial_scale, style_shares
 from spatialgan.networks.layers import SLOPE, SQRT2, Conv, Linear, modulated_conv, normalize_second_moment
 from spatialgan.networks.resample import upsample2
 
@@ -43,13 +43,21 @@ def sample_noise(config: ModelConfig, batch: int, generator: torch.Generator) ->
 class HeatmapInput:
     """The heatmaps of one forward pass, rendered once for each size that the layers ask for."""
 
-    def __init__(self, config: ModelConfig, layout: Layout):
-        self.config, self.layout = config, layout
+    def __init__(self, config: ModelConfig, layout: Layout, stem: HeatmapStem | None = None):
+        self.config, self.layout, self.stem = config, layout, stem
         self._maps: dict[tuple[int, int], Tensor] = {}
+        self._stem_maps: Tensor | None = None
         self._coordinates: dict[int, Tensor] = {}
 
     def maps(self, block_resolution: int, size: int) -> Tensor:
-        """``(B, K, size, size)``, or of image size for fine processing, for a layer of the given block."""
+        """``(B, K, size, size)``, or of image size for fine processing, for a layer of the given block; with a stem,
+        what comes out of it, ``(B, STEM_CHANNELS, R, R)``, for any."""
+        if self.stem is not None:
+            if self._stem_maps is None:
+                levels = range(len(self.layout.levels))
+                maps = torch.cat([self.layout.heatmaps(i, self.config.resolution) for i in levels], dim=1)
+                self._stem_maps = self.stem(maps)
+            return self._stem_maps
         level = level_of(block_resolution, len(self.layout.levels))
         if self.config.processing == "fine":
             size = self.config.resolution
@@ -184,12 +192,22 @@ class Block(nn.Module):
         self.to_rgb = ToRGB(config, channels, resolution)
 
 
+def make_stem(config: ModelConfig) -> HeatmapStem | None:
+    """What all layers' encoders read in place of heatmaps, where the configuration has it."""
+    if config.processing != "release" or config.encoding != "norm":
+        return None
+    num_maps = config.num_objects if config.layout == "multi" else sum(LEVEL_NUM_CENTERS)
+    return HeatmapStem(num_maps, kernel=config.heatmap_kernel, dilation=config.heatmap_dilation)
+
+
 def make_sel(config: ModelConfig, channels: int, block_resolution: int) -> nn.Module | None:
     """The spatial encoding layer in front of a layer, where the configuration has one there."""
     if config.encoding not in ("concat", "norm") or block_resolution > config.encoded_max_resolution:
         return None
     level = level_of(block_resolution, len(LEVEL_NUM_CENTERS))
     num_maps = config.num_objects if config.layout == "multi" else LEVEL_NUM_CENTERS[level]
+    if config.processing == "release":
+        num_maps = STEM_CHANNELS
     encoder = {"kernel": config.heatmap_kernel, "dilation": config.heatmap_dilation}
     if config.encoding == "concat":
         return SELConcat(channels, num_maps, fine=config.processing == "fine", **encoder)
@@ -218,6 +236,7 @@ class Generator(nn.Module):
         self.config = config
         self.mapping = Mapping(config)
         self.background_mapping = Mapping(config) if config.background_mapping else None
+        self.stem = make_stem(config)
         self.blocks = nn.ModuleList(Block(config, r) for r in config.block_resolutions)
 
     def forward(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None) -> GeneratorOutput:
@@ -271,7 +290,7 @@ class Generator(nn.Module):
             noise = None
         if layout is None and config.encoding != "none":
             raise SpatialGANError(f"a model with encoding={config.encoding} needs a layout")
-        heatmaps = None if config.encoding in ("none", "flatten") else HeatmapInput(config, layout)
+        heatmaps = None if config.encoding in ("none", "flatten") else HeatmapInput(config, layout, self.stem)
         x = self.blocks[0].const[None].expand(ws.shape[0], -1, 4, 4).contiguous(memory_format=torch.channels_last)
         image: Tensor | None = None
         features: dict[int, Tensor] = {}

@@ -38,7 +38,7 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
 
     Raises:
         SpatialGANError: the source is larger or of another kind, or smaller and cannot be grown: without a residual
-            discriminator, with fine processing, or with too few channels.
+            discriminator, without coarse processing, or with too few channels.
     """
     weights, stored = check_source(config, source)
     second = weights.with_suffix(DISCRIMINATOR)
@@ -103,9 +103,10 @@ def _require_same(stored: RunConfig, config: RunConfig, source: str | Path, *, w
 
 
 def _require_growable(stored: RunConfig, config: RunConfig, source: str | Path, discriminator: Path) -> None:
-    if config.model.processing == "fine":
-        raise SpatialGANError(f"--init-from {source} is of another size, and with model.processing=fine heatmaps are "
-                              "encoded at the picture's size: a larger model would draw something else")
+    if config.model.processing != "coarse":
+        raise SpatialGANError(f"--init-from {source} is of another size, and with model.processing="
+                              f"{config.model.processing} heatmaps are encoded at the picture's size: a larger model "
+                              "would draw something else")
     if config.model.discriminator != "residual" and not _becomes_a_part(stored, config):
         raise SpatialGANError(f"--init-from {source} is of another size, and only models that were trained with "
                               "model.discriminator=residual can be grown")

@@ -13,7 +13,7 @@ from spatialgan.config import RunConfig
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, read_json, write_atomically
-from spatialgan.model import save_model
+from spatialgan.model import CARD, save_model
 from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.settings import from_dict, to_dict, upgraded
@@ -28,7 +28,8 @@ from spatialgan.training.step import Trainee, make_trainee, training_step
 
 CONFIG, SKIPPED, CODES = "config.json", "skipped.txt", "codes.safetensors"
 CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measures its features on
-FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg")  # may change when a run goes on
+# May change when a run goes on.
+FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "keep_snapshots", "checkpoint_kimg")
 
 
 def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str = "auto", init_from: str | None = None,
@@ -243,7 +244,29 @@ def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset) -> None:
 def _write_snapshot(t: Trainee, out: Path, dataset: ImageDataset) -> None:
     card = {"kimg": t.num_images_seen / 1000, "data_fingerprint": dataset.fingerprint,
             "num_training_images": dataset.num_images}
-    save_model(out / "snapshots" / f"{t.num_images_seen:09d}", t.config, t.ema, t.discriminator, card=card)
+    path = save_model(out / "snapshots" / f"{t.num_images_seen:09d}", t.config, t.ema, t.discriminator, card=card)
+    if t.config.train.keep_snapshots > 0:
+        remove_old_snapshots(path, keep=t.config.train.keep_snapshots)
+
+
+def remove_old_snapshots(newest: Path, *, keep: int) -> None:
+    """Delete what is older than the last ``keep`` whole snapshots of a run.
+
+    Args:
+        newest: weights of the one just written, beside the others; it stays, whatever its number.
+        keep: 1 or more.
+    """
+    files: dict[str, list[Path]] = {}  # by snapshot
+    for path in newest.parent.iterdir():
+        name = path.name.split(".")[0]
+        if len(name) == 9 and name.isdecimal():  # others are not the run's own
+            files.setdefault(name, []).append(path)
+    whole = sorted(name for name, paths in files.items() if any(p.suffix == CARD for p in paths))
+    for name in sorted(files):
+        if name < whole[-keep:][0] and name != newest.stem:
+            # The card goes first: a kill in between leaves what is taken for no model, and goes the next time.
+            for path in sorted(files[name], key=lambda p: p.suffix != CARD):
+                path.unlink()
 
 
 class StopRequest:

@@ -8,13 +8,46 @@ from spatialgan.errors import SpatialGANError
 
 
 def paper256_single() -> RunConfig:
-    """The paper's setting for faces, cats and churches: 256x256, 25 M images at batch 64 (8 GPUs)."""
-    return RunConfig(train=TrainConfig(precision="bfloat16"))
+    """The paper's setting for cats and churches (faces: :func:`paper256_ffhq`): 25 M images at batch 64 (8 GPUs).
+
+    StyleGAN2 as ADA's authors have it for 256x256 [paper], without ADA, path-length regularisation and style mixing
+    [conf]. Numbers are written out where they are defaults, too: those may change.
+    """
+    return RunConfig(
+        model=ModelConfig(resolution=256, z_dim=512, w_dim=512, mapping_layers=8, channel_base=16384, channel_max=512,
+                          minibatch_std_group=8),
+        loss=LossConfig(adversarial="logistic", r1_gamma=1.0, r1_interval=16, path_length_weight=0.0, style_mixing=0.0),
+        # The release keeps StyleGAN2's lazy rescaling of G, by 4/5, though path length, the reason for it, is off
+        # [conf]: 0.0025 * 4/5 = 0.002, and 0.99^(4/5) = 0.992. D's, by 16/17 for R1, is made with its optimiser.
+        # The release computes the top four blocks in fp16 and clamps them at 256; bfloat16 has the range of float32 and
+        # needs no clamp.
+        train=TrainConfig(kimg=25000, batch_size=64, g_lr=0.002, g_beta2=0.992, d_lr=0.0025, beta1=0.0, beta2=0.99,
+                          ema_half_life_kimg=20, ema_rampup=0.0, augment="none", precision="bfloat16",
+                          keep_snapshots=10),
+    )
+
+
+def paper256_ffhq() -> RunConfig:
+    """The paper's setting for faces: :func:`paper256_single`, each picture flipped half of the time."""
+    return replace(paper256_single(), data=DataConfig(mirror=True))
 
 
 def paper256_indoor() -> RunConfig:
-    """The paper's setting for bedrooms: SEL_multi at every layer, the multi-object alignment."""
+    """The paper's setting for bedrooms: SEL_multi at every layer, the multi-object alignment.
+
+    It is the last rung of Table I; ``loss.align=single`` is the one before, and ``model.encoding=norm
+    model.processing=release loss.align=single`` the second, which differs from the first in its layouts.
+    """
     return _indoor(paper256_single())
+
+
+def paper256_conference() -> RunConfig:
+    """The conference model, EqGAN-SA, the first rung of Table I: heatmaps are encoded at image size, from all levels
+    together, and every layer reads them; layouts, and the sign of attention, are the release's own [conf]."""
+    c = paper256_single()
+    model = replace(c.model, sampling="release", encoding="norm", processing="release",
+                    encoded_max_resolution=c.model.resolution)
+    return replace(c, model=model, loss=replace(c.loss, align="single", attention_sign="fake"))
 
 
 def cats64() -> RunConfig:
@@ -78,8 +111,9 @@ def _indoor(single: RunConfig) -> RunConfig:
 
 
 PRESETS: dict[str, Callable[[], RunConfig]] = {
-    "paper256-single": paper256_single, "paper256-indoor": paper256_indoor, "cats64": cats64, "rooms64": rooms64,
-    "cats128": cats128, "rooms128": rooms128, "tiny": tiny,
+    "paper256-single": paper256_single, "paper256-ffhq": paper256_ffhq, "paper256-indoor": paper256_indoor,
+    "paper256-conference": paper256_conference, "cats64": cats64, "rooms64": rooms64, "cats128": cats128,
+    "rooms128": rooms128, "tiny": tiny,
 }
 
 

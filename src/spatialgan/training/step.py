@@ -91,12 +91,12 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
     generator.to(device=device, memory_format=torch.channels_last)
     discriminator.to(device=device, memory_format=torch.channels_last)
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
-    loss = config.loss
+    loss, c = config.loss, config.train
     return Trainee(
         config, generator, discriminator, ema,
-        _adam(config, list(generator.parameters()), config.train.g_lr,
+        _adam(list(generator.parameters()), c.g_lr, (c.beta1, c.g_beta2 or c.beta2),
               loss.path_length_interval if loss.path_length_weight else 0),
-        _adam(config, [p for p in discriminator.parameters() if p.requires_grad], config.train.d_lr,
+        _adam([p for p in discriminator.parameters() if p.requires_grad], c.d_lr, (c.beta1, c.beta2),
               loss.r1_interval if loss.r1_gamma else 0),
         torch.zeros((), device=device),
         reconstruction_optimizer(generator, config.train.beta2) if config.only_reconstructs_at(0) else None,
@@ -104,11 +104,12 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
     )
 
 
-def _adam(config: RunConfig, parameters: list[nn.Parameter], lr: float, lazy_interval: int) -> torch.optim.Adam:
+def _adam(parameters: list[nn.Parameter], lr: float, betas: tuple[float, float],
+          lazy_interval: int) -> torch.optim.Adam:
     """Adam; lazy regularisation has more steps, and rates shrink to match (Karras et al., 2020, Appendix B)."""
     share = lazy_interval / (lazy_interval + 1) if lazy_interval else 1.0
-    t = config.train
-    return torch.optim.Adam(parameters, lr=lr * share, betas=(t.beta1**share, t.beta2**share), eps=1e-8, fused=True)
+    betas = (betas[0] ** share, betas[1] ** share)
+    return torch.optim.Adam(parameters, lr=lr * share, betas=betas, eps=1e-8, fused=True)
 
 
 def step_generator(seed: int, num_images_seen: int, device: torch.device, rank: int = 0) -> torch.Generator:
