@@ -157,6 +157,8 @@ def test_whole_numbers_serve_as_numbers():
         (TrainConfig, "sample_rows", 0),
         (TrainConfig, "beta1", 1.0),
         (TrainConfig, "beta2", -0.1),
+        (TrainConfig, "g_beta2", 1.0),
+        (TrainConfig, "keep_snapshots", -1),
         (TrainConfig, "ema_rampup", -0.1),
         (TrainConfig, "augment", "ada"),
         (TrainConfig, "augment_policy", ("flip",)),
@@ -174,6 +176,9 @@ def test_value_out_of_range_is_named(cls: type, field: str, value: object):
     [
         ({"layout": "multi", "sampling": "independent"}, "model.sampling=independent"),
         ({"layout": "multi", "sampling": "noise"}, "model.sampling=noise"),
+        ({"layout": "multi", "sampling": "release"}, "model.sampling=release"),
+        ({"encoding": "concat", "processing": "release"}, "model.processing=release needs model.encoding=norm"),
+        ({"encoding": "multi", "layout": "multi", "processing": "release"}, "needs model.encoding=norm"),
         ({"discriminator": "projected", "image_channels": 1}, "model.image_channels=3"),
         ({"discriminator": "combined", "image_channels": 1}, "model.image_channels=3"),
         ({"encoding": "multi", "layout": "single"}, "model.layout=multi"),

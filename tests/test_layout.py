@@ -184,6 +184,10 @@ def test_level_map_of_single_object_layouts_is_the_normalised_mean():
     mean = (maps[:, 0] + maps[:, 1] + maps[:, 2] + maps[:, 3]) / 4
     expected = torch.stack([(m - m.min()) / (m.max() - m.min()) for m in mean])
     torch.testing.assert_close(layout.level_map(2, 32), expected)
+    level_1 = layout.level_map(1, 32)
+    assert (level_1.amin(dim=(1, 2)) == 0).all()
+    torch.testing.assert_close(level_1.amax(dim=(1, 2)), torch.ones(2))
+    assert torch.equal(layout.level_map(0, 32), layout.heatmaps(0, 32)[:, 0])  # the release leaves level 0 as it is
 
 
 def test_level_map_of_multi_object_layouts_is_the_clipped_sum():

@@ -97,6 +97,62 @@ def test_areas_of_influence(sampling: str):
         assert (g.angles == 0).all()
 
 
+def test_the_releases_layouts_have_their_own_centers():
+    layout = sample(replace(SINGLE, sampling="release"), batch=50000)
+    assert layout.hierarchical
+    assert [layout.level_centers(i).shape for i in range(3)] == [(50000, 1, 2), (50000, 2, 2), (50000, 4, 2)]
+    c = layout.level_centers(0)[:, 0]
+    torch.testing.assert_close(c.mean(dim=0), torch.full((2,), 0.5), atol=0.003, rtol=0)
+    torch.testing.assert_close(c.std(dim=0), torch.full((2,), 0.161), atol=0.002, rtol=0)
+    for q in (0.2, 0.4, 0.65):
+        below = (math.erf((q - 0.5) / 0.161 / math.sqrt(2)) + 1) / 2
+        assert float((c[:, 0] < q).float().mean()) == pytest.approx(below, abs=0.01)
+    # Clamped, not drawn anew: those outside are at the edge itself.
+    assert c.min() == 0 and c.max() == 1
+    outside = math.erfc(0.5 / 0.161 / math.sqrt(2))
+    assert float(((c[:, 0] == 0) | (c[:, 0] == 1)).float().mean()) == pytest.approx(outside, rel=0.35)
+
+
+@pytest.mark.parametrize(("level", "most"), [(1, 0.2), (2, 0.4)])
+def test_the_releases_offsets_are_uniform(level: int, most: float):
+    layout = sample(replace(SINGLE, sampling="release"), batch=10000)
+    offsets = layout.gaussians(level).centers_xy
+    torch.testing.assert_close(layout.level_centers(level), offsets + layout.level_centers(0))
+    assert float(offsets.min()) == pytest.approx(-most, abs=0.001) and offsets.min() >= -most
+    assert float(offsets.max()) == pytest.approx(most, abs=0.001) and offsets.max() <= most
+    assert float(offsets.mean()) == pytest.approx(0, abs=0.01)
+    assert float(offsets.std()) == pytest.approx(2 * most / math.sqrt(12), rel=0.02)
+    between = torch.corrcoef(offsets.flatten(1).T)
+    assert (between - torch.eye(len(between))).abs().max() < 0.05
+
+
+def test_moving_level_0_of_the_releases_layouts_carries_the_others():
+    layout = sample(replace(SINGLE, sampling="release"))
+    step = torch.tensor([0.1, -0.2])
+    torch.testing.assert_close(layout.moved(step).centers, layout.centers + step)
+
+
+def test_the_releases_sizes_are_one_of_each_level_for_a_batch():
+    ranges = [(0.5, 1.0), (0.1 / 1.4, 1.1 / 1.4), (0.1 / 2, 1.1 / 2)]
+    random, config = seeded(), replace(SINGLE, sampling="release")
+    drawn = []
+    for _ in range(3000):
+        layout = sample_layout(config, 3, random)
+        assert all(len(g.stds.unique()) == 1 for g in layout.levels)
+        drawn.append(torch.stack([8 * g.stds[0, 0, 0].square() for g in layout.levels]))
+    s = torch.stack(drawn)  # (3000, 3)
+    for level, (low, high) in enumerate(ranges):
+        assert float(s[:, level].min()) == pytest.approx(low, abs=(high - low) * 0.01)
+        assert float(s[:, level].max()) == pytest.approx(high, abs=(high - low) * 0.01)
+        assert float(s[:, level].mean()) == pytest.approx((low + high) / 2, abs=(high - low) * 0.02)
+    assert (torch.corrcoef(s.T) - torch.eye(3)).abs().max() < 0.06  # levels have sizes of their own
+
+
+def test_the_releases_layouts_do_not_heed_center_std():
+    a, b = (sample(replace(SINGLE, sampling="release", center_std=std)) for std in (0.1, 1 / 3))
+    assert torch.equal(a.centers, b.centers)
+
+
 def test_multi_object_layouts():
     layout = sample(replace(MULTI, num_objects=4, object_std_min=0.1, object_std_max=0.3), batch=4000)
     assert not layout.hierarchical
@@ -189,9 +245,10 @@ def test_impulse_noise_of_single_object_layouts_is_at_their_own_sizes():
         replace(MULTI, object_spacing=1.0),
         replace(SINGLE, sampling="independent"),
         replace(SINGLE, sampling="noise"),
+        replace(SINGLE, sampling="release"),
         replace(SINGLE, impulse_noise=0.1),
     ],
-    ids=["hierarchical", "multi", "spaced", "independent", "noise", "impulse"],
+    ids=["hierarchical", "multi", "spaced", "independent", "noise", "release", "impulse"],
 )
 def test_seeds_reproduce(config: ModelConfig):
     first, again, other = (layout_to_json(sample(config, seed=seed)[0]) for seed in (3, 3, 4))

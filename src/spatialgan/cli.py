@@ -260,7 +260,7 @@ def data_prepare(
 @app.command()
 def train(
     data: Annotated[Path, typer.Option(metavar="PATH", help="A folder or zip of images, or an LSUN LMDB.")],
-    preset: Annotated[str, typer.Option(metavar="NAME", help="As in cats64, rooms64, paper256-single, tiny.")],
+    preset: Annotated[str, typer.Option(metavar="NAME", help="As in cats64, rooms64, paper256-ffhq, tiny.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")],
     settings: Annotated[list[str] | None, typer.Option(
         "--set", metavar="SECTION.FIELD=VALUE", help="As in train.batch_size=32. May be repeated.")] = None,

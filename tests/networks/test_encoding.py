@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spatialgan.networks.encoding import SELConcat, SELNorm, spatial_scale, style_shares
+from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, SELConcat, SELNorm, spatial_scale, style_shares
 from spatialgan.networks.layers import Linear
 
 
@@ -92,6 +92,39 @@ def test_coarse_and_fine_processing_differ():
     fine, coarse = sel(x, maps), sel(x, F.adaptive_avg_pool2d(maps, 8))
     assert fine.shape == coarse.shape == x.shape
     assert (fine - coarse).abs().max() > 0.01
+
+
+def test_the_releases_stem_has_96_channels_and_two_convolutions():
+    stem = HeatmapStem(7, kernel=3, dilation=1)
+    assert STEM_CHANNELS == 96
+    assert [tuple(p.shape) for p in stem.parameters() if p.ndim == 4] == [(96, 7, 3, 3), (96, 96, 3, 3)]
+    assert stem(torch.rand(2, 7, 16, 16)).shape == (2, 96, 16, 16)
+
+
+def test_the_stem_against_loops():
+    """Each pixel from its neighbours, one after another, at the picture's size: nothing is shrunk before."""
+    stem = HeatmapStem(3, kernel=3, dilation=1)
+    randomize(stem)
+    maps = torch.rand(1, 3, 4, 4)
+    x = maps
+    for conv in (stem.conv0, stem.conv1):
+        weight = conv.weight / math.sqrt(9 * x.shape[1])
+        y = conv.bias[None, :, None, None].repeat(1, 1, 4, 4)
+        for row in range(4):
+            for column in range(4):
+                for i in range(max(0, row - 1), min(4, row + 2)):
+                    for j in range(max(0, column - 1), min(4, column + 2)):
+                        y[0, :, row, column] += weight[:, :, i - row + 1, j - column + 1] @ x[0, :, i, j]
+        x = math.sqrt(2) * leaky(y)
+    torch.testing.assert_close(stem(maps), x, rtol=1e-4, atol=1e-4)
+
+
+def test_sel_norm_on_the_stem_is_the_releases_encoder():
+    stem, sel = HeatmapStem(7, kernel=3, dilation=1), SELNorm(5, STEM_CHANNELS, kernel=3, dilation=1, residual_kernel=3)
+    assert sel.shared.weight.shape == (64, 96, 3, 3)
+    randomize(sel)
+    x, maps = torch.randn(2, 5, 8, 8), torch.rand(2, 7, 32, 32)
+    torch.testing.assert_close(sel(x, stem(maps)), sel_norm_naive(sel, x, stem(maps)), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("kernel", "dilation"), [(1, 1), (3, 1), (3, 2), (5, 1)])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Layout
+from spatialgan.layout import Layout, Raster, raster_sizes
 from spatialgan.networks.encoding import SELConcat, SELNorm
 from spatialgan.networks.generator import (
     Generator,
@@ -29,7 +29,7 @@ KINDS = [
         ("none", "concat", "norm", "multi", "flatten"), ("coarse", "fine"), ("single", "multi")
     )
     if (e, lay) != ("multi", "single")
-]
+] + [("norm", "release", lay) for lay in ("single", "multi")]
 
 
 def inputs(config: ModelConfig, batch: int = 2, seed: int = 0) -> tuple[Tensor, Layout | None, tuple[Tensor, ...]]:
@@ -290,6 +290,53 @@ def test_heatmaps_are_rendered_once_a_size(tiny: Tiny):
     assert fine.maps(8, 4).shape == (2, 3, 32, 32)
 
 
+@pytest.mark.parametrize(("layout", "num_maps"), [("single", 7), ("multi", 3)])
+def test_the_releases_encoder_is_in_every_layer_and_reads_all_levels(tiny: Tiny, layout: str, num_maps: int):
+    config = tiny(resolution=64, layout=layout, processing="release", encoded_max_resolution=64)
+    g = Generator(config)
+    assert g.stem.conv0.weight.shape == (96, num_maps, 3, 3)
+    found = sels(g)
+    assert len(found) == 14  # 9 convolutions and 5 ToRGB
+    assert {tuple(sel.shared.weight.shape) for sel in found.values()} == {(64, 96, 3, 3)}
+    z, lay, _ = inputs(config)
+    with torch.no_grad():
+        base = g(z, lay, None).features
+        for level in range(len(lay.levels)):
+            moved = g(z, lay.moved(torch.tensor([0.2, 0.1]), level=level, point=0), None).features
+            assert not any(torch.equal(moved[r], base[r]) for r in (4, 8, 16, 32, 64))
+
+
+def test_the_releases_stem_runs_once_at_image_size(tiny: Tiny, monkeypatch: pytest.MonkeyPatch):
+    config = tiny(processing="release", encoded_max_resolution=32)
+    g = Generator(config)
+    seen, forward = [], g.stem.forward
+    monkeypatch.setattr(g.stem, "forward", lambda maps: (seen.append(maps), forward(maps))[1])
+    z, layout, _ = inputs(config)
+    with torch.no_grad():
+        g(z, layout, None)
+    (maps,) = seen
+    assert torch.equal(maps, torch.cat([layout.heatmaps(i, 32) for i in range(3)], dim=1))
+    h = HeatmapInput(config, layout, g.stem)
+    assert h.maps(4, 4) is h.maps(32, 16) and h.maps(8, 8).shape == (2, 96, 32, 32)
+
+
+def test_without_the_releases_processing_there_is_no_stem(tiny: Tiny):
+    for config in (tiny(), tiny(processing="fine"), tiny(encoding="none", processing="release")):
+        g = Generator(config)
+        assert g.stem is None and not any(name.startswith("stem") for name in g.state_dict())
+
+
+def test_rasters_of_the_sizes_that_are_read_make_the_same_picture(tiny: Tiny):
+    for processing in ("fine", "release"):
+        config = tiny(resolution=64, processing=processing, encoded_max_resolution=64)
+        g = Generator(config)
+        z, layout, _ = inputs(config)
+        levels = [Raster(layout.heatmaps(i, size)) for i, size in enumerate(raster_sizes(config))]
+        with torch.no_grad():
+            by_pixels = g(z, Layout(tuple(levels), hierarchical=False), None).image
+            torch.testing.assert_close(by_pixels, g(z, layout, None).image, rtol=1e-4, atol=1e-5)
+
+
 def test_flattened_heatmaps(tiny: Tiny):
     config = tiny(encoding="flatten")
     assert flat_sizes(config) == [(1, 4), (2, 8), (4, 16)]
@@ -352,6 +399,7 @@ def test_every_parameter_is_trained(tiny: Tiny):
     for config in (
         tiny(),
         tiny(encoding="concat", processing="fine"),
+        tiny(processing="release", encoded_max_resolution=32),
         tiny(layout="multi", encoding="multi"),
         tiny(encoding="flatten"),
     ):
@@ -362,7 +410,8 @@ def test_every_parameter_is_trained(tiny: Tiny):
 
 
 def test_gradients_reach_the_layout(tiny: Tiny):
-    for config in (tiny(), tiny(layout="multi", encoding="multi")):
+    for config in (tiny(), tiny(processing="release", encoded_max_resolution=32),
+                   tiny(layout="multi", encoding="multi")):
         g = Generator(config)
         z, layout, noise = inputs(config)
         layout = layout.map(lambda t: t.clone().requires_grad_())

@@ -121,6 +121,7 @@ def test_what_cannot_be_grown_is_refused(tmp_path):
     with pytest.raises(SpatialGANError, match=r"add --set model\.channel_max=8$"):
         load_or_grow(config, Generator(LARGE), ResidualDiscriminator(LARGE), tmp_path / "other.safetensors")
     for changes, sentence in (({"processing": "fine"}, "model.processing=fine heatmaps"),
+                              ({"processing": "release"}, "model.processing=release heatmaps"),
                               ({"discriminator": "projected"}, "only models that were trained with model.disc")):
         loss = replace(config.loss, r1_gamma=0.0, adversarial="hinge")
         stored, run = (replace(config, model=replace(m, **changes), loss=loss) for m in (SMALL, LARGE))
@@ -130,6 +131,17 @@ def test_what_cannot_be_grown_is_refused(tmp_path):
     thin = replace(LARGE, channel_base=256)
     with pytest.raises(SpatialGANError, match=r"train both models with a larger model\.channel_base"):
         grow_discriminator(ResidualDiscriminator(replace(SMALL, channel_base=256)), ResidualDiscriminator(thin))
+
+
+def test_a_model_of_the_releases_encoder_goes_on_at_its_own_size_alone(tmp_path):
+    config = tiny_config(model={"processing": "release", "encoded_max_resolution": 32})
+    old, new = Generator(config.model), Generator(config.model)
+    save_model(tmp_path / "old", config, old, None, card={}, dtype=torch.float32)
+    load_or_grow(config, new, ResidualDiscriminator(config.model), tmp_path / "old.safetensors")
+    assert all(torch.equal(a, b) for a, b in zip(old.state_dict().values(), new.state_dict().values(), strict=True))
+    fine = replace(config, model=replace(config.model, processing="fine"))
+    with pytest.raises(SpatialGANError, match=r"add --set model\.processing=release$"):
+        load_or_grow(fine, Generator(fine.model), ResidualDiscriminator(fine.model), tmp_path / "old.safetensors")
 
 
 @pytest.mark.parametrize("size", ["its own", "smaller"])

@@ -199,6 +199,72 @@ def test_what_a_run_leaves_behind(tmp_path, pictures):
     assert any("24 pictures" in line for line in said)
 
 
+def snapshot_files(out: Path) -> list[str]:
+    return sorted(p.name for p in (out / "snapshots").iterdir())
+
+
+def whole(*kimg: int) -> list[str]:
+    """Names of all files of snapshots after so many thousandths of kimg."""
+    return sorted(f"{n:09d}{end}" for n in kimg for end in (".safetensors", ".discriminator.safetensors", ".json"))
+
+
+def test_the_newest_snapshots_are_kept_and_older_ones_deleted(tmp_path, pictures):
+    out = tmp_path / "run"
+    config = tiny_config(train={"kimg": 0.024, "snapshot_kimg": 0.008, "sample_kimg": 1.0, "keep_snapshots": 2})
+    train(config, data=pictures, out=out, device="cpu", report=quiet)
+    assert snapshot_files(out) == whole(16, 24)
+    assert SpatialGAN.from_pretrained(out).name == "000000024"
+    # A run that goes on deletes what is too old by then, and leaves alone what is not its own.
+    (out / "snapshots" / "best.safetensors").write_bytes(b"mine")
+    (out / "snapshots" / "000000001.old.txt").write_text("what a kill left of a snapshot")
+    train(replace(config, train=replace(config.train, kimg=0.04)), data=pictures, out=out, device="cpu", report=quiet)
+    assert snapshot_files(out) == [*whole(32, 40), "best.safetensors"]
+    model = SpatialGAN.from_pretrained(out)
+    assert model.card["kimg"] == 0.04 and model.discriminator is not None
+    # How many are kept may change when a run goes on; by default all are.
+    train(replace(config, train=replace(config.train, kimg=0.056, keep_snapshots=0)), data=pictures, out=out,
+          device="cpu", report=quiet)
+    assert snapshot_files(out) == [*whole(32, 40, 48, 56), "best.safetensors"]
+
+
+def test_the_last_of_many_snapshots_alone(tmp_path, pictures):
+    out = tmp_path / "run"
+    config = tiny_config(train={"kimg": 0.016, "snapshot_kimg": 0.004, "sample_kimg": 1.0, "keep_snapshots": 1})
+    train(config, data=pictures, out=out, device="cpu", report=quiet)
+    assert snapshot_files(out) == whole(16)
+
+
+def test_a_snapshot_just_written_is_never_deleted(tmp_path, monkeypatch):
+    """Nor anything before it is written: a run may have been set back to an earlier checkpoint."""
+    names = whole(100, 200, 300)
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "000000050.safetensors").write_bytes(b"")  # a kill came before its card
+    loop.remove_old_snapshots(tmp_path / "000000100.safetensors", keep=2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+    (tmp_path / "000000250.safetensors").write_bytes(b"")  # not whole: it does not count as one
+    deleted, unlink = [], Path.unlink
+    monkeypatch.setattr(Path, "unlink", lambda path: (deleted.append(path.name), unlink(path))[1])
+    loop.remove_old_snapshots(tmp_path / "000000300.safetensors", keep=2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*whole(200, 300), "000000250.safetensors"])
+    assert deleted[0] == "000000100.json"  # first what makes a model of the other files
+
+
+def test_a_snapshot_that_cannot_be_written_costs_no_other(tmp_path, pictures, monkeypatch):
+    out = tmp_path / "run"
+    config = tiny_config(train={"kimg": 0.008, "snapshot_kimg": 0.008, "sample_kimg": 1.0, "keep_snapshots": 1})
+    train(config, data=pictures, out=out, device="cpu", report=quiet)
+
+    def full(*_, **__):
+        raise SpatialGANError("no space left")
+
+    monkeypatch.setattr(loop, "save_model", full)
+    with pytest.raises(SpatialGANError, match="no space"):
+        train(replace(config, train=replace(config.train, kimg=0.016)), data=pictures, out=out, device="cpu",
+              report=quiet)
+    assert snapshot_files(out) == whole(8)
+
+
 def test_other_settings_are_refused_and_more_kimg_is_not(tmp_path, pictures):
     config = tiny_config(train={"kimg": 0.016})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)

@@ -167,6 +167,7 @@ def test_accumulated_gradients_equal_those_of_the_whole_batch():
 @pytest.mark.parametrize("model", [
     {"encoding": "none"}, {"encoding": "concat"}, {"encoding": "flatten"}, {"processing": "fine"},
     {"sampling": "noise"}, {"sampling": "independent"}, {"impulse_noise": 0.2}, {"image_channels": 1},
+    {"sampling": "release", "processing": "release", "encoded_max_resolution": 32},
     {"layout": "multi", "encoding": "multi", "encoded_max_resolution": 32},
     {"layout": "multi", "encoding": "norm", "encoded_max_resolution": 32},
 ])
@@ -220,6 +221,13 @@ def test_adam_rates_shrink_with_lazy_regularisation():
     d, g = t.d_optimizer.param_groups[0], t.g_optimizer.param_groups[0]
     assert g["lr"] == 0.0025 and d["lr"] == pytest.approx(0.0025 * 4 / 5)
     assert d["betas"][1] == pytest.approx(0.99 ** (4 / 5))
+    assert g["betas"] == (0.0, 0.99)
+
+
+def test_g_may_have_a_second_moment_decay_of_its_own():
+    t = make_trainee(tiny_config(train={"g_beta2": 0.992, "beta2": 0.9}, loss={"r1_gamma": 0.0}), torch.device("cpu"))
+    assert t.g_optimizer.param_groups[0]["betas"] == (0.0, 0.992)
+    assert t.d_optimizer.param_groups[0]["betas"] == (0.0, 0.9)
 
 
 def test_projected_discriminator_trains_its_heads_only():
