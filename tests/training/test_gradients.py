@@ -57,7 +57,8 @@ def assert_same(taken, expected):
         if b is None:
             assert a is None or not a.any()
         else:
-            assert (a - b).norm() <= 2e-3 * b.norm() + 1e-7
+            # A pixel whose distance is tau to the last bit may fall on either side of it.
+            assert (a - b).norm() <= 1e-2 * b.norm() + 1e-7
 
 
 def pictures(t, random, batch=4):
