@@ -10,7 +10,8 @@ from spatialgan.cli_options import Device, JsonOption, Model, progress_bar
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
-    from spatialgan.evaluation.comove import CoMove
+    from spatialgan.evaluation.comove import Column, CoMove
+    from spatialgan.evaluation.comove_study import Study
     from spatialgan.evaluation.segmentation import Segmenter
     from spatialgan.evaluation.summary import Summary
 
@@ -148,8 +149,12 @@ def attention(
 
 @app.command()
 def comove(
-    model: Annotated[str | None, typer.Option("--model", metavar="NAME|PATH", help="As in the other commands.")] = None,
-    samples: SamplesOption = 500,
+    model: Annotated[list[str] | None, typer.Option(
+        "--model", metavar="NAME|PATH", help="As in the other commands; several times for trainings of one recipe: "
+                                             "intervals are over them, too.")] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Pictures with a centre to move, of a set.")] = 500,
+    repeats: Annotated[int, typer.Option(
+        min=1, help="Sets of samples of each model; each has the seeds that follow those of the one before.")] = 1,
     shortest: Annotated[float, typer.Option(help="Least length of a move, in image widths.")] = 0.1,
     longest: Annotated[float, typer.Option(help="Greatest length of a move, in image widths.")] = 0.3,
     object_spacing: Annotated[float | None, typer.Option(
@@ -174,33 +179,37 @@ def comove(
     """Co-move ratio: how far an object goes along when its sub-heatmap is moved; 1 exactly, 0 not at all.
 
     The object is the segmented instance that contains the centre; after the move, the one that looks most like it.
+    Antithetic: the mean of moves by v and -v, and chance is 0. Single-sided: the paper's, and chance is above 0.
     """
     if self_test:
-        if model is not None or data is None or object_spacing is not None:
-            raise SpatialGANError("--self-test needs --data, pictures with instance masks, and no --model or "
-                                  "--object-spacing")
+        if model or data is None or object_spacing is not None or repeats > 1:
+            raise SpatialGANError("--self-test needs --data, pictures with instance masks, and no --model, --repeats "
+                                  "or --object-spacing")
         finder = _segmenter(segmenter, device)
         _comove_self_test(data, resolution, holdout, finder, samples, shortest, longest, seed, json)
         return
-    if model is None or data is not None or resolution is not None or holdout:
+    if not model or data is not None or resolution is not None or holdout:
         raise SpatialGANError("give --model, or --self-test with --data, to which --resolution and --holdout belong")
-    from spatialgan.evaluation.comove import measure_comove
+    from spatialgan.evaluation.comove_study import measure_study
     from spatialgan.evaluation.result import result_record, write_result
     from spatialgan.model import SpatialGAN
 
-    loaded, finder = SpatialGAN.from_pretrained(model, device=device), _segmenter(segmenter, device)
+    models, finder = [SpatialGAN.from_pretrained(m, device=device) for m in model], _segmenter(segmenter, device)
     with progress_bar() as show:
-        result = measure_comove(loaded, finder, num_samples=samples, shortest=shortest, longest=longest,
-                                object_spacing=object_spacing, first_seed=seed,
-                                on_progress=lambda done, total: show("pairs", done, total))
-    _print_comove("Co-move ratio", result)
-    if segmenter == "rooms" and loaded.config.model.layout == "single":
+        study = measure_study(models, finder, num_samples=samples, repeats=repeats, shortest=shortest, longest=longest,
+                              object_spacing=object_spacing, first_seed=seed,
+                              on_progress=lambda done, total: show("samples", done, total))
+    _print_study(study)
+    config = models[0].config.model
+    if segmenter == "rooms" and config.layout == "single":
         typer.echo("note: the bundled segmenter finds what is in bedrooms; of other pictures the figures say nothing: "
                    "--segmenter maskrcnn is for photographs, and `eval response` for models of one object", err=True)
     if json is not None:
-        spacing = loaded.config.model.object_spacing if object_spacing is None else object_spacing
-        values = {**result.to_json(), "shortest": shortest, "longest": longest, "object_spacing": spacing}
-        write_result(json, result_record("comove", values, loaded, num_samples=samples, seed=seed, segmenter=finder))
+        spacing = config.object_spacing if object_spacing is None else object_spacing
+        values = {**study.to_json(), "shortest": shortest, "longest": longest, "object_spacing": spacing}
+        metric, only = ("comove", models[0]) if len(models) == 1 else ("comove-models", None)
+        write_result(json, result_record(metric, values, only, num_samples=study.result.single.num_samples, seed=seed,
+                                         segmenter=finder))
 
 
 @app.command()
@@ -254,7 +263,9 @@ def _comove_self_test(data: Path, resolution: int | None, holdout: int, segmente
             result = self_test(dataset, finder, num_samples=samples, shortest=shortest, longest=longest,
                                first_seed=seed, on_progress=lambda done, total, show=show: show("pairs", done, total))
         good = passes(result, tolerance)
-        _print_comove(name, result)
+        _print_column(name, result)
+        _print_context(result)
+        _print_classes(result)
         typer.echo(f"{name}: {'passed' if good else 'FAILED'}; the mean has to be 1 within {tolerance:.0%}")
         values[name.replace(" ", "_")] = {**result.to_json(), "tolerance": tolerance, "passed": good}
         passed = passed and good
@@ -272,22 +283,66 @@ def _segmenter(name: str, device: str) -> "Segmenter":
     return made(device=device)
 
 
-def _print_comove(name: str, result: "CoMove") -> None:
-    _print_line(name, result.ratio, f"measured in {result.ratio.share:.0%}")
-    _print_line("control", result.control, "across the moves: about 0")
-    _print_line("chance", result.chance, "matched in another sample's picture")
-    _print_line("locality", result.locality, "change outside over change inside")
-    _print_line("identity", result.identity, f"by chance {_number(result.chance_identity.mean)}")
-    typer.echo(f"no object at the centre in {result.no_object:.1%}, none to match in {result.no_match:.1%}, "
-               f"matched with another class in {result.label_changed:.1%} of {result.num_samples}")
-    for label, summary in list(result.by_class.items())[:SHOWN_CLASSES]:
-        _print_line(f"  {label}", summary, f"the ratio of {summary.count}")
+def _print_study(study: "Study") -> None:
+    """Both columns with chance beside each, also by class, and what each model and each set of samples has."""
+    both = study.result
+    _print_column("antithetic", both.antithetic)
+    _print_column("single-sided", both.single)
+    _print_context(both.antithetic)
+    _print_classes(both.antithetic, both.single)
+    for m in study.models:
+        if len(study.models) > 1:
+            _print_both(m.model["name"], m.result)
+        if len(m.sets) > 1:
+            for s in m.sets:
+                _print_both(f"  seeds from {s.first_seed}", s.result)
+            _print_spread("sets", m.set_spread)
+    if len(study.models) > 1:
+        _print_spread("models", study.model_spread)
+
+
+def _print_column(name: str, column: "Column") -> None:
+    _print_line(name, column.ratio, f"chance {_with_interval(column.chance)}; measured in {column.ratio.share:.0%}")
+
+
+def _print_context(column: "Column") -> None:
+    _print_line("control", column.control, "across the moves: about 0")
+    _print_line("locality", column.locality, "change outside over change inside")
+    _print_line("identity", column.identity, f"by chance {_number(column.chance_identity.mean)}")
+    room = f"no room to move in {column.no_room:.1%}, " if column.no_room > 0 else ""
+    typer.echo(f"{room}no object at the centre in {column.no_object:.1%}, none to match in {column.no_match:.1%}, "
+               f"matched with another class in {column.label_changed:.1%} of {column.num_samples}")
+
+
+def _print_classes(column: "Column", single: "Column | None" = None) -> None:
+    for label, summary in list(column.by_class.items())[:SHOWN_CLASSES]:
+        note = f"chance {_with_interval(column.chance_by_class[label])}; the ratio of {summary.count}"
+        if single is not None and label in single.by_class:
+            note += _beside(single.by_class[label], single.chance_by_class[label])
+        _print_line(f"  {label}", summary, note)
+
+
+def _print_both(name: str, result: "CoMove") -> None:
+    ours, papers = result.antithetic, result.single
+    _print_line(name, ours.ratio, f"chance {_with_interval(ours.chance)}{_beside(papers.ratio, papers.chance)}")
+
+
+def _print_spread(what: str, spread: dict[str, float | None]) -> None:
+    typer.echo(f"standard deviation of the {what}' means: antithetic {_number(spread['antithetic'])}, "
+               f"single-sided {_number(spread['single'])}")
+
+
+def _beside(ratio: "Summary", chance: "Summary") -> str:
+    return f"; single-sided {_number(ratio.mean)}, chance {_number(chance.mean)}"
 
 
 def _print_line(name: str, summary: "Summary", note: str) -> None:
+    typer.echo(f"{name:<15} mean {_with_interval(summary)}, median {_number(summary.median)}; {note}")
+
+
+def _with_interval(summary: "Summary") -> str:
     low, high = summary.mean_interval or (None, None)
-    typer.echo(f"{name:<15} mean {_number(summary.mean)} ({_number(low)} to {_number(high)}), "
-               f"median {_number(summary.median)}; {note}")
+    return f"{_number(summary.mean)} ({_number(low)} to {_number(high)})"
 
 
 def _number(value: float | None) -> str:

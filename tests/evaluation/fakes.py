@@ -1,5 +1,7 @@
 """Stand-ins for the evaluation tests: tiny models, a model whose response is known, a small feature network."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -90,13 +92,14 @@ class BlobDetector:
 class SquaresModel:
     """Draws a small square of a colour of its own at each centre of a layout, on grey.
 
-    Called again, it takes the centres for moved ones, and squares follow by a known share; None: they lie anywhere.
+    Called again, three times, it takes the centres for moved ones, and squares follow by a known share; None: they lie
+    anywhere. A function is told the starts and the moves, (B, K, 2) each, and says how far squares go.
     """
 
     name, weights_hash = "squares", "4" * 64
     device = torch.device("cpu")
 
-    def __init__(self, follows: float | None = 1.0, **settings: object) -> None:
+    def __init__(self, follows: float | Callable[..., torch.Tensor] | None = 1.0, **settings: object) -> None:
         multi = {"layout": "multi", "encoding": "multi"}
         model = ModelConfig(**{"resolution": 64, "z_dim": 4, "w_dim": 4, "channel_base": 64, **multi, **settings})
         self.config = RunConfig(model=model)
@@ -107,12 +110,14 @@ class SquaresModel:
     def generate(self, z: torch.Tensor, layout: Layout, noise: object, *, truncation: float = 1.0) -> torch.Tensor:
         self.calls.append((z, layout, noise))
         places = layout.level_centers(0)  # (B, K, 2)
-        if len(self.calls) % 2 == 0:
-            start = self.calls[-2][1].level_centers(0)
+        number = (len(self.calls) - 1) % 4  # 0: before; then moved by the paper's v, by v and by -v
+        if number > 0:
+            start = self.calls[-1 - number][1].level_centers(0)
             if self.follows is None:
                 places = torch.rand(places.shape, generator=self._anywhere)
             else:
-                places = start + self.follows * (places - start)
+                move = places - start
+                places = start + (self.follows(start, move) if callable(self.follows) else self.follows * move)
         size = self.config.model.resolution
         distance = (pixel_centers_xy(size, size) - places[:, :, None, None]).abs().amax(dim=-1)  # (B, K, R, R)
         images = torch.zeros(len(z), 3, size, size)

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from fakes import Halves, MeanColour, tiny_model
 from typer.testing import CliRunner
 
 from spatialgan.cli import app as main_app
+from spatialgan.cli import main
 from spatialgan.cli_eval import app
 from spatialgan.errors import SpatialGANError
 
@@ -95,15 +97,62 @@ def test_comove(tmp_path: Path) -> None:
                "--object-spacing", "0.5", "--device", "cpu", "--json", str(out)]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 0
-    assert "Co-move ratio   mean 0.000 (0.000 to 0.000), median 0.000; measured in 100%" in result.stdout
-    for name in ("control", "chance", "locality", "identity", "no object at the centre in 0.0%"):
+    zero, lines = "mean 0.000 (0.000 to 0.000), median 0.000; chance 0.000 (0.000 to 0.000)", result.stdout.splitlines()
+    assert lines[0] == f"antithetic      {zero}; measured in 100%"
+    assert lines[1].startswith("single-sided    mean 0.000 (0.000 to 0.000), median 0.000; chance ")
+    assert any(f"  left          {zero}; the ratio of" in line and "; single-sided 0.000, chance" in line
+               for line in lines)
+    assert "seeds from" not in result.stdout and "standard deviation" not in result.stdout
+    for name in ("control", "locality", "identity", "no object at the centre in 0.0%"):
         assert name in result.stdout
     record = json.loads(out.read_text())
     assert (record["metric"], record["num_samples"], record["seed"]) == ("comove", 4, 7)
     assert record["values"]["ratio"]["mean"] == 0 and record["values"]["longest"] == 0.2
+    assert record["values"]["antithetic"]["ratio"]["mean"] == 0 and record["values"]["set_spread"]["single"] is None
+    assert [s["first_seed"] for s in record["values"]["sets"]] == [7]
     assert record["values"]["object_spacing"] == 0.5
     assert record["segmenter"] == {"name": "halves", "weights_sha256": "5" * 64}
     assert record["model"]["config"]["loss"]["align"] == "none" and record["model"]["kimg"] is None
+
+
+def save_training(folder: Path, seed: int, **settings: str) -> Path:
+    """A tiny model with weights of its own."""
+    model = tiny_model(layout="multi", encoding="multi", **settings)
+    torch.nn.init.constant_(model.generator.mapping.w_mean, seed)
+    return model.save(folder / f"seed-{seed}")
+
+
+@pytest.mark.usefixtures("see_halves")
+def test_comove_of_several_sets_and_trainings(tmp_path: Path) -> None:
+    out = tmp_path / "several.json"
+    models = [word for seed in (1, 2) for word in ("--model", str(save_training(tmp_path, seed)))]
+    command = ["comove", *models, "--samples", "3", "--repeats", "2", "--seed", "10", "--device", "cpu"]
+    result = CliRunner().invoke(app, [*command, "--json", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    for text in ("seed-1 ", "seed-2 ", *(f"  seeds from {s} " for s in (10, 13, 16, 19)),
+                 "standard deviation of the sets' means: antithetic 0.000, single-sided 0.000",
+                 "standard deviation of the models' means: antithetic 0.000, single-sided 0.000"):
+        assert text in result.stdout
+    record = json.loads(out.read_text())
+    assert (record["metric"], record["model"], record["num_samples"]) == ("comove-models", None, 12)
+    assert record["values"]["ratio"]["count"] == 12 and record["values"]["model_spread"] == {"single": 0,
+                                                                                               "antithetic": 0}
+    first, second = record["values"]["models"]
+    assert (first["name"], second["name"]) == ("seed-1", "seed-2") and second["config"]["model"]["layout"] == "multi"
+    assert first["weights_sha256"] != second["weights_sha256"]
+    assert [s["first_seed"] for m in (first, second) for s in m["sets"]] == [10, 13, 16, 19]
+
+
+@pytest.mark.usefixtures("see_halves")
+def test_comove_refuses_models_of_two_recipes_in_one_sentence(tmp_path: Path,
+                                                              capsys: pytest.CaptureFixture[str]) -> None:
+    first, other = save_training(tmp_path, 1), save_training(tmp_path, 2, processing="fine")
+    for second, reason in ((other, "are not of one recipe: model.processing is"), (first, "have the same weights")):
+        with pytest.raises(SystemExit) as stop:
+            main(["eval", "comove", "--model", str(first), "--model", str(second), "--device", "cpu"])
+        assert stop.value.code == 2
+        message = capsys.readouterr().err.strip()
+        assert message.startswith("error: seed-1 and ") and reason in message and "\n" not in message
 
 
 @pytest.mark.usefixtures("see_halves")
@@ -145,7 +194,8 @@ def test_comove_self_test(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [[], ["--self-test"], ["--model", "m", "--data", "d"],
                                      ["--model", "m", "--holdout", "20"],
                                      ["--self-test", "--data", "d", "--model", "m"],
-                                     ["--self-test", "--data", "d", "--object-spacing", "0"]])
+                                     ["--self-test", "--data", "d", "--object-spacing", "0"],
+                                     ["--self-test", "--data", "d", "--repeats", "2"]])
 def test_comove_asks_for_a_model_or_for_data(options: list[str]) -> None:
     result = CliRunner().invoke(app, ["comove", *options])
     assert isinstance(result.exception, SpatialGANError) and "--model" in str(result.exception)

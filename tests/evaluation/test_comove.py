@@ -11,19 +11,23 @@ from fakes import ColourSegmenter, Halves, SquaresModel, tiny_model
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation import comove
 from spatialgan.evaluation.comove import (
-    Pairs,
+    Column,
+    CoMove,
     Sample,
     dilated,
-    draw_pairs,
     locality,
     measure_comove,
-    measure_pairs,
+    measure_samples,
+    measure_trials,
     nearest,
     object_at,
+    summarize_both,
     summarize_samples,
 )
+from spatialgan.evaluation.comove_moves import Moves, Trials
 from spatialgan.evaluation.response import MAX_DISTANCE
 from spatialgan.evaluation.segmentation import Instance
+from spatialgan.evaluation.summary import Summary
 from spatialgan.seeds import layout_of
 
 SAMPLES = 200
@@ -49,12 +53,16 @@ class Told:
         return self.found
 
 
-def pairs_of(*centers: tuple[float, float], move: tuple[float, float] = (0.25, 0.0)) -> Pairs:
-    """Black pictures of 32 pixels, all with the same move, and down as the unrelated direction."""
+def trials_of(*centers: tuple[float, float], move: tuple[float, float] = (0.25, 0.0), pictures: int = 1) -> Trials:
+    """Black pictures of 32 pixels, all with the same move, and down as the unrelated direction; by one protocol."""
     b = len(centers)
     black = torch.zeros(b, 3, 32, 32, dtype=torch.uint8)
-    return Pairs(black, black.clone(), torch.tensor(centers), torch.tensor(move).expand(b, 2),
-                 torch.tensor([0.0, 1.0]).expand(b, 2))
+    moves = Moves((black,) * pictures, torch.tensor(move).expand(b, 2), torch.tensor([0.0, 1.0]).expand(b, 2))
+    return Trials(black, torch.tensor(centers), (moves,))
+
+
+def measured(trials: list[Trials], segmenter: Told) -> list[Sample]:
+    return [sample for (sample,) in measure_trials(trials, segmenter)]
 
 
 CENTER = (10 / 32, 10 / 32)  # the middle of box(8, 8, ...)
@@ -63,41 +71,79 @@ CENTER = (10 / 32, 10 / 32)  # the middle of box(8, 8, ...)
 # ---------------------------------------------------------------- models whose ratio is known
 
 
+def both(result: CoMove) -> tuple[Column, Column]:
+    return result.single, result.antithetic
+
+
+def holds_zero(summary: Summary) -> bool:
+    low, high = summary.mean_interval
+    return low <= 0 <= high
+
+
 @pytest.mark.parametrize("follows", [1.0, 0.5, 0.0])
 def test_the_ratio_is_the_share_by_which_objects_follow(follows: float) -> None:
     result = measure_comove(SquaresModel(follows), ColourSegmenter(), num_samples=SAMPLES)
-    assert result.ratio.mean == pytest.approx(follows, abs=0.02)
-    assert abs(result.control.mean) < 0.12
-    low, high = result.control.mean_interval
-    assert low <= 0 <= high
-    assert result.identity.mean == pytest.approx(1) and result.label_changed == 0
-    assert result.no_object < 0.02 and result.no_match == 0  # of two that overlap, one may hide the other's centre
+    for column in both(result):
+        assert column.ratio.mean == pytest.approx(follows, abs=0.02)
+        assert abs(column.control.mean) < 0.12 and holds_zero(column.control)
+        assert column.identity.mean == pytest.approx(1, abs=0.01) and column.label_changed < 0.01
+        assert column.no_object < 0.02 and column.no_match == 0  # of two that overlap, one may hide the other
+    assert result.single.no_room == 0 and 0 < result.antithetic.no_room < 0.05
 
 
 @pytest.mark.parametrize("sampling", ["hierarchical", "independent"])
 def test_of_single_object_layouts_the_level_0_centre_is_moved(sampling: str) -> None:
     model = SquaresModel(layout="single", encoding="norm", sampling=sampling)
-    result = measure_comove(model, ColourSegmenter(), num_samples=40)
-    assert result.ratio.mean == pytest.approx(1, abs=0.03) and result.no_object == 0
+    for column in both(measure_comove(model, ColourSegmenter(), num_samples=40)):
+        assert column.ratio.mean == pytest.approx(1, abs=0.03) and column.no_object == 0
 
 
-def test_chance_tells_what_redrawing_everything_gets() -> None:
-    """Objects that land anywhere have a ratio clearly above 0. The control does not see it, chance does."""
-    result = measure_comove(SquaresModel(None), ColourSegmenter(), num_samples=600)
-    assert result.ratio.mean_interval[0] > 0.2
-    assert abs(result.control.mean) < 0.25
-    assert result.chance.mean == pytest.approx(result.ratio.mean, abs=0.3)
-    assert result.chance.count == pytest.approx(599, abs=10)  # the first sample has none
+def test_objects_that_land_anywhere_have_a_single_sided_ratio_above_0_and_an_antithetic_one_of_0() -> None:
+    """The control does not see that moves lean inwards, chance does."""
+    result = measure_comove(SquaresModel(None), ColourSegmenter(), num_samples=500)
+    single, antithetic = both(result)
+    assert single.ratio.mean_interval[0] > 0.2 and single.chance.mean_interval[0] > 0.2
+    assert abs(single.control.mean) < 0.25
+    assert single.chance.count == pytest.approx(499, abs=10)  # the first sample has none
+    assert holds_zero(antithetic.ratio) and holds_zero(antithetic.chance)
+    assert max(abs(antithetic.ratio.mean), abs(antithetic.chance.mean)) < 0.15
+    width = [high - low for low, high in (c.chance.mean_interval for c in (single, antithetic))]
+    assert width[1] < 0.9 * width[0]
+
+
+def test_objects_that_are_always_in_the_same_places_have_no_antithetic_ratio_at_all() -> None:
+    fixed = torch.tensor([[0.4, 0.5], [0.5, 0.5], [0.6, 0.5]])
+    single, antithetic = both(measure_comove(SquaresModel(lambda start, _: fixed - start), ColourSegmenter(),
+                                             num_samples=300))
+    assert single.ratio.mean_interval[0] > 0.2 and single.chance.mean_interval[0] > 0.2
+    for summary in (antithetic.ratio, antithetic.chance, antithetic.control):
+        assert summary.mean == pytest.approx(0) and summary.mean_interval == pytest.approx((0, 0))
+
+
+def test_an_object_that_goes_to_the_right_alone_goes_half_of_the_way_in_every_sample() -> None:
+    samples = measure_samples(SquaresModel(lambda _, move: move * (move[..., :1] > 0)), ColourSegmenter(),
+                              num_samples=40)
+    single, antithetic = ([r for r in ratios if not math.isnan(r)]
+                          for ratios in zip(*((s.ratio, a.ratio) for s, a in samples), strict=True))
+    assert antithetic == pytest.approx([0.5] * len(antithetic), abs=0.13)  # half a pixel of six, twice
+    assert {round(r) for r in single} == {0, 1}
+
+
+def test_what_drifts_whatever_is_moved_does_not_follow() -> None:
+    drift = torch.tensor([0.2, 0.0])
+    samples = measure_samples(SquaresModel(lambda _, move: drift.expand_as(move)), ColourSegmenter(), num_samples=40)
+    assert [a.ratio for _, a in samples if a.has_match] == pytest.approx([0] * sum(a.has_match for _, a in samples))
+    assert max(abs(s.ratio) for s, _ in samples if s.has_match) > 0.5
 
 
 def test_grey_pictures_are_shown_to_the_segmenter_in_three_channels() -> None:
     model = SquaresModel(image_channels=1)
-    result = measure_comove(model, Halves(), num_samples=4)
-    assert result.ratio.mean == 0 and result.no_object == 0
+    for column in both(measure_comove(model, Halves(), num_samples=4)):
+        assert column.ratio.mean == 0 and column.no_object == 0
 
 
 def test_the_same_seeds_give_the_same_result_in_batches_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(first_seed: int) -> comove.CoMove:
+    def run(first_seed: int) -> CoMove:
         return measure_comove(SquaresModel(), ColourSegmenter(), num_samples=20, first_seed=first_seed)
 
     first, other = run(5), run(500)
@@ -110,49 +156,17 @@ def test_on_a_tiny_network_with_progress_and_json() -> None:
     result = measure_comove(tiny_model(layout="multi", encoding="multi"), Halves(), num_samples=18,
                             on_progress=lambda *a: done.append(a))
     assert done[0] == (1, 18) and done[-1] == (18, 18)
-    assert result.ratio.mean == 0 and result.identity.mean == 1 and result.no_object == 0
-    assert result.locality.mean is not None and result.locality.mean > 0
+    for column in both(result):
+        assert column.ratio.mean == 0 and column.identity.mean == pytest.approx(1) and column.no_object == 0
+        assert column.locality.mean is not None and column.locality.mean > 0
     text = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert text["num_samples"] == 18 and text["no_match"] == 0 and text["ratio"]["count"] == 18
-    assert set(text) >= {"control", "chance", "locality", "identity", "chance_identity", "label_changed"}
+    assert set(text) >= {"control", "chance", "locality", "identity", "chance_identity", "label_changed", "by_class"}
+    assert set(text["antithetic"]) == set(text) - {"antithetic"}
+    assert text["chance"]["count"] == 17 and set(text["chance_by_class"]) == set(text["by_class"]) == {"left", "right"}
 
 
-# ---------------------------------------------------------------- moves
-
-
-def test_moves_have_their_lengths_and_stay_inside_and_only_one_centre_moves() -> None:
-    model = SquaresModel()
-    pairs = draw_pairs(model, model.config.model, range(64), 0.1, 0.3)
-    (z_before, before, noise_before), (z_after, after, noise_after) = model.calls
-    assert torch.equal(z_before, z_after)
-    assert all(torch.equal(a, b) for a, b in zip(noise_before, noise_after, strict=True))
-    shift = (after.centers - before.centers).double()  # (B, 3, 2)
-    moved = shift.norm(dim=-1) > 0
-    assert (moved.sum(dim=1) == 1).all() and moved.any(dim=0).all()  # one in each picture, and each somewhere
-    assert torch.allclose(shift.sum(dim=1), pairs.moves, atol=1e-6)
-    assert torch.equal(before.centers[moved], pairs.centers)
-    end = pairs.centers + pairs.moves
-    assert (end >= 0).all() and (end <= 1).all()
-    lengths = pairs.moves.norm(dim=1)
-    assert lengths.min() >= 0.1 - 1e-6 and lengths.max() <= 0.3 + 1e-6 and lengths.std() > 0.04
-    assert len({(bool(x > 0), bool(y > 0)) for x, y in pairs.moves}) == 4
-
-
-def test_the_control_is_at_right_angles_to_the_moves_to_either_side() -> None:
-    """Drawn freely, they leaned against the moves of seeds 0 to 499, and the control was below 0."""
-    pairs = draw_pairs(SquaresModel(), SquaresModel().config.model, range(64), 0.1, 0.3)
-    (vx, vy), (ux, uy) = pairs.moves.T, pairs.unrelated.T
-    assert torch.allclose(pairs.unrelated.norm(dim=1), torch.ones(64, dtype=torch.float64))
-    assert (ux * vx + uy * vy).abs().max() < 1e-12
-    left = vx * uy - vy * ux > 0
-    assert 0.3 < float(left.double().mean()) < 0.7
-
-
-def test_a_single_objects_levels_all_move_alike() -> None:
-    model = SquaresModel(layout="single", encoding="norm")
-    pairs = draw_pairs(model, model.config.model, range(8), 0.2, 0.2)
-    (_, before, _), (_, after, _) = model.calls
-    assert torch.allclose(after.centers - before.centers, pairs.moves.float()[:, None].expand(-1, 7, -1), atol=1e-6)
+# ---------------------------------------------------------------- layouts
 
 
 @pytest.mark.parametrize(("own", "asked", "measured"), [(0.0, None, 0.0), (0.0, 1.0, 1.0), (1.0, None, 1.0),
@@ -176,7 +190,7 @@ def test_single_object_layouts_have_no_spacing() -> None:
 def test_a_sample_by_hand() -> None:
     """v is 8 pixels to the right; the object goes 4 right and 2 up."""
     told = Told([box(8, 8, (1.0, 0.0)), box(20, 20, (0.0, 1.0))], [box(20, 20, (0.0, 1.0)), box(12, 6, (0.8, 0.6))])
-    (sample,) = measure_pairs([pairs_of(CENTER)], told)
+    (sample,) = measured([trials_of(CENTER)], told)
     assert sample.ratio == pytest.approx(0.5)
     assert sample.control == pytest.approx(-0.25)  # up is against the unrelated direction, down
     assert sample.identity == pytest.approx(0.8)
@@ -186,7 +200,7 @@ def test_a_sample_by_hand() -> None:
 
 def test_an_object_is_matched_by_its_looks_whatever_its_place_and_class() -> None:
     told = Told([box(8, 8, (1.0, 0.0))], [box(8, 8, (0.0, 1.0)), box(24, 8, (1.0, 0.1), "lamp")])
-    (sample,) = measure_pairs([pairs_of(CENTER)], told)
+    (sample,) = measured([trials_of(CENTER)], told)
     assert sample.ratio == pytest.approx(2) and not sample.same_label
 
 
@@ -198,20 +212,53 @@ def test_chance_matches_in_the_sample_before_also_over_batches() -> None:
         def __call__(self, images: torch.Tensor) -> list[list[Instance]]:
             return [self.found.pop(0) for _ in images]
 
-    batches = [pairs_of(CENTER, CENTER), pairs_of(CENTER)]
-    samples = list(measure_pairs(batches, InTurn(at(8), at(8), at(10), at(16), at(8), at(12))))
+    batches = [trials_of(CENTER, CENTER), trials_of(CENTER)]
+    samples = measured(batches, InTurn(at(8), at(8), at(10), at(16), at(8), at(12)))
     assert [s.ratio for s in samples] == pytest.approx([0.25, 1.0, 0.5])
     assert math.isnan(samples[0].chance)
     assert [s.chance for s in samples[1:]] == pytest.approx([0.25, 1.0])
     assert samples[1].chance_identity == pytest.approx(1)
 
 
+def test_an_antithetic_sample_by_hand() -> None:
+    """v is 8 pixels to the right. By v the object goes 4 right and 2 up, by -v 2 left and 2 down."""
+    told = Told([box(8, 8, (1.0, 0.0))], [box(12, 6, (0.8, 0.6))], [box(6, 10, (0.6, 0.8), "lamp")])
+    (sample,) = measured([trials_of(CENTER, pictures=2)], told)
+    assert sample.ratio == pytest.approx((4 / 8 + 2 / 8) / 2)
+    assert sample.control == pytest.approx((-2 / 8 - 2 / 8) / 2)
+    assert sample.identity == pytest.approx(0.7)
+    assert sample.has_match and not sample.same_label  # in one picture it is another class
+
+
+def test_chance_of_antithetic_moves_takes_both_pictures_of_the_last_sample_that_had_room() -> None:
+    def at(*columns: int) -> list[list[Instance]]:
+        return [[box(x, 8, (1.0, 0.0))] for x in columns]
+
+    trials = trials_of(CENTER, CENTER, CENTER, pictures=2)
+    cramped = trials.protocols[0].v.clone()
+    cramped[1] = math.nan
+    trials = replace(trials, protocols=(replace(trials.protocols[0], v=cramped),))
+    samples = measured([trials], Told(*at(8, 8, 8), *at(20, 0, 16), *at(16, 24, 0)))
+    assert [s.has_room for s in samples] == [True, False, True]
+    assert samples[0].ratio == pytest.approx((12 - 8) / 16) and samples[2].ratio == pytest.approx(1)
+    assert math.isnan(samples[0].chance) and samples[2].chance == pytest.approx((12 - 8) / 16)
+    assert samples[1] == Sample(has_room=False) or math.isnan(samples[1].chance)
+    result = summarize_samples([samples])
+    assert (result.no_room, result.no_object, result.ratio.share) == pytest.approx((1 / 3, 0, 2 / 3))
+
+
+def test_an_object_is_lost_where_one_of_both_pictures_has_none() -> None:
+    red = [box(8, 8, (1.0, 0.0))]
+    (sample,) = measured([trials_of(CENTER, pictures=2)], Told(red, red, []))
+    assert sample.has_object and not sample.has_match and math.isnan(sample.ratio)
+
+
 def test_what_cannot_be_measured_is_counted_and_left_out() -> None:
     red = box(8, 8, (1.0, 0.0))
     told = Told([red], [], [red], [red],  # before: an object, nothing at all, an object, and one elsewhere
                 [box(16, 8, (1.0, 0.0))], [red], [], [red])
-    samples = list(measure_pairs([pairs_of(CENTER, CENTER, CENTER, (0.9, 0.9))], told))
-    result = summarize_samples(samples)
+    samples = measured([trials_of(CENTER, CENTER, CENTER, (0.9, 0.9))], told)
+    result = summarize_samples([samples])
     assert (result.no_object, result.no_match, result.label_changed) == (0.5, 0.25, 0.0)
     assert (result.ratio.count, result.ratio.share, result.ratio.mean) == (1, 0.25, 1.0)
     assert result.ratio.share + result.no_object + result.no_match == 1
@@ -220,23 +267,36 @@ def test_what_cannot_be_measured_is_counted_and_left_out() -> None:
 
 def test_matches_of_another_class_are_told_as_a_share_of_all() -> None:
     told = Told([box(8, 8, (1.0,))], [], [box(8, 8, (1.0,), "lamp")], [])
-    result = summarize_samples(list(measure_pairs([pairs_of(CENTER, CENTER)], told)))
+    result = summarize_samples([measured([trials_of(CENTER, CENTER)], told)])
     assert result.label_changed == 0.5 and result.ratio.mean == 0
 
 
-def test_the_ratio_is_told_by_the_objects_class_the_most_frequent_first() -> None:
-    def sample(label: str, ratio: float) -> Sample:
-        return Sample(ratio=ratio, has_object=True, has_match=True, label=label)
+def test_ratio_and_chance_are_told_by_the_objects_class_the_most_frequent_first() -> None:
+    def sample(label: str, ratio: float, chance: float) -> Sample:
+        return Sample(ratio=ratio, chance=chance, has_object=True, has_match=True, label=label)
 
     unmatched = Sample(has_object=True, label="lamp")
-    result = summarize_samples([sample("bed", 0.5), sample("window", 1.0), sample("window", 0.8), Sample(), unmatched])
-    assert [*result.by_class] == ["window", "bed"]
+    result = summarize_samples([[sample("bed", 0.5, 0.1), sample("window", 1.0, 0.4), sample("window", 0.8, 0.2),
+                                 Sample(), unmatched]])
+    assert [*result.by_class] == [*result.chance_by_class] == ["window", "bed"]
     assert result.by_class["window"].mean == pytest.approx(0.9) and result.by_class["window"].count == 2
+    assert result.chance_by_class["window"].mean == pytest.approx(0.3)
     assert result.to_json()["by_class"]["bed"]["mean"] == pytest.approx(0.5)
+    assert result.to_json()["chance_by_class"]["bed"]["mean"] == pytest.approx(0.1)
+
+
+def test_several_trainings_count_alike_and_widen_the_intervals() -> None:
+    def training(ratio: float, count: int) -> list[tuple[Sample, Sample]]:
+        return [(Sample(ratio=ratio + 0.1), Sample(ratio=ratio))] * count
+
+    result = summarize_both([training(0.2, 10), training(0.6, 30)])
+    assert result.antithetic.ratio.mean == pytest.approx(0.4) and result.single.ratio.mean == pytest.approx(0.5)
+    assert result.antithetic.ratio.mean_interval == pytest.approx((0.2, 0.6))
+    assert result.antithetic.num_samples == 40
 
 
 def test_nothing_measured_at_all() -> None:
-    result = summarize_samples(list(measure_pairs([pairs_of(CENTER)], Told([], []))))
+    result = summarize_samples([measured([trials_of(CENTER)], Told([], []))])
     assert result.no_object == 1 and result.ratio.mean is None and result.ratio.mean_interval is None
 
 
@@ -285,14 +345,15 @@ def test_dilation_grows_by_whole_pixels() -> None:
 
 def test_locality_is_measured_on_the_pictures() -> None:
     model = SquaresModel()
-    result = measure_comove(model, ColourSegmenter(), num_samples=10)
-    assert result.locality.mean == 0 and result.locality.count == 10  # the background stays as it is
+    single, antithetic = both(measure_comove(model, ColourSegmenter(), num_samples=10))
+    assert single.locality.mean == antithetic.locality.mean == 0  # the background stays as it is
+    assert single.locality.count == 10
 
     class Flicker(SquaresModel):
         def generate(self, *args: object, **options: object) -> torch.Tensor:
-            return super().generate(*args, **options) + 0.1 * (len(self.calls) % 2)
+            return super().generate(*args, **options) + 0.1 * (len(self.calls) % 4 == 1)
 
-    assert measure_comove(Flicker(), ColourSegmenter(), num_samples=10).locality.mean > 0.02
+    assert min(c.locality.mean for c in both(measure_comove(Flicker(), ColourSegmenter(), num_samples=10))) > 0.02
 
 
 # ---------------------------------------------------------------- mistakes

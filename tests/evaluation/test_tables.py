@@ -1,6 +1,7 @@
 """Table I from result files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from fakes import ColourSegmenter, MeanColour, tiny_model
 
 from spatialgan.config import LossConfig, RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.comove import Sample, summarize_samples
+from spatialgan.evaluation.comove import Sample, summarize_both, summarize_samples
 from spatialgan.evaluation.result import result_record, write_result
 from spatialgan.evaluation.tables import RUNGS, read_results, table_1
 
@@ -20,7 +21,8 @@ MULTI = {"encoding": "multi", "layout": "multi"}
 
 
 def record(metric: str, weights: str, *, align: str = "single", name: str = "m", value: float = 0.5, samples: int = 3,
-           kimg: float | None = 60.0, measured_spacing: float | None = None, **settings: str | float) -> dict[str, Any]:
+           kimg: float | None = 60.0, measured_spacing: float | None = None, antithetic: float | None = None,
+           **settings: str | float) -> dict[str, Any]:
     model = tiny_model(with_discriminator=False, **settings)
     model.config = RunConfig(model=model.config.model, loss=LossConfig(align=align))
     model.name, model.weights_hash, model.card = name, weights, {"kimg": kimg}
@@ -28,7 +30,10 @@ def record(metric: str, weights: str, *, align: str = "single", name: str = "m",
         return result_record("fd", {"distance": value}, model, num_samples=samples, seed=0, extractor=MeanColour())
     found = Sample(ratio=value, control=0.01, chance=0.2, locality=0.3, identity=0.9, has_object=True, has_match=True,
                    same_label=True)
-    values = {**summarize_samples([found, found, Sample()]).to_json(), "shortest": 0.1, "longest": 0.3}
+    values = {**summarize_samples([[found, found, Sample()]]).to_json(), "shortest": 0.1, "longest": 0.3}
+    if antithetic is not None:  # nor have they this
+        ours = replace(found, ratio=antithetic, chance=0.01)
+        values |= summarize_both([[(found, ours), (found, ours), (Sample(), Sample())]]).to_json()
     if measured_spacing is not None:  # earlier result files have none
         values["object_spacing"] = measured_spacing
     return result_record("comove", values, model, num_samples=samples, seed=0, segmenter=ColourSegmenter())
@@ -49,15 +54,31 @@ def test_each_result_lands_on_the_rung_of_its_configuration() -> None:
     table = rows(table_1(results))
     assert [r[0] for r in table] == [r.name for r in RUNGS]
     assert [r[1] for r in table] == ["N/A", "0.32", "", "0.41", "0.62", "0.69", "", ""]
-    assert [r[2] for r in table] == ["N/A", "0.11 (0.11 to 0.11)", "0.15 (0.15 to 0.15)", "0.21 (0.21 to 0.21)",
+    assert [r[4] for r in table] == ["N/A", "0.11 (0.11 to 0.11)", "0.15 (0.15 to 0.15)", "0.21 (0.21 to 0.21)",
                                      "0.31 (0.31 to 0.31)", "0.81 (0.81 to 0.81)", "0.91 (0.91 to 0.91)",
                                      "0.95 (0.95 to 0.95)"]
-    assert table[5][3:] == ["0.20", "0.01", "0.30", "0.90", "33.3%", "0.0%", "", "60", "`full`"]
+    assert table[5][5:] == ["0.20", "0.01", "0.30", "0.90", "33.3%", "0.0%", "", "60", "`full`"]
+
+
+def test_antithetic_ratios_stand_beside_the_papers_and_earlier_results_have_none() -> None:
+    table = {r[0]: r[2:6] for r in rows(table_1([record("comove", "c", value=0.31, **MULTI),
+                                                 record("comove", "b", value=0.21, antithetic=0.17, **SAMPLING)]))}
+    assert table["+ SEL_multi"] == ["not measured", "", "0.31 (0.31 to 0.31)", "0.20"]
+    assert table["+ multi-object sampling"] == ["0.17 (0.17 to 0.17)", "0.01", "0.21 (0.21 to 0.21)", "0.20"]
+    assert table["+ L_multi"] == ["not measured", "", "not measured", ""]
+    assert table["StyleGAN2"] == ["N/A", "", "N/A", ""]
+
+
+def test_results_of_several_trainings_at_once_are_left_alone(tmp_path: Path) -> None:
+    several = record("comove", "c", antithetic=0.1, **MULTI) | {"metric": "comove-models", "model": None}
+    write_result(tmp_path / "several.json", several)
+    write_result(tmp_path / "one.json", record("comove", "c", antithetic=0.1, **MULTI))
+    assert [r["metric"] for r in read_results(tmp_path)] == ["comove"]
 
 
 def test_missing_rungs_say_so() -> None:
     table = rows(table_1([record("comove", "c", **MULTI)]))
-    assert [r[2] for r in table] == ["N/A", *["not measured"] * 3, "0.50 (0.50 to 0.50)", *["not measured"] * 3]
+    assert [r[4] for r in table] == ["N/A", *["not measured"] * 3, "0.50 (0.50 to 0.50)", *["not measured"] * 3]
 
 
 def test_a_result_counts_where_it_is_of_layouts_as_in_training() -> None:
@@ -66,14 +87,14 @@ def test_a_result_counts_where_it_is_of_layouts_as_in_training() -> None:
                record("comove", "f", value=0.45, measured_spacing=0.0, **spaced),
                record("comove", "c", value=0.31, measured_spacing=0.0, **MULTI),
                record("comove", "c", value=0.61, measured_spacing=1.0, **MULTI)]
-    table = {r[0]: r[2] for r in rows(table_1(results))}
+    table = {r[0]: r[4] for r in rows(table_1(results))}
     assert table["+ spaced objects (ours)"] == "0.95 (0.95 to 0.95)"
     assert table["+ SEL_multi"] == "0.31 (0.31 to 0.31)"
 
 
 def test_other_configurations_are_on_no_rung() -> None:
     table = rows(table_1([record("comove", "x", align="none", **MULTI), record("comove", "y", encoding="concat")]))
-    assert [r[2] for r in table] == ["N/A"] + ["not measured"] * 7
+    assert [r[4] for r in table] == ["N/A"] + ["not measured"] * 7
 
 
 def test_the_conference_rung_is_of_its_own_encoder_and_sampling() -> None:
@@ -81,7 +102,7 @@ def test_the_conference_rung_is_of_its_own_encoder_and_sampling() -> None:
                record("comove", "y", **SIMPLIFIED, sampling="independent"),
                record("comove", "z", **CONFERENCE, sampling="independent"),
                record("comove", "w", **{**CONFERENCE, "encoded_max_resolution": 16})]  # not in all layers
-    assert [r[2] for r in rows(table_1(results))] == ["N/A"] + ["not measured"] * 7
+    assert [r[4] for r in rows(table_1(results))] == ["N/A"] + ["not measured"] * 7
 
 
 def test_the_conference_rung_may_have_the_releases_layouts() -> None:
@@ -95,7 +116,7 @@ def test_a_run_without_the_stem_is_not_called_the_conference_model() -> None:
     """As ``docs/results/ladder`` has one, from before there was a stem."""
     table = {r[0]: r for r in rows(table_1([record("comove", "s", value=0.15, **SIMPLIFIED)]))}
     assert table["conference (EqGAN-SA)"][1:3] == ["0.32", "not measured"]
-    assert table["conference, simplified (ours)"][1:3] == ["", "0.15 (0.15 to 0.15)"]
+    assert table["conference, simplified (ours)"][1:5:3] == ["", "0.15 (0.15 to 0.15)"]
 
 
 def test_a_frechet_distance_joins_by_the_weights() -> None:
@@ -106,9 +127,9 @@ def test_a_frechet_distance_joins_by_the_weights() -> None:
                record("fd", "s", align="none", value=80.0, name="plain", encoding="none")]
     table = rows(table_1(results))
     plain, unmeasured, measured = table[0], table[4], table[5]
-    assert plain[-3:] == ["80.0", "60", "`plain`"] and plain[2] == "N/A"
-    assert measured[-3:] == ["150.0", "60", "`m`"] and measured[2].startswith("0.50")
-    assert unmeasured[-3:] == ["70.0", "", "`m`"] and unmeasured[2] == "not measured"
+    assert plain[-3:] == ["80.0", "60", "`plain`"] and plain[4] == "N/A"
+    assert measured[-3:] == ["150.0", "60", "`m`"] and measured[4].startswith("0.50")
+    assert unmeasured[-3:] == ["70.0", "", "`m`"] and unmeasured[4] == "not measured"
     assert "mean colour, 5000 pictures" in table_1(results)
 
 
@@ -116,7 +137,7 @@ def test_the_newest_of_the_same_weights_counts_and_others_stand_side_by_side() -
     early, late = record("comove", "c", value=0.1, **MULTI), record("comove", "c", value=0.2, **MULTI)
     longer = record("comove", "e", value=0.3, kimg=120.0, **MULTI)
     table = rows(table_1([longer, early, late]))
-    assert [r[2][:4] for r in table if r[0] == "+ SEL_multi"] == ["0.20", "0.30"]
+    assert [r[4][:4] for r in table if r[0] == "+ SEL_multi"] == ["0.20", "0.30"]
 
 
 def test_the_notes_say_what_the_numbers_depend_on() -> None:
@@ -126,9 +147,9 @@ def test_the_notes_say_what_the_numbers_depend_on() -> None:
 
 def test_nothing_measured_is_told_as_none() -> None:
     empty = record("comove", "c", **MULTI)
-    empty["values"] |= summarize_samples([Sample()]).to_json()
+    empty["values"] |= summarize_samples([[Sample()]]).to_json()
     (row,) = [r for r in rows(table_1([empty])) if r[0] == "+ SEL_multi"]
-    assert row[2] == "none (none to none)" and row[7] == "100.0%"
+    assert row[4] == "none (none to none)" and row[9] == "100.0%"
 
 
 def test_result_files_are_found_at_any_depth_among_others(tmp_path: Path) -> None:
@@ -159,7 +180,9 @@ def test_folders_without_results(tmp_path: Path) -> None:
     ({"model": {"name": "m", "weights_sha256": "c", "config": {"model": {"encoding": 3}}}}, "config.model.encoding"),
     ({"model": {"name": "m", "weights_sha256": "c", "config": {}, "kimg": "many"}}, "model.kimg is missing or"),
     ({"values": {}}, "values.no_object"), ({"segmenter": None}, "segmenter.name is missing"), ({"date": 5}, "date is"),
-    ({"values": {"ratio": {"mean": "x"}}}, "values.ratio"), ({"metric": "fd"}, "features.network, values.distance"),
+    ({"values": {"ratio": {"mean": "x"}}}, "values.ratio"),
+    ({"values": {"antithetic": {"ratio": {"mean": 1}}}}, "values.antithetic.chance"),
+    ({"metric": "fd"}, "features.network, values.distance"),
 ])
 def test_damaged_results_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     (tmp_path / "c.json").write_text(json.dumps(record("comove", "c", **MULTI) | changes))

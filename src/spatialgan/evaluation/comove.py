@@ -1,14 +1,17 @@
 """The Co-move ratio (Table I): how far an object goes along when its sub-heatmap is moved.
 
-The paper's protocol: the object of a sub-heatmap is the segmented instance that contains its centre c. The centre
-moves by v, while z and noise stay. In the new picture, the instance nearest in feature space is taken for the same
-object; its centre, the mean of its pixels, has moved by m. The ratio is ``(m . v/|v|) / |v|``: 1 follows exactly, 0 not
-at all.
+The object of a sub-heatmap is the segmented instance that contains its centre c. The centre moves by v, while z and
+noise stay. In the new picture, the instance nearest in feature space is taken for the same object; its centre, the mean
+of its pixels, has moved by m. The ratio is ``(m . v/|v|) / |v|``: 1 follows exactly, 0 not at all.
 
 Two controls stand beside it. The first projects the same m on a direction at right angles to v, and has to come out
 near 0. The second, chance, matches the object in another sample's picture, where it cannot be: what a model
-would get that redraws everything. That is above 0, for v has to stay inside the image and so leans towards its middle,
-and whatever is taken for an object from near the edge lies that way too. A ratio says something where it is well above.
+would get that redraws everything. A ratio says something where it is well above.
+
+The paper moves once, *single-sided*: v has to keep c inside the image, and so leans towards its middle; whatever is
+taken for an object from near the edge lies that way too, and chance is above 0. The *antithetic* ratio [ours] is the
+mean of the ratios of two moves, v and -v, both inside: ``((m+ - m-) . v/|v|) / 2|v|``. What does not go along with the
+moves is in both pictures alike, cancels, and chance is 0. Each is measured on moves of its own, from the same centre.
 """
 
 import math
@@ -21,45 +24,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spatialgan.config import ModelConfig
 from spatialgan.coords import centroid_xy, to_pixels
-from spatialgan.data.images import to_uint8
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.features import rgb
-from spatialgan.evaluation.response import MAX_DISTANCE, move_inside, moved_whole
-from spatialgan.evaluation.samples import draw_inputs
+from spatialgan.evaluation.comove_moves import (
+    LONGEST,
+    SHORTEST,
+    Trials,
+    draw_trials,
+    require_handles,
+    require_lengths,
+)
 from spatialgan.evaluation.segmentation import Instance, Segmenter
-from spatialgan.evaluation.summary import Summary, summarize
-from spatialgan.layout import Layout
+from spatialgan.evaluation.summary import Summary, summarize_groups
 from spatialgan.model import SpatialGAN
-from spatialgan.streams import random_stream
 
-BATCH_SIZE = 16  # pairs
-SHORTEST, LONGEST = 0.1, 0.3  # |v|, in image widths
+BATCH_SIZE = 8  # samples, of four pictures
 PLACE_MARGIN = 1 / 32  # what lies this near to an object counts as its place, in image widths
+SIGNS = (1, -1)  # of the moves of one sample: v, then -v
 NAN = math.nan
-
-
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """A batch of pictures before and after one centre of each was moved."""
-
-    before: Tensor
-    """uint8 (B, 3, H, W)."""
-    after: Tensor
-    """uint8 (B, 3, H, W)."""
-    centers: Tensor
-    """(B, 2) in 0..1: where the moved centre was."""
-    moves: Tensor
-    """(B, 2), v in image widths."""
-    unrelated: Tensor
-    """(B, 2) unit vectors, for the control: at right angles to the moves. Directions that are drawn freely lean with or
-    against 500 moves by chance, and so take a share of the ratio."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What one pair gives; NaN where it could not be measured."""
+    """What one protocol gives for one centre, a mean over its moves; NaN where it could not be measured."""
 
     ratio: float = NAN
     control: float = NAN
@@ -67,51 +54,86 @@ class Sample:
     locality: float = NAN
     identity: float = NAN
     chance_identity: float = NAN
+    has_room: bool = True
+    """Whether there was a move that stays inside the image."""
     has_object: bool = False
-    """Whether an instance contained the centre."""
+    """Whether there was, and an instance contained the centre."""
     has_match: bool = False
-    """Whether the new picture had an instance at all."""
+    """Whether all new pictures had an instance at all."""
     label: str = ""
     """The object's class; empty where there is none."""
     same_label: bool = False
-    """Whether the match is of the object's own class."""
+    """Whether all matches are of the object's own class."""
 
 
 @dataclass(frozen=True)
-class CoMove:
+class Column:
+    """What one protocol gives."""
+
     num_samples: int
     ratio: Summary
     """(m . v/|v|) / |v|, over the samples with an object and a match."""
     control: Summary
     """The same movements across v, to a random side: about 0."""
     chance: Summary
-    """The ratio with the object matched in another sample's picture: what noise gets."""
+    """The ratio with the object matched in another sample's pictures: what noise gets."""
     locality: Summary
     """Mean absolute change outside the object's old and new place, over the mean inside: lower is better."""
     identity: Summary
     """Cosine of the features of the object before and of its match after."""
     chance_identity: Summary
-    """The same cosine for matches in another sample's picture."""
+    """The same cosine for matches in another sample's pictures."""
+    no_room: float
+    """Share of samples whose centre was too near to a corner to be moved: none, single-sided."""
     no_object: float
-    """Share of samples where no instance contained the centre."""
+    """Share of samples with room where no instance contained the centre."""
     no_match: float
-    """Share of samples with an object whose new picture had no instance at all."""
+    """Share of samples with an object where a new picture had no instance at all."""
     label_changed: float
-    """Share of samples whose match is of another class than the object. They count in the ratio: the paper's do."""
+    """Share of samples with a match of another class than the object. They count in the ratio: the paper's do."""
     by_class: dict[str, Summary]
     """The ratio of the objects of each class, as segmented before the move, the most frequent class first."""
+    chance_by_class: dict[str, Summary]
+    """Chance for the same objects."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        values["by_class"] = {label: summary.to_json() for label, summary in self.by_class.items()}
-        return {name: v.to_json() if isinstance(v, Summary) else v for name, v in values.items()}
+        def plain(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: plain(v) for key, v in value.items()}
+            return value.to_json() if isinstance(value, Summary) else value
+
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class CoMove:
+    single: Column
+    """The paper's protocol."""
+    antithetic: Column
+    """Ours, with v and -v."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values: the paper's column as in results from before there was another, ours in ``antithetic``."""
+        return {**self.single.to_json(), "antithetic": self.antithetic.to_json()}
 
 
 def measure_comove(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int = 500, shortest: float = SHORTEST,
                    longest: float = LONGEST, object_spacing: float | None = None, first_seed: int = 0,
                    on_progress: Callable[[int, int], None] | None = None) -> CoMove:
     """The Co-move ratio of a model, over pictures of its own; the same seeds give the same result.
+
+    Arguments and errors are those of :func:`measure_samples`.
+    """
+    samples = measure_samples(model, segmenter, num_samples=num_samples, shortest=shortest, longest=longest,
+                              object_spacing=object_spacing, first_seed=first_seed, on_progress=on_progress)
+    return summarize_both([samples])
+
+
+def measure_samples(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int, shortest: float = SHORTEST,
+                    longest: float = LONGEST, object_spacing: float | None = None, first_seed: int = 0,
+                    on_progress: Callable[[int, int], None] | None = None) -> list[tuple[Sample, ...]]:
+    """The paper's sample and the antithetic one of each seed.
 
     One sub-heatmap a picture is moved, drawn at random: all are drawn alike, and the samples of different pictures are
     independent, as the intervals take them to be. Of single-object layouts it is the level-0 centre, which carries the
@@ -120,11 +142,12 @@ def measure_comove(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int 
     Args:
         model: with a layout of Gaussians.
         segmenter: finds the objects.
-        num_samples: pairs of pictures, of seeds first_seed, first_seed + 1, ...
+        num_samples: pictures with a centre to move, of seeds first_seed, first_seed + 1, ...
         shortest: least |v|, in image widths.
         longest: greatest |v|. The length is uniform in between; the direction is uniform, and redrawn until the moved
-            centre stays inside the image.
+            centre stays inside the image. Of antithetic moves, see :func:`move_both_ways`.
         object_spacing: of multi-object layouts, as in ModelConfig; None: the model's own, 0: the paper's.
+        first_seed: see above.
         on_progress: called with (done, total).
 
     Raises:
@@ -140,102 +163,75 @@ def measure_comove(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int 
             raise SpatialGANError(f"{model.name} has layouts of one object, which no spacing changes: leave out "
                                   "object_spacing")
         config = replace(config, object_spacing=object_spacing)
-    batches = (draw_pairs(model, config, seeds[start : start + BATCH_SIZE], shortest, longest)
+    batches = (draw_trials(model, config, seeds[start : start + BATCH_SIZE], shortest, longest)
                for start in range(0, num_samples, BATCH_SIZE))
     samples = []
-    for sample in measure_pairs(batches, segmenter):
+    for sample in measure_trials(batches, segmenter):
         samples.append(sample)
         if on_progress is not None:
             on_progress(len(samples), num_samples)
-    return summarize_samples(samples)
-
-
-def require_handles(model: SpatialGAN) -> None:
-    """Raise SpatialGANError where a model has no centre that could be moved."""
-    config = model.config.model
-    if config.encoding == "none":
-        raise SpatialGANError(f"{model.name} has no heatmap (encoding=none) and so no handle to move: its Co-move "
-                              "ratio is N/A, like StyleGAN2's in the paper")
-    if config.layout == "single" and config.sampling == "noise":
-        raise SpatialGANError(f"the layouts of {model.name} are rasters without centres to move (sampling=noise); "
-                              "measure a model with sampling=hierarchical or independent")
-
-
-def require_lengths(num_samples: int, shortest: float, longest: float) -> None:
-    """Raise SpatialGANError where there is nothing to measure, or no room for moves of these lengths."""
-    if num_samples < 1 or not 0 < shortest <= longest <= MAX_DISTANCE:
-        raise SpatialGANError(f"{num_samples=}, {shortest=}, {longest=}: use 1 sample or more, and lengths above 0 and "
-                              f"at most {MAX_DISTANCE} image widths, the shortest first")
-
-
-def draw_pairs(model: SpatialGAN, config: ModelConfig, seeds: Sequence[int], shortest: float,
-               longest: float) -> Pairs:
-    """Pictures of the seeds, in layouts as ``config`` says, and the same with one centre of each moved."""
-    inputs = draw_inputs(config, seeds, model.device)
-    centers = inputs.layout.level_centers(0).cpu()  # (B, K, 2)
-    starts, moves, layouts = [], [], []
-    for b, seed in enumerate(seeds):
-        stream = random_stream(seed, "comove move")
-        point = int(torch.randint(centers.shape[1], (), generator=stream))
-        length = shortest + (longest - shortest) * torch.rand((), generator=stream).item()
-        starts.append(centers[b, point])
-        moves.append(move_inside(centers[b, point], length, stream))
-        layouts.append(_moved(inputs.layout[b], point, moves[-1]))
-    before = model.generate(inputs.z, inputs.layout, inputs.noise)
-    after = model.generate(inputs.z, Layout.stack(layouts), inputs.noise)
-    shown = [rgb(to_uint8(images).cpu()) for images in (before, after)]
-    v = torch.stack(moves).double()
-    return Pairs(*shown, torch.stack(starts), v, across(v, [random_stream(seed, "comove control") for seed in seeds]))
-
-
-def across(moves: Tensor, streams: Sequence[torch.Generator]) -> Tensor:
-    """Unit vectors (B, 2) at right angles to ``moves`` (B, 2), to either side as the streams say."""
-    sides = torch.stack([torch.randint(2, (), generator=stream) for stream in streams]) * 2 - 1
-    x, y = (moves / moves.norm(dim=1, keepdim=True)).unbind(dim=1)
-    return torch.stack([-y, x], dim=1) * sides[:, None]
-
-
-def _moved(layout: Layout, point: int, dxy: Tensor) -> Layout:
-    """One picture's layout with an object, or the whole of a single-object layout, moved by ``dxy`` (2,)."""
-    return layout.moved(dxy, point=point) if len(layout.levels) == 1 else moved_whole(layout, dxy)
+    return samples
 
 
 # ---------------------------------------------------------------- from pictures to numbers
 
 
-def measure_pairs(batches: Iterable[Pairs], segmenter: Segmenter) -> Iterator[Sample]:
-    """One sample for each pair, in order. Chance takes the picture of the sample before, so the first has none."""
-    others: list[Instance] = []
-    for pairs in batches:
-        b = len(pairs.before)
-        found = segmenter(torch.cat([pairs.before, pairs.after]))
-        change = (pairs.after.float() - pairs.before.float()).abs().mean(dim=1)  # (B, H, W)
+def measure_trials(batches: Iterable[Trials], segmenter: Segmenter) -> Iterator[tuple[Sample, ...]]:
+    """For each trial, in order, one sample a protocol.
+
+    Chance takes the pictures of the sample before, of the same protocol; the first has none. Where there was no room
+    for a move, nothing moved, and that sample's pictures are not taken.
+    """
+    others: dict[int, list[list[Instance]]] = {}  # by protocol
+    for trials in batches:
+        pictures = [trials.before, *(images for moves in trials.protocols for images in moves.after)]  # (B, 3, H, W)
+        b = len(trials.before)
+        found = segmenter(torch.cat(pictures))
         for i in range(b):
-            before, after = found[i], found[b + i]
-            yield _measure(before, after, others, change[i], pairs.centers[i], pairs.moves[i].double(),
-                           pairs.unrelated[i].double())
-            others = after
+            instances = iter([found[k * b + i] for k in range(len(pictures))])
+            before, samples = next(instances), []
+            for p, moves in enumerate(trials.protocols):
+                after = [next(instances) for _ in moves.after]
+                changes = [(images[i].float() - trials.before[i].float()).abs().mean(dim=0) for images in moves.after]
+                samples.append(_measure(before, after, others.get(p, []), changes, trials.centers[i],
+                                        moves.v[i].double(), moves.unrelated[i].double()))
+                if samples[p].has_room:
+                    others[p] = after
+            yield tuple(samples)
 
 
-def _measure(before: list[Instance], after: list[Instance], others: list[Instance], change: Tensor, center: Tensor,
-             move: Tensor, unrelated: Tensor) -> Sample:
-    """One pair: instances of its two pictures and of another, the change ``(H, W)``, c, v, the control's direction."""
+def _measure(before: list[Instance], after: list[list[Instance]], others: list[list[Instance]], changes: list[Tensor],
+             center: Tensor, v: Tensor, unrelated: Tensor) -> Sample:
+    """One protocol's sample: instances of the picture before, of those after and of another sample's, each one's change
+    ``(H, W)``, c, v, the control's direction."""
+    if not v.isfinite().all():
+        return Sample(has_room=False)
     subject = object_at(before, center)
     if subject is None:
         return Sample()
-    length = move.norm()
-    chance = chance_identity = NAN
-    if (stranger := nearest(subject, others)) is not None:
-        chance = (_shift(subject, stranger) @ move / length**2).item()
-        chance_identity = _cosine(subject, stranger)
-    match = nearest(subject, after)
-    if match is None:
-        return Sample(chance=chance, chance_identity=chance_identity, has_object=True, label=subject.label)
-    shift = _shift(subject, match)
-    return Sample(ratio=(shift @ move / length**2).item(), control=(shift @ unrelated / length).item(), chance=chance,
-                  locality=locality(change, subject.mask, match.mask), identity=_cosine(subject, match),
-                  chance_identity=chance_identity, has_object=True, has_match=True, label=subject.label,
-                  same_label=subject.label == match.label)
+    matches, strangers = _nearest_each(subject, after), _nearest_each(subject, others)
+    length = v.norm()
+    by_chance = Sample(chance=(_along(subject, strangers, v) / length**2).item(), has_object=True,
+                       chance_identity=_mean_cosine(subject, strangers), label=subject.label)
+    if not matches:
+        return by_chance
+    localities = [locality(change, subject.mask, m.mask) for change, m in zip(changes, matches, strict=True)]
+    return replace(by_chance, ratio=(_along(subject, matches, v) / length**2).item(),
+                   control=(_along(subject, matches, unrelated) / length).item(),
+                   locality=sum(localities) / len(localities), identity=_mean_cosine(subject, matches), has_match=True,
+                   same_label=all(m.label == subject.label for m in matches))
+
+
+def _nearest_each(subject: Instance, pictures: list[list[Instance]]) -> list[Instance]:
+    """The nearest instance of each picture; none at all where a picture has none."""
+    matches = [nearest(subject, instances) for instances in pictures]
+    return [] if None in matches else matches
+
+
+def _along(subject: Instance, matches: list[Instance], axis: Tensor) -> Tensor:
+    """How far the matches lie from the object along ``axis`` (2,), of the second against it; the mean, NaN of none."""
+    shifts = [sign * (_shift(subject, match) @ axis) for sign, match in zip(SIGNS, matches, strict=False)]
+    return torch.stack(shifts).mean() if shifts else axis.new_tensor(NAN)
 
 
 def object_at(instances: Sequence[Instance], center: Tensor) -> Instance | None:
@@ -288,15 +284,36 @@ def _cosine(a: Instance, b: Instance) -> float:
     return F.cosine_similarity(a.feature.double(), b.feature.double(), dim=0).item()
 
 
-def summarize_samples(samples: Sequence[Sample]) -> CoMove:
-    """Means with intervals, and how often there was nothing to measure."""
+def _mean_cosine(subject: Instance, matches: list[Instance]) -> float:
+    """Of the features of the object and of its matches; NaN where there are none."""
+    return sum(_cosine(subject, match) for match in matches) / len(matches) if matches else NAN
+
+
+def summarize_both(groups: Sequence[Sequence[tuple[Sample, ...]]]) -> CoMove:
+    """Both columns, of the samples of one training, or of several groups as in :func:`summarize_samples`."""
+    single, antithetic = ([[sample[p] for sample in group] for group in groups] for p in range(2))
+    return CoMove(summarize_samples(single), summarize_samples(antithetic))
+
+
+def summarize_samples(groups: Sequence[Sequence[Sample]]) -> Column:
+    """Means with intervals, and how often there was nothing to measure.
+
+    Args:
+        groups: the samples of each training of a recipe; of one, intervals are over its samples, of several over
+            trainings as well, see :func:`summarize_groups`.
+    """
+    def summary(name: str, label: str | None = None) -> Summary:
+        values = [[getattr(s, name) for s in group if label in (None, s.label)] for group in groups]
+        return summarize_groups([torch.tensor(v, dtype=torch.float64) for v in values])
+
+    samples = [s for group in groups for s in group]
     n = len(samples)
     names = ("ratio", "control", "chance", "locality", "identity", "chance_identity")
-    summaries = {name: summarize(torch.tensor([getattr(s, name) for s in samples], dtype=torch.float64))
-                 for name in names}
-    classes = Counter(s.label for s in samples if s.has_match)
-    by_class = {label: summarize(torch.tensor([s.ratio for s in samples if s.label == label], dtype=torch.float64))
-                for label, _ in classes.most_common()}
-    return CoMove(num_samples=n, **summaries, no_object=sum(not s.has_object for s in samples) / n,
+    classes = [label for label, _ in Counter(s.label for s in samples if s.has_match).most_common()]
+    return Column(num_samples=n, **{name: summary(name) for name in names},
+                  no_room=sum(not s.has_room for s in samples) / n,
+                  no_object=sum(s.has_room and not s.has_object for s in samples) / n,
                   no_match=sum(s.has_object and not s.has_match for s in samples) / n,
-                  label_changed=sum(s.has_match and not s.same_label for s in samples) / n, by_class=by_class)
+                  label_changed=sum(s.has_match and not s.same_label for s in samples) / n,
+                  by_class={label: summary("ratio", label) for label in classes},
+                  chance_by_class={label: summary("chance", label) for label in classes})

@@ -45,7 +45,7 @@ def result_record(metric: str, values: dict[str, Any], model: Judged | None, *, 
         metric: its name, such as ``response``.
         values: what was measured, as JSON values.
         model: the one that was judged; of a :class:`SpatialGAN`, the configuration and the images shown are kept too;
-            None where it is the segmenter.
+            None where ``values`` tell of several.
         num_samples: pictures, or pairs of pictures, that were generated or judged.
         seed: the first of theirs.
         truncation: 1 for none.
@@ -59,12 +59,11 @@ def result_record(metric: str, values: dict[str, Any], model: Judged | None, *, 
     segments = None if segmenter is None else {"name": segmenter.name, "weights_sha256": segmenter.weights_hash}
     reference = None if dataset is None else {"name": None if data is None else Path(data).resolve().name,
                                               "fingerprint": dataset.fingerprint, "num_images": dataset.num_images}
-    trained = {"kimg": model.card.get("kimg"), "config": to_dict(model.config)} if isinstance(model, SpatialGAN) else {}
     return {
         "result_version": RESULT_VERSION,
         "metric": metric,
         "values": values,
-        "model": None if model is None else {"name": model.name, "weights_sha256": model.weights_hash, **trained},
+        "model": None if model is None else identity(model),
         "data": reference,
         "features": features,
         "segmenter": segments,
@@ -77,6 +76,12 @@ def result_record(metric: str, values: dict[str, Any], model: Judged | None, *, 
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command_line(sys.argv if argv is None else argv),
     }
+
+
+def identity(model: Judged) -> dict[str, Any]:
+    """What a result keeps of what it is about, as JSON values."""
+    trained = {"kimg": model.card.get("kimg"), "config": to_dict(model.config)} if isinstance(model, SpatialGAN) else {}
+    return {"name": model.name, "weights_sha256": model.weights_hash, **trained}
 
 
 def write_result(path: Path | str, record: dict[str, Any]) -> None:

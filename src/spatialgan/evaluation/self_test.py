@@ -18,17 +18,8 @@ from torch.nn import functional as F
 from spatialgan.coords import centroid_xy, from_pixels, to_pixels
 from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset, RootObject
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.comove import (
-    LONGEST,
-    SHORTEST,
-    CoMove,
-    Pairs,
-    across,
-    dilated,
-    measure_pairs,
-    require_lengths,
-    summarize_samples,
-)
+from spatialgan.evaluation.comove import Column, dilated, measure_trials, summarize_samples
+from spatialgan.evaluation.comove_moves import LONGEST, SHORTEST, Moves, Trials, across, require_lengths
 from spatialgan.evaluation.features import rgb
 from spatialgan.evaluation.segmentation import Instance, Segmenter
 from spatialgan.streams import random_stream
@@ -54,8 +45,8 @@ class Displacement:
 
 def self_test(dataset: ObjectDataset, segmenter: Segmenter | None = None, *, num_samples: int = 200,
               shortest: float = SHORTEST, longest: float = LONGEST, first_seed: int = 0,
-              on_progress: Callable[[int, int], None] | None = None) -> CoMove:
-    """The Co-move ratio of objects that were moved by hand: 1, or the segmenter is not up to the measure.
+              on_progress: Callable[[int, int], None] | None = None) -> Column:
+    """The Co-move ratio of objects that were moved by hand, once each: 1, or the segmenter is not up to the measure.
 
     Args:
         dataset: pictures with exact masks. Sample k takes picture k modulo their number.
@@ -72,19 +63,20 @@ def self_test(dataset: ObjectDataset, segmenter: Segmenter | None = None, *, num
     require_lengths(num_samples, shortest, longest)
     exact = ExactMasks()
 
-    def batches() -> Iterator[Pairs]:
+    def batches() -> Iterator[Trials]:
         displacements = draw_displacements(dataset, num_samples, shortest, longest, first_seed)
         for done, (seed, d) in enumerate(displacements):
             exact.learn([d.before, d.after])
-            yield Pairs(rgb(d.before.image[None]), rgb(d.after.image[None]), d.center[None], d.move[None],
-                        across(d.move[None].double(), [random_stream(seed, "self-test control")]))
+            v = d.move[None].double()
+            moves = Moves((rgb(d.after.image[None]),), v, across(v, [random_stream(seed, "self-test control")]))
+            yield Trials(rgb(d.before.image[None]), d.center[None], (moves,))
             if on_progress is not None:
                 on_progress(done + 1, num_samples)
 
-    return summarize_samples(list(measure_pairs(batches(), segmenter or exact)))
+    return summarize_samples([[sample for (sample,) in measure_trials(batches(), segmenter or exact)]])
 
 
-def passes(result: CoMove, tolerance: float) -> bool:
+def passes(result: Column, tolerance: float) -> bool:
     """Whether the mean ratio is 1 within ``tolerance``, and was not had from a chosen few."""
     measured = result.ratio
     return measured.mean is not None and abs(measured.mean - 1) <= tolerance and measured.share >= MIN_SHARE

@@ -9,7 +9,7 @@ from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.result import RESULT_VERSION
 from spatialgan.files import read_json
-from spatialgan.settings import from_dict
+from spatialgan.settings import from_dict, upgraded
 
 SUMMARIES = ("ratio", "chance", "control", "locality", "identity")
 NEEDED = {  # metric -> what a row or a note is made of: texts, then numbers
@@ -17,8 +17,8 @@ NEEDED = {  # metric -> what a row or a note is made of: texts, then numbers
                ("num_samples", "values.no_object", "values.no_match", "values.shortest", "values.longest")),
     "fd": (("date", "model.name", "model.weights_sha256", "features.network"), ("num_samples", "values.distance")),
 }
-COLUMNS = ("", "paper", "ours (95 %)", "chance", "control", "locality", "identity", "no object", "no match", "FD",
-           "kimg", "model")
+COLUMNS = ("", "paper", "antithetic (95 %)", "chance", "single-sided (95 %)", "chance", "control", "locality",
+           "identity", "no object", "no match", "FD", "kimg", "model")
 NOT_MEASURED = "not measured"
 
 
@@ -100,24 +100,34 @@ def _check(result: dict[str, Any]) -> None:
 
     texts, numbers = NEEDED[result["metric"]]
     wrong = [p for p in texts if not isinstance(at(p), str)] + [p for p in numbers if not is_number(at(p))]
-    for name in SUMMARIES if result["metric"] == "comove" else ():
+    names = SUMMARIES if result["metric"] == "comove" else ()
+    if names and at("values.antithetic") is not None:  # earlier result files have none
+        names += ("antithetic.ratio", "antithetic.chance")
+    for name in names:
         mean, interval = at(f"values.{name}.mean"), at(f"values.{name}.mean_interval")
         pair = interval is None or (isinstance(interval, list) and len(interval) == 2 and all(map(is_number, interval)))
         if not isinstance(at(f"values.{name}"), dict) or not (mean is None or is_number(mean)) or not pair:
             wrong.append(f"values.{name}")
     if not wrong and "config" in result["model"]:  # earlier result files have none
-        from_dict(RunConfig, result["model"]["config"], where="model.config")
+        _config(result["model"])
         if at("model.kimg") is not None and not is_number(at("model.kimg")):
             wrong.append("model.kimg")
     if wrong:
         raise SpatialGANError(f"{', '.join(wrong)} is missing or of the wrong type")
 
 
+def _config(model: dict[str, Any]) -> RunConfig:
+    values = model["config"]
+    earlier = isinstance(values, dict) and "aids" not in values
+    return from_dict(RunConfig, upgraded(values) if earlier else values, where="model.config")
+
+
 def table_1(results: Sequence[dict[str, Any]]) -> str:
     """Table I, the Co-move ratio rung by rung, as Markdown.
 
     A rung has a row for each model that fits it, and one that says so where there is none. Co-move results count where
-    they are of layouts as the model was trained with. Of several of the same weights the newest counts, of several
+    they are of layouts as the model was trained with; those of before the antithetic ratio have the paper's alone, and
+    those of several trainings at once have no row. Of several of the same weights the newest counts, of several
     Fréchet distances the one of most pictures.
     """
     comoves = {_weights(r): r for r in results if r["metric"] == "comove" and _has_own_layouts(r)}
@@ -125,7 +135,7 @@ def table_1(results: Sequence[dict[str, Any]]) -> str:
     configured = {_weights(r): r["model"] for r in results if "config" in r["model"]}
     lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     for rung in RUNGS:
-        found = [(w, m) for w, m in configured.items() if rung.fits(from_dict(RunConfig, m["config"]))]
+        found = [(w, m) for w, m in configured.items() if rung.fits(_config(m))]
         for weights, model in sorted(found, key=lambda f: (f[1].get("kimg") or 0, f[1]["name"])) or [(None, None)]:
             lines.append(_row(rung, model, comoves.get(weights), distances.get(weights)))
     return "\n".join([*lines, "", *_notes(list(comoves.values()), list(distances.values()))]) + "\n"
@@ -136,16 +146,24 @@ def _row(rung: Rung, model: dict[str, Any] | None, comove: dict[str, Any] | None
     paper = f"{rung.paper:.2f}" if rung.paper is not None else "" if has_handles else "N/A"
     if comove is not None:
         v = comove["values"]
-        low, high = v["ratio"]["mean_interval"] or (None, None)
-        measured = [f"{_number(v['ratio']['mean'])} ({_number(low)} to {_number(high)})",
-                    *(_number(v[name]["mean"]) for name in ("chance", "control", "locality", "identity")),
+        antithetic = v.get("antithetic")
+        measured = [*(_ratio_and_chance(antithetic) if antithetic else (NOT_MEASURED, "")), *_ratio_and_chance(v),
+                    *(_number(v[name]["mean"]) for name in ("control", "locality", "identity")),
                     *(f"{v[name]:.1%}" for name in ("no_object", "no_match"))]
     else:
-        measured = [NOT_MEASURED if has_handles else "N/A", *[""] * 6]
+        unknown = NOT_MEASURED if has_handles else "N/A"
+        measured = [unknown, "", unknown, *[""] * 6]
     distance = "" if fd is None else f"{fd['values']['distance']:.1f}"
     kimg = "" if model is None or model.get("kimg") is None else f"{model['kimg']:g}"
     name = "" if model is None else f"`{model['name']}`"
     return f"| {' | '.join([rung.name, paper, *measured, distance, kimg, name])} |"
+
+
+def _ratio_and_chance(column: dict[str, Any]) -> tuple[str, str]:
+    """A ratio's mean with its interval, and the mean of chance."""
+    low, high = column["ratio"]["mean_interval"] or (None, None)
+    return (f"{_number(column['ratio']['mean'])} ({_number(low)} to {_number(high)})",
+            _number(column["chance"]["mean"]))
 
 
 def _notes(comoves: list[dict[str, Any]], distances: list[dict[str, Any]]) -> list[str]:
@@ -157,9 +175,10 @@ def _notes(comoves: list[dict[str, Any]], distances: list[dict[str, Any]]) -> li
         notes.append(f"Ours: {r['num_samples']} samples, moves of {v['shortest']:g} to {v['longest']:g} image widths, "
                      f"objects by {r['segmenter']['name']}.")
     if comoves:
-        notes.append("Chance: the ratio with objects matched in another sample's picture. Control: movements across "
-                     "the moves. Locality: change outside the object over change inside. Identity: cosine "
-                     "of the object's features before and after.")
+        notes.append("Single-sided: one move, the paper's protocol; all columns that follow are of it. Antithetic: the "
+                     "mean of moves by v and -v. Chance: the ratio with objects matched in another sample's picture. "
+                     "Control: movements across the moves. Locality: change outside the object over change inside. "
+                     "Identity: cosine of the object's features before and after.")
     for network, samples in sorted({(r["features"]["network"], r["num_samples"]) for r in distances}):
         notes.append(f"FD: Fréchet distance in features of {network}, {samples} pictures.")
     return [f"{note}  " for note in notes]  # two spaces: a line break in Markdown
