@@ -160,8 +160,10 @@ def comove(
     object_spacing: Annotated[float | None, typer.Option(
         help="Least distance of the centres of multi-object layouts, in sums of standard deviations, 0 to 10: 0 draws "
              "them as the paper does; by default as in training.")] = None,
-    segmenter: Annotated[Literal["rooms", "maskrcnn"], typer.Option(
-        help="rooms: the bundled one; maskrcnn: torchvision's, for photographs.")] = "rooms",
+    segmenter: Annotated[str | None, typer.Option(
+        metavar="NAME|FILE", help="rooms or floors, which are bundled; maskrcnn, torchvision's, for photographs; or a "
+                                  "file of `eval train-segmenter`. By default the one of the model's own data set, "
+                                  "or else rooms.", show_default=False)] = None,
     self_test: Annotated[bool, typer.Option(
         "--self-test", help="Measure objects that were moved by hand in the pictures of --data, in place of a model. "
                             "Exits with 1 where the ratio does not come out as 1.")] = False,
@@ -185,25 +187,29 @@ def comove(
         if model or data is None or object_spacing is not None or repeats > 1:
             raise SpatialGANError("--self-test needs --data, pictures with instance masks, and no --model, --repeats "
                                   "or --object-spacing")
-        finder = _segmenter(segmenter, device)
+        finder = _segmenter(segmenter or "rooms", device)
         _comove_self_test(data, resolution, holdout, finder, samples, shortest, longest, seed, json)
         return
     if not model or data is not None or resolution is not None or holdout:
         raise SpatialGANError("give --model, or --self-test with --data, to which --resolution and --holdout belong")
     from spatialgan.evaluation.comove_study import measure_study
     from spatialgan.evaluation.result import result_record, write_result
+    from spatialgan.evaluation.segmentation import segmenter_of
     from spatialgan.model import SpatialGAN
 
-    models, finder = [SpatialGAN.from_pretrained(m, device=device) for m in model], _segmenter(segmenter, device)
+    models = [SpatialGAN.from_pretrained(m, device=device) for m in model]
+    own = segmenter_of(models[0].card)
+    finder = _segmenter(segmenter or own or "rooms", device)
     with progress_bar() as show:
         study = measure_study(models, finder, num_samples=samples, repeats=repeats, shortest=shortest, longest=longest,
                               object_spacing=object_spacing, first_seed=seed,
                               on_progress=lambda done, total: show("samples", done, total))
     _print_study(study)
     config = models[0].config.model
-    if segmenter == "rooms" and config.layout == "single":
-        typer.echo("note: the bundled segmenter finds what is in bedrooms; of other pictures the figures say nothing: "
-                   "--segmenter maskrcnn is for photographs, and `eval response` for models of one object", err=True)
+    if segmenter is None and own is None:
+        typer.echo("note: the segmenter rooms finds what is in bedrooms; of other pictures the figures say nothing: "
+                   "give --segmenter, maskrcnn is for photographs; `eval response` is for models of one object",
+                   err=True)
     if json is not None:
         spacing = config.object_spacing if object_spacing is None else object_spacing
         values = {**study.to_json(), "shortest": shortest, "longest": longest, "object_spacing": spacing}
@@ -279,8 +285,9 @@ def _comove_self_test(data: Path, resolution: int | None, holdout: int, segmente
 def _segmenter(name: str, device: str) -> "Segmenter":
     from spatialgan.evaluation import segmentation
 
-    made = segmentation.MaskRCNNSegmenter if name == "maskrcnn" else segmentation.RoomSegmenter
-    return made(device=device)
+    if name == "maskrcnn":
+        return segmentation.MaskRCNNSegmenter(device=device)
+    return segmentation.PanopticSegmenter(name, device=device)
 
 
 def _print_study(study: "Study") -> None:

@@ -70,8 +70,8 @@ def train_segmenter(
 
 def segmenter(
     data: Data,
-    segmenter: Annotated[Path | None, typer.Option(
-        metavar="FILE.safetensors", help="What `train-segmenter` wrote; the bundled one by default.")] = None,
+    segmenter: Annotated[str, typer.Option(
+        metavar="NAME|FILE", help="rooms or floors, which are bundled, or what `train-segmenter` wrote.")] = "rooms",
     size: Annotated[int, typer.Option(min=16, max=1024, help="Side to which the pictures are brought before.")] = 64,
     blur: Annotated[float, typer.Option(min=0, max=1.5, help="Blur them, by this many pixels.")] = 0.0,
     holdout: Holdout = 20,
@@ -83,10 +83,10 @@ def segmenter(
     """How good a segmenter is on pictures with exact masks: mIoU, and average precision at an overlap of 0.5."""
     from spatialgan.data.objects import ObjectDataset
     from spatialgan.evaluation.result import result_record, write_result
-    from spatialgan.evaluation.segmentation import RoomSegmenter
+    from spatialgan.evaluation.segmentation import PanopticSegmenter
     from spatialgan.evaluation.segmenter_quality import measure_segmenter
 
-    network = RoomSegmenter(segmenter, device=device)
+    network = PanopticSegmenter(segmenter, device=device)
     dataset = ObjectDataset.open(data, resolution=size, holdout=holdout, split=split)
     with progress_bar() as show:
         quality = measure_segmenter(network, dataset, blur_px=blur, seed=seed,

@@ -72,7 +72,7 @@ def test_attention(tmp_path: Path) -> None:
     assert isinstance(lost.exception, SpatialGANError) and "--split test is of --data" in str(lost.exception)
     result = CliRunner().invoke(app, [*command, "--data", str(ROOMS), "--json", str(out)], catch_exceptions=False)
     assert result.exit_code == 0
-    for name in ("heatmaps 4x4 ", "objects 8x8 ", "bed 16x16 ", "on the next picture's", "if equal", " pictures\n"):
+    for name in ("heatmaps 4x4 ", "objects 8x8 ", "bed 16x16 ", "on the next picture's", "if equal", " pictures, ", "of the maps empty\n"):
         assert name in result.stdout
     record = json.loads(out.read_text())
     assert (record["metric"], record["num_samples"], record["seed"]) == ("attention", 5, 7)
@@ -86,7 +86,8 @@ def test_attention(tmp_path: Path) -> None:
 @pytest.fixture
 def see_halves(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the bundled segmenter, one that sees a left and a right half in every picture."""
-    monkeypatch.setattr("spatialgan.evaluation.segmentation.RoomSegmenter", lambda device: Halves(), raising=False)
+    monkeypatch.setattr("spatialgan.evaluation.segmentation.PanopticSegmenter",
+                        lambda name, device: Halves(), raising=False)
 
 
 @pytest.mark.usefixtures("see_halves")
@@ -156,14 +157,24 @@ def test_comove_refuses_models_of_two_recipes_in_one_sentence(tmp_path: Path,
 
 
 @pytest.mark.usefixtures("see_halves")
-@pytest.mark.parametrize(("layout", "encoding", "says"), [("single", "norm", True), ("multi", "multi", False)])
-def test_comove_says_where_the_bundled_segmenter_knows_nothing(tmp_path: Path, layout: str, encoding: str,
+@pytest.mark.parametrize(("card", "options", "says"), [
+    ({}, [], True), ({"data_set": "rooms128.zip"}, [], False), ({"data_set": "rooms.zip"}, [], True),
+    ({}, ["--segmenter", "rooms"], False),
+])
+def test_comove_says_where_the_bundled_segmenter_knows_nothing(tmp_path: Path, card: dict, options: list[str],
                                                               says: bool) -> None:
-    model_file = tiny_model(layout=layout, encoding=encoding).save(tmp_path / "tiny")
-    command = ["comove", "--model", str(model_file), "--samples", "2", "--device", "cpu"]
+    model_file = tiny_model(layout="multi", encoding="multi").save(tmp_path / "tiny", card=card)
+    command = ["comove", "--model", str(model_file), "--samples", "2", "--device", "cpu", *options]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 0
-    assert ("note: the bundled segmenter finds what is in bedrooms" in result.stderr) == says
+    assert ("note: the segmenter rooms finds what is in bedrooms" in result.stderr) == says
+
+
+def test_an_unknown_segmenter_is_refused_by_name(tmp_path: Path) -> None:
+    model_file = tiny_model(layout="multi", encoding="multi").save(tmp_path / "tiny")
+    with pytest.raises(SpatialGANError, match=r"there is no segmenter gardens; use .*rooms"):
+        CliRunner().invoke(app, ["comove", "--model", str(model_file), "--segmenter", "gardens", "--device", "cpu"],
+                           catch_exceptions=False)
 
 
 @pytest.mark.parametrize("spacing", ["nan", "-1", "11"])

@@ -11,7 +11,7 @@ from spatialgan.cli import app
 from spatialgan.cli_eval import app as eval_app
 from spatialgan.data.objects import ObjectDataset
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.segmentation import RoomSegmenter, bundled_segmenter, save_segmenter
+from spatialgan.evaluation.segmentation import PanopticSegmenter, bundled_segmenters, save_segmenter
 from spatialgan.networks.segmenter import Classes, SegmenterNetwork
 
 ROOMS = Path(__file__).parents[1] / "rooms"
@@ -39,13 +39,13 @@ def test_train_and_measure(tmp_path: Path) -> None:
 def test_going_on_from_a_segmenter(tmp_path: Path) -> None:
     out, other = tmp_path / "net.safetensors", tmp_path / "other.safetensors"
     command = ["train-segmenter", "--data", str(ROOMS), "--out", str(out), "--images", "2", "--batch", "2",
-               "--device", "cpu", "--init-from", str(bundled_segmenter())]
+               "--device", "cpu", "--init-from", str(bundled_segmenters()["rooms"])]
     CliRunner().invoke(eval_app, command, catch_exceptions=False)
     card = json.loads((tmp_path / "net.json").read_text())["card"]
-    assert card["starts_from"]["images_shown"] == RoomSegmenter(device="cpu").card["images_shown"]
+    assert card["starts_from"]["images_shown"] == PanopticSegmenter(device="cpu").card["images_shown"]
     # One small step from a good network leaves a good one; only the priors, taken back and added again, could spoil it.
     images = torch.stack([item.image for item in map(ObjectDataset.open(ROOMS, resolution=64).__getitem__, range(4))])
-    before, after = (RoomSegmenter(path, device="cpu").semantic(images) for path in (None, out))
+    before, after = (PanopticSegmenter(path, device="cpu").semantic(images) for path in ("rooms", out))
     assert float((before == after).float().mean()) > 0.97
     classes = Classes(("bed",), ("wall", "none"))
     save_segmenter(other, SegmenterNetwork(classes), classes, {})

@@ -16,10 +16,10 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.panoptic import MIN_AREA
 from spatialgan.evaluation.segmentation import (
     MaskRCNNSegmenter,
-    RoomSegmenter,
+    PanopticSegmenter,
     Segmenter,
     averaged,
-    bundled_segmenter,
+    bundled_segmenters,
     pooled_features,
     save_segmenter,
 )
@@ -33,8 +33,8 @@ CLASSES = Classes(("bed", "lamp"), ("wall", "none"))
 
 
 @pytest.fixture(scope="module")
-def bundled() -> RoomSegmenter:
-    return RoomSegmenter(device="cpu")
+def bundled() -> PanopticSegmenter:
+    return PanopticSegmenter(device="cpu")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_the_mirrored_look_is_mirrored_back_before_it_is_averaged() -> None:
 # ---------------------------------------------------------------- the bundled one
 
 
-def test_quality_of_the_bundled_segmenter(bundled: RoomSegmenter) -> None:
+def test_quality_of_the_bundled_segmenter(bundled: PanopticSegmenter) -> None:
     quality = measure_segmenter(bundled, ObjectDataset.open(ROOMS, resolution=64))
     assert quality.num_images == 26 and quality.num_objects == 155
     assert quality.mean_iou > 0.45
@@ -77,7 +77,7 @@ def test_quality_of_the_bundled_segmenter(bundled: RoomSegmenter) -> None:
     assert quality.found_again > 0.95 > 3 * quality.found_again_by_chance
 
 
-def test_instances(bundled: RoomSegmenter, images: Tensor) -> None:
+def test_instances(bundled: PanopticSegmenter, images: Tensor) -> None:
     segmenter: Segmenter = bundled
     found = segmenter(images)
     assert len(found) == 3 and all(len(instances) >= 3 for instances in found)
@@ -93,7 +93,7 @@ def test_instances(bundled: RoomSegmenter, images: Tensor) -> None:
             assert i.feature.dtype == torch.float32 and float(i.feature.norm()) == pytest.approx(1, abs=1e-4)
 
 
-def test_features_of_its_own_masks_are_those_of_its_instances(bundled: RoomSegmenter, images: Tensor) -> None:
+def test_features_of_its_own_masks_are_those_of_its_instances(bundled: PanopticSegmenter, images: Tensor) -> None:
     found = bundled(images)
     again = bundled.features(images, [torch.stack([i.mask for i in instances]) for instances in found])
     for instances, features in zip(found, again, strict=True):
@@ -104,7 +104,7 @@ def test_features_of_its_own_masks_are_those_of_its_instances(bundled: RoomSegme
         bundled.features(images, again[:2])
 
 
-def test_batches_do_not_matter_and_any_size_is_taken(bundled: RoomSegmenter, images: Tensor) -> None:
+def test_batches_do_not_matter_and_any_size_is_taken(bundled: PanopticSegmenter, images: Tensor) -> None:
     together, alone = bundled(images)[1], bundled(images[1:2])[0]
     assert [i.label for i in together] == [i.label for i in alone]
     assert all(float((a.mask ^ b.mask).float().mean()) < 0.002 for a, b in zip(together, alone, strict=True))
@@ -114,14 +114,14 @@ def test_batches_do_not_matter_and_any_size_is_taken(bundled: RoomSegmenter, ima
     assert bundled(images[:1, :1])[0]  # grey
 
 
-def test_it_finds_a_bed_where_the_mirrored_one_is(bundled: RoomSegmenter, images: Tensor) -> None:
+def test_it_finds_a_bed_where_the_mirrored_one_is(bundled: PanopticSegmenter, images: Tensor) -> None:
     """An x that were a y, or a mirrored offset, would break this."""
     straight, mirrored = (next(i for i in bundled(x)[0] if i.label == "bed").mask for x in (images, images.flip(3)))
     assert float((straight & mirrored.flip(1)).sum() / (straight | mirrored.flip(1)).sum()) > 0.85
 
 
 def test_it_is_small_and_no_model() -> None:
-    path = bundled_segmenter()
+    path = bundled_segmenters()["rooms"]
     assert path.stat().st_size < 10e6
     assert "rooms" not in bundled_models() and not any("segmenters" in str(p) for p in bundled_models().values())
     card = json.loads(path.with_suffix(".json").read_text())
@@ -132,7 +132,7 @@ def test_it_is_small_and_no_model() -> None:
 
 
 def test_written_and_read(written: Path, images: Tensor) -> None:
-    segmenter = RoomSegmenter(written, device="cpu")
+    segmenter = PanopticSegmenter(written, device="cpu")
     assert segmenter.classes == CLASSES and segmenter.card == {"seed": 0}
     assert segmenter.weights_hash == file_hash(written) and segmenter.name.startswith("tiny ")
     assert len(segmenter(images)) == 3
@@ -144,7 +144,7 @@ def test_wrong_files_are_named(written: Path, tmp_path: Path) -> None:
 
     def fails(message: str, path: Path = written) -> None:
         with pytest.raises(SpatialGANError, match=message):
-            RoomSegmenter(path, device="cpu")
+            PanopticSegmenter(path, device="cpu")
 
     fails("nowhere.safetensors is not a segmenter", tmp_path / "nowhere.safetensors")
     fails("tiny.json is not a segmenter", card)

@@ -10,7 +10,7 @@ from spatialgan.coords import centroid_xy
 from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset, RootObject
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove import object_at
-from spatialgan.evaluation.segmentation import Instance, RoomSegmenter
+from spatialgan.evaluation.segmentation import Instance, PanopticSegmenter
 from spatialgan.evaluation.self_test import (
     EXACT_TOLERANCE,
     MIN_AREA,
@@ -66,7 +66,7 @@ def test_with_exact_masks_the_ratio_is_one(rooms: ObjectDataset) -> None:
 
 
 def test_with_the_bundled_segmenter_it_is_one_within_the_tolerance(rooms: ObjectDataset) -> None:
-    result = self_test(rooms, RoomSegmenter(device="cpu"), num_samples=60)
+    result = self_test(rooms, PanopticSegmenter(device="cpu"), num_samples=60)
     assert passes(result, TOLERANCE)
     assert result.ratio.share > 0.9
 

@@ -54,6 +54,8 @@ class Views:
 class ImageDataset:
     """Square images of one size, by index 0..num_images-1. Made by `ImageDataset.open`."""
 
+    name: str
+    """Of the folder or file that the images are in."""
     names: list[str]
     """File name of each image."""
     resolution: int
@@ -106,6 +108,7 @@ class ImageDataset:
         if not keep:
             raise SpatialGANError(f"{path}: none of {len(names)} images can be used; {names[0]} {reasons[0]}")
         return cls(
+            name=Path(path).resolve().name,
             names=[names[row] for row in keep],
             resolution=resolution,
             channels=channels,

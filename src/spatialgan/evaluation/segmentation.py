@@ -70,23 +70,27 @@ class Segmenter(Protocol):
         ...
 
 
-class RoomSegmenter:
-    """The bundled network for rendered bedrooms: compact, trained on exact masks, used to small and blurred pictures.
+class PanopticSegmenter:
+    """The bundled kind of network: compact, trained on exact masks, used to small and blurred pictures.
 
     Pictures of any size are looked at in two sizes, and mirrored, inside: 6.5 times the pixels of a single look.
     Masks come back at the picture's own size and do not overlap.
     Instances of less than 0.3 % of the picture are left out.
 
     Args:
-        source: a segmenter's ``.safetensors`` file with its JSON beside it; the bundled one by default.
+        source: a bundled one's name, or a segmenter's ``.safetensors`` file with its JSON beside it.
         device: auto, cpu, cuda, ...
 
     Raises:
         SpatialGANError: there is no such file, or it is no segmenter; the message names it.
     """
 
-    def __init__(self, source: str | Path | None = None, *, device: str | torch.device = "auto"):
-        path = bundled_segmenter() if source is None else Path(source)
+    def __init__(self, source: str | Path = "rooms", *, device: str | torch.device = "auto"):
+        bundled = bundled_segmenters()
+        if str(source) not in bundled and not str(source).endswith(WEIGHTS):
+            raise SpatialGANError(f"there is no segmenter {source}; use {', '.join(bundled)}, or the {WEIGHTS} file "
+                                  "that `eval train-segmenter` wrote")
+        path = bundled.get(str(source), Path(source))
         network, self.classes, self.card = load_segmenter(path)
         self.device = choose_device(device)
         network = network.eval().requires_grad_(False)
@@ -242,9 +246,16 @@ class MaskRCNNSegmenter:
 # ---------------------------------------------------------------- files
 
 
-def bundled_segmenter() -> Path:
-    """The weights that come with the package. They lie apart from the generators, in a folder of their own."""
-    return Path(str(files("spatialgan"))) / "zoo" / "segmenters" / f"rooms{WEIGHTS}"
+def bundled_segmenters() -> dict[str, Path]:
+    """The weights that come with the package, by name. They lie apart from the generators, in a folder of their own."""
+    folder = Path(str(files("spatialgan"))) / "zoo" / "segmenters"
+    return {path.stem: path for path in sorted(folder.glob(f"*{WEIGHTS}"))}
+
+
+def segmenter_of(model_card: dict[str, Any]) -> str | None:
+    """The bundled segmenter that learned from the data set that a model was trained on, by the set's name."""
+    own = {name: _read_card(path)[1].get("data") for name, path in bundled_segmenters().items()}
+    return next((name for name, data in own.items() if data and data == model_card.get("data_set")), None)
 
 
 def save_segmenter(path: Path, network: SegmenterNetwork, classes: Classes, card: dict[str, Any]) -> None:

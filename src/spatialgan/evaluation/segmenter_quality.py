@@ -15,7 +15,7 @@ from spatialgan.data.images import to_float, to_uint8
 from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.panoptic import MIN_AREA, NONE
-from spatialgan.evaluation.segmentation import BATCH, Instance, RoomSegmenter
+from spatialgan.evaluation.segmentation import BATCH, Instance, PanopticSegmenter
 from spatialgan.evaluation.segmenter_augment import blurred, degrade, warp
 from spatialgan.evaluation.segmenter_training import ALIASES
 from spatialgan.streams import random_stream
@@ -63,7 +63,7 @@ class Verdict:
     """Whether it has an object of its own, of its class; what overlaps a small object only is not listed."""
 
 
-def measure_segmenter(segmenter: RoomSegmenter, dataset: ObjectDataset, *, blur_px: float = 0.0, seed: int = 0,
+def measure_segmenter(segmenter: PanopticSegmenter, dataset: ObjectDataset, *, blur_px: float = 0.0, seed: int = 0,
                       on_progress: Callable[[int, int], None] | None = None) -> SegmenterQuality:
     """Judge a segmenter on a set of equally large pictures.
 
@@ -172,7 +172,7 @@ def _class_map(item: AnnotatedImage, names: Sequence[str]) -> Tensor:
     return classes
 
 
-def _found_again(segmenter: RoomSegmenter, images: Tensor, items: Sequence[AnnotatedImage],
+def _found_again(segmenter: PanopticSegmenter, images: Tensor, items: Sequence[AnnotatedImage],
                  stream: torch.Generator) -> list[Tensor]:
     """Of each picture with several objects: ``(n, 2)``, whether each was found again, and its chance."""
     size = images.shape[-1]

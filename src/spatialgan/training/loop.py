@@ -243,7 +243,7 @@ def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset) -> None:
 
 def _write_snapshot(t: Trainee, out: Path, dataset: ImageDataset) -> None:
     card = {"kimg": t.num_images_seen / 1000, "data_fingerprint": dataset.fingerprint,
-            "num_training_images": dataset.num_images}
+            "num_training_images": dataset.num_images, "data_set": dataset.name}
     path = save_model(out / "snapshots" / f"{t.num_images_seen:09d}", t.config, t.ema, t.discriminator, card=card)
     if t.config.train.keep_snapshots > 0:
         remove_old_snapshots(path, keep=t.config.train.keep_snapshots)
