@@ -72,7 +72,8 @@ def test_attention(tmp_path: Path) -> None:
     assert isinstance(lost.exception, SpatialGANError) and "--split test is of --data" in str(lost.exception)
     result = CliRunner().invoke(app, [*command, "--data", str(ROOMS), "--json", str(out)], catch_exceptions=False)
     assert result.exit_code == 0
-XX
+    for name in ("heatmaps 4x4 ", "objects 8x8 ", "bed 16x16 ", "on the next picture's", "if equal", " pictures, ",
+                 "of the maps empty\n"):
         assert name in result.stdout
     record = json.loads(out.read_text())
     assert (record["metric"], record["num_samples"], record["seed"]) == ("attention", 5, 7)
