@@ -12,8 +12,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from spatialgan.evaluation.tables import read_results, table_1
-
 ROOT = Path(__file__).resolve().parents[1]
 MODEL, ROOMS = "cats-64", "rooms-64"
 STEER_SEEDS = (3, 6)
@@ -25,9 +23,8 @@ def load(name: str) -> dict[str, Any]:
     return json.loads((ROOT / name).read_text())
 
 
-def measure(result: dict[str, Any], name: str, which: str) -> str:
+def with_interval(summary: dict[str, Any]) -> str:
     """``0.31 (0.25 to 0.37)``: a mean with its 95 % interval."""
-    summary = result["values"]["measures"][name][which]
     if summary["mean"] is None:
         return "none found"
     low, high = summary["mean_interval"]
@@ -35,17 +32,14 @@ def measure(result: dict[str, Any], name: str, which: str) -> str:
 
 
 def response_table() -> str:
-    """The response of the bundled model, and of two trained equally long, with and without alignment."""
-    rows = [("bundled `cats-64`", load("docs/results/response.json")),
-            ("the same run after 10 kimg of the game", load("docs/results/response-aligned.json")),
-            ("as long as that, without alignment", load("docs/results/response-unaligned.json"))]
-    lines = ["| model | kimg | D's attention, 4x4 | control | D's attention, 16x16 | control | "
-             "face, by detector | control | both found |",
-             "|---|---|---|---|---|---|---|---|---|"]
-    for label, r in rows:
-        found = r["values"]["measures"]["detector"]["response"]["share"]
-        cells = [measure(r, n, w) for n in ("attention_0", "attention_2", "detector") for w in ("response", "control")]
-        lines.append(f"| {label} | {r['model']['kimg']:g} | " + " | ".join(cells) + f" | {found:.1%} |")
+    """The response of the bundled cats."""
+    lines = ["| where the subject is said to be | response | control | found in both |", "|---" * 4 + "|"]
+    measures = load("docs/results/response.json")["values"]["measures"]
+    for name, label in (("detector", "face, by OpenCV's detector"), ("attention_0", "D's attention, 4x4"),
+                        ("attention_2", "D's attention, 16x16")):
+        m = measures[name]
+        cells = [label, with_interval(m["response"]), with_interval(m["control"]), f"{m['response']['share']:.0%}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -81,87 +75,39 @@ def drag_table(name: str = "drag") -> str:
     return "\n".join(lines)
 
 
-def ladder_table() -> str:
-    """Table I, rung by rung, of models trained alike."""
-    return table_1(read_results(ROOT / "docs/results/ladder")).split("\n\n")[0]
-
-
-SWEEP = {  # result files by name, and what the games that they are of have other than the preset
-    "default": "the preset: all levels, weight 1",
-    "seed1": "the same, another seed",
-    "none": "no alignment",
-    "none-seed1": "no alignment, another seed",
-    "weight0.3": "weight 0.3",
-    "weight4": "weight 4",
-    "level0": "attention of 4x4 alone",
-    "level2": "attention of 16x16 alone",
-    "narrow": "heatmaps 2/3 as wide",
-    "wide": "heatmaps 3/2 as wide",
-    "bare": "the paper's losses alone: neither co-move loss nor reconstruction",
-    "bare-seed1": "so, another seed",
-    "bare-none": "so, and no alignment",
-    "bare-none-seed1": "so, no alignment, another seed",
-    "bare-weight4": "so, weight 4",
-    "bare-single": "so, but Eq. 4 in place of Eq. 5",
-}
-OTHER_WIDTHS = ("narrow", "wide")  # their focus has another range
-FOCUS = {  # result files by name, and whose discriminator they are of
-    "cats-64": "bundled `cats-64`",
-    "rooms-64": "bundled `rooms-64`",
-    "rooms64-game-10": "`rooms64` trained anew, 10 kimg of the game",
-    "rooms64-game-20": "the same, 20 kimg",
-    "rooms64-game-40": "the same, 40 kimg",
-    "rooms64-game-60": "the same, 60 kimg",
-}
-
-
-NOT_MEASURED = ("not measured", "")  # a ratio, and chance
-
-
-def with_interval(summary: dict[str, Any]) -> str:
-    """``0.31 (0.25 to 0.37)``: a mean with its 95 % interval."""
-    low, high = summary["mean_interval"]
-    return f"{summary['mean']:.2f} ({low:.2f} to {high:.2f})"
-
-
-def alignment_table() -> str:
-    """The sweep of the alignment of rooms: games of equal length that follow the same reconstruction."""
-    lines = ["| game | Co-move ratio | median | chance | windows | beds | no object | FD | focus on heatmaps, 8x8 |",
-             "|---" * 9 + "|"]
-    for name, label in SWEEP.items():
-        v, fd, attention = (load(f"docs/results/alignment/{metric}-{name}.json")["values"]
-                            for metric in ("comove", "fd", "attention"))
-        focus = attention["heatmaps"]["level1"]["own"]["mean"]
-        cells = [label, with_interval(v["ratio"]), f"{v['ratio']['median']:.2f}", f"{v['chance']['mean']:.2f}",
-                 *(f"{v['by_class'][kind]['mean']:.2f}" for kind in ("window", "bed")),
-                 f"{v['no_object']:.0%}", f"{fd['distance']:.0f}", "" if name in OTHER_WIDTHS else f"{focus:.2f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+FORMS = {"sum": "as trained: ReLU of the sum", "channel": "ReLU on each channel"}
 
 
 def focus_table() -> str:
-    """By how much more discriminators look at a picture's own heatmaps and objects than at the next picture's."""
-    lines = ["| | heatmaps, 4x4 | 8x8 | 16x16 | objects of real rooms, 4x4 | 8x8 | 16x16 |", "|---" * 7 + "|"]
-    for name, label in FOCUS.items():
-        v = load(f"docs/results/attention/{name}.json")["values"]
-        cells = [label]
-        for levels in (v["heatmaps"], v["objects"] or {}):
-            cells += [with_interval(level["beyond"]) for level in levels.values()] or [""] * 3
-        lines.append(f"| {' | '.join(cells)} |")
+    """By how much more the bundled models' discriminators look at a picture's own heatmaps and objects than at the next
+    picture's, and how many maps are empty, by either form of attention."""
+    lines = ["| D of | attention | empty maps, 4x4 | on heatmaps, 4x4 | 8x8 | 16x16 | on objects of real rooms, 8x8 | "
+             "beds | windows |", "|---" * 9 + "|"]
+    for model in (MODEL, ROOMS):
+        for form, label in FORMS.items():
+            v = load(f"docs/results/attention/{model}-{form}.json")["values"]
+            heatmaps = v["heatmaps"].values()
+            real = [v["objects"], v["by_class"].get("bed"), v["by_class"].get("window")]
+            cells = [f"`{model}`", label, f"{v['heatmaps']['level0']['empty']:.0%}".replace("%", " %"),
+                     *(with_interval(level["beyond"]) for level in heatmaps),
+                     *("" if levels is None else with_interval(levels["level1"]["beyond"]) for levels in real)]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def comove_table() -> str:
-    """The Co-move ratio of the bundled rooms by both protocols; what follows chance is of the paper's."""
-    lines = ["| layouts | antithetic | chance | single-sided | median | chance | control | locality | identity | "
-             "no object |", "|---" * 10 + "|"]
-    for layouts, name in (("as in training, spaced", "comove"), ("independent, as the paper's", "comove-independent")):
-        v = load(f"docs/results/{name}.json")["values"]
-        ours = v.get("antithetic")  # earlier result files have none
-        cells = [layouts, *([with_interval(ours[part]) for part in ("ratio", "chance")] if ours else NOT_MEASURED),
-                 with_interval(v["ratio"]), f"{v['ratio']['median']:.2f}",
-                 *(with_interval(v[part]) for part in ("chance", "control", "locality", "identity")),
-                 f"{v['no_object']:.0%}"]
+    """The Co-move ratio of the bundled rooms: both protocols, and the antithetic one by class."""
+    lines = ["| | antithetic | chance | single-sided, the paper's | chance |", "|---" * 5 + "|"]
+    results = {name: load(f"docs/results/{name}.json")["values"] for name in ("comove", "comove-independent")}
+    columns = [("layouts as in training, spaced", results["comove"]), ("layouts as the paper's, independent",
+                                                                      results["comove-independent"])]
+    for label, v in columns:
+        cells = [label, *(with_interval(c[part]) for c in (v["antithetic"], v) for part in ("ratio", "chance"))]
+        lines.append(f"| {' | '.join(cells)} |")
+    for kind in ("window", "bed", "painting"):
+        v = results["comove"]
+        cells = [f"{kind}s", *(with_interval(c[part][kind]) for c in (v["antithetic"], v)
+                               for part in ("by_class", "chance_by_class"))]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -184,7 +130,7 @@ def latency_table() -> str:
 
 TABLES = {"latency": latency_table, "response": response_table, "cost": cost_table, "drag": drag_table,
           "drag-rooms": lambda: drag_table("drag-rooms"), "comove": comove_table,
-          "ladder": ladder_table, "alignment": alignment_table, "focus": focus_table}
+          "focus": focus_table}
 
 
 def with_tables(text: str) -> str:

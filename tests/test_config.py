@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from spatialgan.config import (
+    AidsConfig,
     DataConfig,
     LossConfig,
     ModelConfig,
@@ -11,7 +12,7 @@ from spatialgan.config import (
     TrainConfig,
 )
 from spatialgan.errors import SpatialGANError
-from spatialgan.settings import from_dict, to_dict, with_settings
+from spatialgan.settings import from_dict, to_dict, upgraded, with_settings
 
 UNUSUAL = RunConfig(
     model=ModelConfig(
@@ -33,6 +34,24 @@ UNUSUAL = RunConfig(
 def test_json_round_trip():
     assert from_dict(RunConfig, json.loads(json.dumps(to_dict(UNUSUAL)))) == UNUSUAL
     assert RunConfig() != UNUSUAL
+
+
+def test_configurations_of_format_1_keep_their_meaning():
+    """Attention was the sum's, distances had one mean; aids stood elsewhere; what said only how to train is dropped."""
+    old = {"model": {"resolution": 64}, "loss": {"align_empty": "relative", "comove_weight": 3.0, "carry_share": 0.5,
+                                                 "comove_size": 16, "comove_distance": 0.3, "reconstruct_weight": 0.5},
+           "train": {"reconstruct_kimg": 90.0, "reuse_pictures": True, "blur_std": 0.1, "blur_kimg": 50.0, "kimg": 2.0}}
+    config = from_dict(RunConfig, upgraded(old))
+    assert (config.loss.attention, config.loss.align_mean) == ("sum", "all")
+    assert config.aids == AidsConfig(reconstruct_kimg=90, reconstruct_weight=0.5, reuse_pictures=True)
+    assert (config.model.resolution, config.train.kimg) == (64, 2.0)
+    assert "align_empty" in old["loss"]  # what was given is left as it was
+    assert from_dict(RunConfig, upgraded({"loss": {"align_mean": "above"}})).loss.align_mean == "above"
+
+
+@pytest.mark.parametrize("values", [None, [], {"model": None}, {"loss": 3}])
+def test_what_is_malformed_in_format_1_is_left_to_be_named(values: object):
+    assert upgraded(values) is values
 
 
 def test_to_dict_is_plain_json():

@@ -1,6 +1,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,26 @@ def test_other_format_is_named(saved: Path, version: object):
     message = refused(saved)
     assert f"pets.json: format_version is {version}" in message
     assert f"reads 1 and {FORMAT_VERSION}" in message
+
+
+def test_files_of_format_1_are_read_as_trained_with_the_sum(saved: Path):
+    config = json.loads(saved.with_suffix(".json").read_text())["config"]
+    for section, names in (("loss", ["attention", "attention_sign"]), ("aids", list(config["aids"]))):
+        for name in names:
+            del config[section][name]
+    config["loss"]["align_empty"], config["train"]["reconstruct_kimg"] = "relative", 20.0
+    edit_card(saved, config=config, format_version=1)
+    loaded = SpatialGAN.from_pretrained(saved)
+    assert loaded.config.loss.attention == "sum" and loaded.config.aids.reconstruct_kimg == 20
+
+
+def test_attention_is_what_the_model_was_trained_with_unless_another_is_asked_for(model: SpatialGAN):
+    images = model.sample(0).tensor[None]
+    loss = replace(model.config.loss, attention="sum", attention_sign="fake")
+    other = SpatialGAN(replace(model.config, loss=loss), model.generator, model.discriminator)
+    assert not torch.equal(model.attention(images), other.attention(images))
+    torch.testing.assert_close(model.attention(images, form="sum", sign="fake"), other.attention(images))
+    torch.testing.assert_close(other.sample(0).attention(), other.attention(images)[0])
 
 
 def test_unknown_field_of_the_configuration_is_named(saved: Path):

@@ -35,6 +35,11 @@ GONE = {"loss": {"align_empty", "comove_weight", "comove_distance", "comove_size
         "train": {"blur_std", "blur_kimg"}}  # they said how a model was trained, not what it is
 
 
+def is_earlier(values: Any) -> bool:
+    """Whether a configuration, as JSON values, is of format 1, where the file does not say."""
+    return isinstance(values, dict) and "loss" in values and "aids" not in values
+
+
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:
     """The configuration in a model file of format 1, as JSON values, in today's fields.
 
@@ -43,7 +48,7 @@ def upgraded(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(section, dict) for section in values.values()):
         return values
     new = {name: {k: v for k, v in section.items() if k not in GONE.get(name, ())} for name, section in values.items()}
-    new["loss"] = {"align_mean": "all"} | new.get("loss", {}) | {"attention": "sum"}
+    new["loss"] = {"align_mean": "all", "attention": "sum"} | new.get("loss", {})
     for old, now in MOVED.items():
         (section, name), (other, renamed) = old.split("."), now.split(".")
         if name in new.get(section, {}):

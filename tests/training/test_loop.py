@@ -303,6 +303,13 @@ def test_a_damaged_configuration_is_named(tmp_path, pictures, content):
     assert (tmp_path / "run" / "config.json").read_bytes() == content
 
 
+def test_a_run_of_an_earlier_version_does_not_go_on(tmp_path, pictures):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(json.dumps({"loss": {"align_empty": "zero"}, "train": {}}))
+    with pytest.raises(SpatialGANError, match=r"a run of an earlier version.*--init-from"):
+        train(tiny_config(), data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+
+
 def test_a_start_that_fails_claims_no_folder(tmp_path, pictures):
     for wrong in ({"init_from": str(tmp_path / "nothing")}, {"device": "meta"}):
         with pytest.raises(SpatialGANError, match="there is no"):

@@ -16,7 +16,7 @@ from spatialgan.files import file_hash, read_json, write_atomically
 from spatialgan.model import CARD, save_model
 from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
-from spatialgan.settings import from_dict, to_dict, upgraded
+from spatialgan.settings import from_dict, is_earlier, to_dict
 from spatialgan.training.aids.codes import Codes, check_size, codes_of
 from spatialgan.training.aids.reconstruction import known_pictures
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
@@ -189,7 +189,7 @@ def _check_folder(out: Path, config: RunConfig) -> None:
     path = out / CONFIG
     if path.exists():
         stored = read_json(path)
-        if isinstance(stored, dict) and upgraded(stored).keys() != stored.keys():
+        if is_earlier(stored):
             raise SpatialGANError(f"{out} holds a run of an earlier version, which trained otherwise; start a new run, "
                                   f"with --init-from {out} where that has a model")
         # Read as a configuration, so that fields which did not exist when the run was started take their defaults.
