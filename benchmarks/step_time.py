@@ -62,23 +62,23 @@ def time_step(t: steps.Trainee, reals: torch.Tensor) -> dict[str, float]:
     for p in t.d_parameters:
         p.requires_grad_(False)
     t.g_optimizer.zero_grad(set_to_none=True)
-    forward = timed(lambda: losses.append(steps.generator_losses(t, config.train.batch_size, random)[0]), t.device)
+    forward = timed(lambda: losses.append(generator_loss(t, random)), t.device)
     backward = timed(losses[0].backward, t.device)
     update = timed(t.g_optimizer.step, t.device) + timed(lambda: steps.update_ema(t.ema, t.generator, 0.99), t.device)
     for p in t.d_parameters:
         p.requires_grad_(True)
-    d = timed(lambda: steps.discriminator_step(t, reals, random, with_r1=False), t.device)
-    r1 = timed(lambda: penalty(t, reals), t.device) if config.loss.r1_gamma > 0 else 0.0
+    d = timed(lambda: steps.discriminator_step(t, reals, random), t.device)
+    r1 = timed(lambda: steps.r1_step(t, reals, random), t.device) if config.loss.r1_gamma > 0 else 0.0
     t.num_images_seen += config.train.batch_size
     whole = forward + backward + update + d + r1 / config.loss.r1_interval
     return {"G forward": forward, "G backward": backward, "D step": d, "R1": r1, "whole step": whole}
 
 
-def penalty(t: steps.Trainee, reals: torch.Tensor) -> None:
-    """R1 alone, with its backward pass and its optimiser step."""
-    t.d_optimizer.zero_grad(set_to_none=True)
-    steps.r1_penalty(t.discriminator.regularized, reals).backward()
-    t.d_optimizer.step()
+def generator_loss(t: steps.Trainee, random: torch.Generator) -> torch.Tensor:
+    """G's loss on a batch, with its graph."""
+    layout, images = steps.draw_pictures(t, t.config.train.batch_size, random, update_w_mean=True)
+    terms, _ = steps.generator_terms(t, layout, images, random)
+    return sum(term.weight * term.value for term in terms)
 
 
 def measure(base: RunConfig, device: torch.device, turns: int) -> dict[str, dict[str, float]]:
