@@ -35,8 +35,7 @@ def export_model(model: SpatialGAN, out: str | Path, to: str) -> list[str]:
     Raises:
         SpatialGANError: no such format, or the model is none that the program could draw with.
     """
-    if to not in FORMATS:
-        raise SpatialGANError(f"--to {to}: use {' or '.join(FORMATS)}")
+    check_format(to)
     config = model.config.model
     if config.encoding != "none" or config.constant != "learned":
         raise SpatialGANError(f"the model {model.name} reads heatmaps (encoding={config.encoding}), which a plain "
@@ -54,6 +53,12 @@ def export_model(model: SpatialGAN, out: str | Path, to: str) -> list[str]:
     data = write(config, _generator_weights(model), d)
     write_atomically(Path(out), lambda p: torch.save(data, p))
     return notes
+
+
+def check_format(to: str) -> None:
+    """Raise SpatialGANError for a format that there is not."""
+    if to not in FORMATS:
+        raise SpatialGANError(f"--to {to}: use {' or '.join(FORMATS)}")
 
 
 def _weights(state: Tensors) -> Tensors:
