@@ -17,8 +17,8 @@ Model = Annotated[str, typer.Option(
                                          "another program's StyleGAN2 (.pkl, .pt).")]
 ModelOfScene = Annotated[str | None, typer.Option(
     "--model", metavar="NAME|PATH", help="A bundled model, a .safetensors file, the folder of a model or a run, or "
-                                         "another program's StyleGAN2 (.pkl, .pt). A scene names its own, where that is "
-                                         "bundled.")]
+                                         "another program's StyleGAN2 (.pkl, .pt). A scene names its own, where that "
+                                         "is bundled.")]
 Seed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Start from this random picture.")]
 SceneFile = Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Start from this saved scene.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]

@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
 from parity import FIXTURES
+
 from spatialgan.importing.pickles import Record, read_pickle
 
 

@@ -1,5 +1,5 @@
-"""The official PyTorch files: pickles of stylegan2-ada-pytorch, and of StyleGAN2 from stylegan3; and their weights alone,
-as a dictionary of state dicts, which is what we write for those programs."""
+"""The official PyTorch files: pickles of stylegan2-ada-pytorch, and of StyleGAN2 from stylegan3; and their weights
+alone, as a dictionary of state dicts, which is what we write for those programs."""
 
 import re
 from typing import Any
@@ -109,10 +109,10 @@ def _dictionary(value: Any) -> dict[str, Any]:
 def _require_stylegan2(class_name: str, tensors: Tensors, settings: dict[str, Any]) -> None:
     """Raise SpatialGANError naming what a generator is, where it is not a plain StyleGAN2 without classes."""
     if any(re.match(r"synthesis\.L\d+_", name) for name in tensors):
-        raise SpatialGANError("it is a StyleGAN3, whose layers are others; StyleGAN2 models can be imported, also those "
-                              "that stylegan3 trained with --cfg=stylegan2")
+        raise SpatialGANError("it is a StyleGAN3, whose layers are others; StyleGAN2 models can be imported, also "
+                              "those that stylegan3 trained with --cfg=stylegan2")
     if class_name != "Generator" or "synthesis.b4.const" not in tensors:
-        raise SpatialGANError(f"it is not StyleGAN2, but of another architecture: its generator is a {class_name[:80]}, "
+        raise SpatialGANError(f"it is not StyleGAN2, but of another architecture: its generator is a {class_name[:80]} "
                               "without StyleGAN2's learned constant")
     classes = settings.get("c_dim")
     if classes or any(name.startswith("mapping.embed") for name in tensors):

@@ -42,11 +42,14 @@ class EasyDict(dict):
         self.update(state)
 
 
+_NUMBERS = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
+
+
 class _Dtype:
     """A NumPy type by its code, as in ``f8``; little-endian, as all these files are."""
 
     def __init__(self, code: str, *_: Any):
-        if not isinstance(code, str) or code not in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"):
+        if not isinstance(code, str) or code not in _NUMBERS:
             raise ValueError("numbers of an unknown type")
         self.code = code
 

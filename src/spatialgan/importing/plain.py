@@ -72,7 +72,7 @@ def run_config(model: ModelConfig) -> RunConfig:
 
 
 def make_networks(found: PlainModel) -> tuple[Generator, nn.Module | None]:
-    """Both networks, with the file's weights in float32.
+    """Both networks, with the file's weights in float32; the mean of w is 0 where the file has none.
 
     Raises:
         SpatialGANError: a tensor is missing, superfluous, or of another shape; the sentence names it.
@@ -80,6 +80,7 @@ def make_networks(found: PlainModel) -> tuple[Generator, nn.Module | None]:
     with torch.device("meta"):  # no memory before it is known that the weights fit
         generator, discriminator = Generator(found.config), ResidualDiscriminator(found.config)
     weights = _renamed(generator, found.generator, found.generator_names)
+    weights.setdefault("mapping.w_mean", torch.zeros(found.config.w_dim))
     if not found.config.noise_inputs:
         weights |= {n: torch.zeros(()) for n in generator.state_dict() if n.endswith("noise_strength")}
     weights |= {n: weights[n].flip((2, 3)) for n in turned(weights)}
