@@ -75,6 +75,15 @@ def test_a_pickle_without_discriminator(monkeypatch, tmp_path):
     assert read_model(write(monkeypatch, tmp_path / "a.pkl", data)).discriminator is None
 
 
+@pytest.mark.parametrize("group", [3, 8, 100])
+def test_groups_of_any_size(group, monkeypatch, tmp_path):
+    data = fixture()
+    module(data["D"], "b4", "mbstd").attributes["group_size"] = group
+    model = read_model(write(monkeypatch, tmp_path / "a.pkl", data))
+    assert model.config.model.minibatch_std_group == model.discriminator.group == group
+    assert model.config.train.batch_size % group == 0
+
+
 def test_a_generator_without_noise(monkeypatch, tmp_path):
     data = fixture()
     g = data["G_ema"]

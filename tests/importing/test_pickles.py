@@ -87,6 +87,12 @@ def test_a_malicious_checkpoint_is_refused_and_named(legacy, tmp_path):
     assert not touched.exists()
 
 
+def test_names_are_shown_without_what_a_terminal_would_obey(tmp_path):
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x04\x8c\x01a\x8c\x07b\x1b[2Jc\n\x93.")
+    with pytest.raises(SpatialGANError, match=r"wants to call a\.b\\x1b\[2Jc\\n,"):
+        read_pickle(tmp_path / "a.pkl")
+
+
 def test_tensorflow_is_refused_by_its_name(tmp_path):
     (tmp_path / "a.pkl").write_bytes(b"\x80\x03cdnnlib.tflib.network\nNetwork\n)\x81.")
     with pytest.raises(SpatialGANError, match=r"TensorFlow pickle; .*legacy\.py"):

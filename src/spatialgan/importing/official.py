@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.importing.pickles import Record
+from spatialgan.importing.pickles import Record, shown
 from spatialgan.importing.plain import GROUP, MAPPING_LR, PlainModel, Shapes, Tensors, is_usual_filter, model_config
 
 FILTER = "resample_filter"
@@ -112,9 +112,9 @@ def _require_stylegan2(class_name: str, tensors: Tensors, settings: dict[str, An
         raise SpatialGANError("it is a StyleGAN3, whose layers are others; StyleGAN2 models can be imported, also "
                               "those that stylegan3 trained with --cfg=stylegan2")
     if class_name != "Generator" or "synthesis.b4.const" not in tensors:
-        raise SpatialGANError(f"it is not StyleGAN2, but of another architecture: its generator is a {class_name[:80]} "
-                              "without StyleGAN2's learned constant")
-    classes = settings.get("c_dim")
+        raise SpatialGANError(f"it is not StyleGAN2, but of another architecture: its generator is a "
+                              f"{shown(class_name)} without StyleGAN2's learned constant")
+    classes = settings.get("c_dim") or settings.get("mapping.c_dim")
     if classes or any(name.startswith("mapping.embed") for name in tensors):
         raise SpatialGANError(f"it is class-conditional (c_dim={classes}); models without classes can be imported")
     _require_setting(settings, "architecture", ("skip",), "generator")
@@ -139,19 +139,20 @@ def _group(settings: dict[str, Any]) -> int:
 def _require_setting(settings: dict[str, Any], field: str, known: tuple[str, ...], network: str) -> None:
     for name, value in settings.items():
         if name.rpartition(".")[2] == field and value not in known:
-            raise SpatialGANError(f"its {network} has {field}={str(value)[:80]}; only {known[0]} can be imported")
+            raise SpatialGANError(f"its {network} has {field}={shown(value)}; only {known[0]} can be imported")
 
 
 def _require_filter(tensors: Tensors) -> None:
     for name, value in tensors.items():
         if name.endswith(FILTER) and not is_usual_filter(value):
-            raise SpatialGANError(f"its {name} is not the filter [1, 3, 3, 1]; only models with that can be imported")
+            raise SpatialGANError(f"its {shown(name)} is not the filter [1, 3, 3, 1]; only models with that can be "
+                                  "imported")
 
 
 def _shapes(tensors: Tensors) -> Shapes:
     """Raises SpatialGANError where even these tensors are not there."""
     blocks = {int(m[1]): t.shape for n, t in tensors.items()
-              if (m := re.fullmatch(r"synthesis\.b(\d+)\.conv1\.weight", n))}
+              if (m := re.fullmatch(r"synthesis\.b(\d{1,5})\.conv1\.weight", n)) and t.ndim == 4}
     layers = [t.shape for n, t in tensors.items() if re.fullmatch(r"mapping\.fc\d+\.weight", n)]
     rgb = tensors.get("synthesis.b4.torgb.weight")
     first = tensors.get("mapping.fc0.weight")

@@ -27,9 +27,12 @@ class Record:
     """An object of a class that is not here: the class's name, and the object's attributes."""
 
     class_name = ""
+    attributes: dict[str, Any]
 
-    def __init__(self, *args: Any):
-        self.attributes: dict[str, Any] = {}
+    def __new__(cls, *_: Any) -> "Record":  # unpickling calls no __init__
+        record = super().__new__(cls)
+        record.attributes = {}
+        return record
 
     def __setstate__(self, state: Any) -> None:
         self.attributes = state if isinstance(state, dict) else {}
@@ -90,6 +93,8 @@ def _tensor(storage: torch.TypedStorage, offset: int, size: tuple[int, ...], str
 
 def require_no_repeats(tensor: Tensor) -> None:
     """Raise ValueError for a tensor of more numbers than are stored: a small file that wants all memory."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu":
+        raise ValueError("a tensor that is not a block of numbers")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise ValueError(f"a tensor of shape {tuple(tensor.shape)} of a storage of {tensor.untyped_storage().nbytes()} "
                          "bytes")
@@ -141,8 +146,13 @@ class _Unpickler(pickle.Unpickler):
         if module.startswith(TENSORFLOW):
             raise SpatialGANError("it is a TensorFlow pickle; the program legacy.py of stylegan2-ada-pytorch turns it "
                                   "into one that can be imported")
-        raise SpatialGANError(f"it wants to call {path}, which no StyleGAN2 file needs, and was refused; nothing in it "
-                              "was run")
+        raise SpatialGANError(f"it wants to call {shown(path)}, which no StyleGAN2 file needs, and was refused; nothing "
+                              "in it was run")
+
+
+def shown(text: Any) -> str:
+    """A text from a file, fit for a sentence: no longer than a name, and nothing that a terminal would obey."""
+    return str(text)[:80].encode("unicode_escape").decode()
 
 
 def read_pickle(path: Path) -> Any:

@@ -1,12 +1,13 @@
 """What all formats of StyleGAN2 share: settings told from shapes, and weights under our names."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from spatialgan.config import LossConfig, ModelConfig, RunConfig
+from spatialgan.config import LossConfig, ModelConfig, RunConfig, TrainConfig
 from spatialgan.errors import SpatialGANError
+from spatialgan.importing.pickles import shown
 from spatialgan.networks.discriminator import ResidualDiscriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.resample import fir_kernel
@@ -67,8 +68,9 @@ def model_config(shapes: Shapes, *, constant_noise: bool, noise_inputs: bool = T
 
 def run_config(model: ModelConfig) -> RunConfig:
     """``model`` as part of a run that could have trained it."""
-    run = RunConfig(model=model, loss=LossConfig(align="none"))
-    return replace(run, train=replace(run.train, batch_size=max(run.train.batch_size, model.minibatch_std_group)))
+    group, usual = model.minibatch_std_group, TrainConfig().batch_size
+    batch_size = group * max(1, usual // group)  # it must be a multiple
+    return RunConfig(model=model, loss=LossConfig(align="none"), train=TrainConfig(batch_size=batch_size))
 
 
 def make_networks(found: PlainModel) -> tuple[Generator, nn.Module | None]:
@@ -112,7 +114,7 @@ def _renamed(network: nn.Module, stored: Tensors, names: dict[str, str]) -> Tens
     missing = [theirs for theirs in names.values() if theirs not in stored]
     more = sorted(set(stored) - set(names.values()))
     if missing or more:
-        what = f"{missing[0]} is missing" if missing else f"{more[0]} is no part of it"
+        what = f"{missing[0]} is missing" if missing else f"{shown(more[0])} is no part of it"
         raise SpatialGANError(f"it is not StyleGAN2, but of another architecture: {what}")
     wanted, made = network.state_dict(), {}
     for ours, theirs in names.items():

@@ -12,7 +12,7 @@ from torch import Tensor
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
 from spatialgan.importing.official import GROUP_KEY, from_pickle, from_tensors
-from spatialgan.importing.pickles import read_pickle, require_no_repeats
+from spatialgan.importing.pickles import read_pickle, require_no_repeats, shown
 from spatialgan.importing.plain import GROUP, PlainModel, make_networks, run_config
 from spatialgan.importing.rosinality import from_checkpoint, is_generator
 from spatialgan.model import SpatialGAN
@@ -60,13 +60,14 @@ def _find(path: Path) -> tuple[str, PlainModel]:
         if not isinstance(group, int):
             raise SpatialGANError(f"its {GROUP_KEY} is no number")
         return "StyleGAN2 state dict", from_tensors(_tensors(data["G_ema"]), _tensors(d) if d else None, group=group)
-    names = ", ".join(str(n)[:40] for n in list(data)[:6]) if isinstance(data, dict) else type(data).__name__
+    names = ", ".join(shown(n) for n in list(data)[:6]) if isinstance(data, dict) else type(data).__name__
     raise SpatialGANError("it is not StyleGAN2, but of another architecture: it holds no g_ema of rosinality's names "
                           f"and no G_ema of the official ones, but {names or 'nothing'}")
 
 
 def _tensors(value: Any) -> dict[str, Tensor]:
-    return {n: t for n, t in value.items() if isinstance(t, Tensor)} if isinstance(value, dict) else {}
+    items = value.items() if isinstance(value, dict) else ()
+    return {n: t for n, t in items if isinstance(n, str) and isinstance(t, Tensor)}
 
 
 def _read_torch(path: Path) -> Any:

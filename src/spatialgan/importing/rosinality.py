@@ -7,6 +7,7 @@ from torch import Tensor
 
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
+from spatialgan.importing.pickles import shown
 from spatialgan.importing.plain import PlainModel, Shapes, Tensors, is_usual_filter, model_config
 
 W_MEAN = "latent_avg"  # beside the state dicts, where there is one
@@ -92,12 +93,13 @@ def _weights(tensors: dict[str, Any]) -> Tensors:
     """All but the filters, which must be the usual ones."""
     weights = {}
     for name, tensor in tensors.items():
-        if not isinstance(tensor, Tensor):
+        if not isinstance(tensor, Tensor) or not isinstance(name, str):
             continue
         if not name.endswith(".kernel"):
             weights[name] = tensor
         elif not is_usual_filter(tensor):
-            raise SpatialGANError(f"its {name} is not the filter [1, 3, 3, 1]; only models with that can be imported")
+            raise SpatialGANError(f"its {shown(name)} is not the filter [1, 3, 3, 1]; only models with that can be "
+                                  "imported")
     return weights
 
 
@@ -107,7 +109,7 @@ def _shapes(tensors: Tensors) -> Shapes:
         raise SpatialGANError("it is not StyleGAN2, but of another architecture: style.1.weight, input.input or "
                               "to_rgb1.conv.weight is missing or has another shape")
     ups = {int(m[1]): t.shape for n, t in tensors.items()
-           if (m := re.fullmatch(r"convs\.(\d*[02468])\.conv\.weight", n)) and t.ndim == 5}
+           if (m := re.fullmatch(r"convs\.(\d?[02468])\.conv\.weight", n)) and t.ndim == 5}
     channels = {4: constant.shape[1]} | {8 * 2 ** (i // 2): shape[1] for i, shape in ups.items() if i < 20}
     layers = [n for n in tensors if re.fullmatch(r"style\.\d+\.weight", n)]
     return Shapes(z_dim=first.shape[1], w_dim=first.shape[0], mapping_layers=len(layers), image_channels=rgb.shape[1],
