@@ -112,7 +112,7 @@ def _require_stylegan2(class_name: str, tensors: Tensors, settings: dict[str, An
         raise SpatialGANError("it is a StyleGAN3, whose layers are others; StyleGAN2 models can be imported, also "
                               "those that stylegan3 trained with --cfg=stylegan2")
     if class_name != "Generator" or "synthesis.b4.const" not in tensors:
-        raise SpatialGANError(f"it is not StyleGAN2, but of another architecture: its generator is a "
+        raise SpatialGANError("it is not StyleGAN2, but of another architecture: its generator is a "
                               f"{shown(class_name)} without StyleGAN2's learned constant")
     classes = settings.get("c_dim") or settings.get("mapping.c_dim")
     if classes or any(name.startswith("mapping.embed") for name in tensors):

@@ -146,8 +146,8 @@ class _Unpickler(pickle.Unpickler):
         if module.startswith(TENSORFLOW):
             raise SpatialGANError("it is a TensorFlow pickle; the program legacy.py of stylegan2-ada-pytorch turns it "
                                   "into one that can be imported")
-        raise SpatialGANError(f"it wants to call {shown(path)}, which no StyleGAN2 file needs, and was refused; nothing "
-                              "in it was run")
+        raise SpatialGANError(f"it wants to call {shown(path)}, which no StyleGAN2 file needs, and was refused; "
+                              "nothing in it was run")
 
 
 def shown(text: Any) -> str:
