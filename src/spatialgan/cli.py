@@ -251,12 +251,21 @@ def data_prepare(
     size: Annotated[int, typer.Option(help="Width and height in pixels.")],
     fit: Annotated[str, typer.Option(metavar="crop|pad|squash", help="How a picture becomes square.")] = "crop",
     channels: Annotated[int, typer.Option(metavar="1|3", help="3 for colour, 1 for grey.")] = 3,
+    boxes: Annotated[Path | None, typer.Option(
+        metavar="FILE.jsonl", help="Where the subject of each picture is: cut a window around it, at a random place "
+                                   "and of a random size. A file here or in SRC.")] = None,
+    box_share: Annotated[tuple[float, float], typer.Option(
+        metavar="MIN MAX", help="With --boxes: the subject's longer side, in window widths.")] = (0.4, 0.8),
+    seed: Annotated[int, typer.Option(min=0, help="With --boxes: another seed cuts other windows.")] = 0,
 ) -> None:
     """Write every usable image as a square PNG of one size."""
     from spatialgan.data.prepare import prepare
+    from spatialgan.data.windows import Windows, read_boxes
 
+    windows = None if boxes is None else Windows(read_boxes(boxes, src), *box_share, seed=seed)
     with progress_bar() as show:
-        report = prepare(src, dst, size=size, fit=fit, channels=channels, on_progress=partial(show, "preparing"))
+        report = prepare(src, dst, size=size, fit=fit, channels=channels, windows=windows,
+                         on_progress=partial(show, "preparing"))
     typer.echo("\n".join(report.summary()))
 
 

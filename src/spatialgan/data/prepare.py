@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 from PIL import Image
 
 from spatialgan.data.decoding import (
@@ -22,12 +21,13 @@ from spatialgan.data.decoding import (
     Progress,
     check_settings,
     convert,
-    decode,
+    fit_square,
     in_threads,
     open_image,
     orientation,
 )
 from spatialgan.data.sources import ImageSource, open_source
+from spatialgan.data.windows import Box, Windows
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import written_whole
 
@@ -184,12 +184,14 @@ def prepare(
     size: int,
     fit: Fit = "crop",
     channels: int = 3,
+    windows: Windows | None = None,
     on_progress: Progress | None = None,
 ) -> PrepareReport:
     """Write every usable image of `src` as a size x size PNG to `dst`, a folder or (by its ending) a .zip.
 
     `dst` holds `images/NNNNNN.png` and `card.json`, and appears only when complete: until then it is a hidden
-    name beside it. Masks and objects of `src` are not carried over. Raises SpatialGANError where a setting is
+    name beside it. With `windows`, of each picture the window around its box, and `boxes.jsonl` with where the box lies
+    in it. Masks and objects of `src` are not carried over. Raises SpatialGANError where a setting is
     wrong, `dst` exists or cannot be written, or nothing in `src` is usable.
     """
     src, dst = Path(src).expanduser(), Path(dst).expanduser()
@@ -200,11 +202,11 @@ def prepare(
     _check_destination(src, dst)
     try:
         with _writer(dst) as writer:
-            num_written, skipped = _write_images(source, writer, size, fit, channels, on_progress)
+            num_written, skipped = _write_images(source, writer, size, fit, channels, windows, on_progress)
             if num_written == 0:
                 name, reason = skipped[0]
                 raise SpatialGANError(f"{src}: none of {len(skipped)} images can be used; {name} {reason}")
-            card = _card(src, size, fit, channels, num_written, skipped)
+            card = _card(src, size, fit, channels, windows, num_written, skipped)
             writer.write("card.json", (json.dumps(card, indent=2) + "\n").encode())
     except OSError as error:
         raise SpatialGANError(f"{dst}: cannot be written ({error.strerror or error})") from error
@@ -219,40 +221,50 @@ def _check_destination(src: Path, dst: Path) -> None:
 
 
 def _write_images(
-    source: ImageSource, writer: _Writer, size: int, fit: Fit, channels: int, on_progress: Progress | None
+    source: ImageSource, writer: _Writer, size: int, fit: Fit, channels: int, windows: Windows | None,
+    on_progress: Progress | None
 ) -> tuple[int, list[tuple[str, str]]]:
     """Number the usable images in order; (number written, [(name, reason) of the others])."""
 
-    def work(index: int) -> bytes | BadImageError:
+    def work(index: int) -> tuple[bytes, Box | None] | BadImageError:
+        name = source.names[index]
         try:
-            return _png(
-                decode(source.read(index), source.names[index], size=size, channels=channels, fit=fit)
-            )
+            image, box = convert(open_image(source.read(index), name), name, channels), None
+            if windows is not None:
+                image, box = windows.cut(image, name)
+            return _png(fit_square(image, size, fit)), box
         except BadImageError as error:
             return error
 
     skipped: list[tuple[str, str]] = []
-    num_written, digits = 0, max(6, len(str(len(source.names))))
+    num_written, digits, boxes = 0, max(6, len(str(len(source.names)))), []
     for result in in_threads(work, range(len(source.names)), on_progress):
         if isinstance(result, BadImageError):
             skipped.append((result.name, result.reason))
         else:
-            writer.write(f"images/{num_written:0{digits}d}.png", result)
+            png, box = result
+            name = f"images/{num_written:0{digits}d}.png"
+            writer.write(name, png)
+            if box is not None:
+                boxes.append(json.dumps({"file": name, "box": [round(v, 4) for v in box]}) + "\n")
             num_written += 1
+    if boxes:
+        writer.write("boxes.jsonl", "".join(boxes).encode())
     return num_written, skipped
 
 
-def _png(pixels: np.ndarray) -> bytes:
-    """uint8 (C, R, R) => PNG."""
+def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))  # CHW => HW or HWC
     image.save(buffer, format="PNG")
     return buffer.getvalue()
 
 
 def _card(
-    src: Path, size: int, fit: Fit, channels: int, num_written: int, skipped: list[tuple[str, str]]
+    src: Path, size: int, fit: Fit, channels: int, windows: Windows | None, num_written: int,
+    skipped: list[tuple[str, str]]
 ) -> dict[str, object]:
+    cut = None if windows is None else {
+        "share_min": windows.share_min, "share_max": windows.share_max, "seed": windows.seed}
     return {
         "format_version": 1,
         "source": src.resolve().name,  # not the whole path: cards are shared, home folders are not
@@ -260,6 +272,7 @@ def _card(
         "fit": fit,
         "channels": channels,
         "filter": "lanczos",
+        "windows": cut,
         "num_images": num_written,
         "num_skipped": len(skipped),
         "skipped": [{"name": name, "reason": reason} for name, reason in skipped],

@@ -53,7 +53,7 @@ CHROMA_WEIGHT = 3.0  # of colours against brightness, in pixels: it varies far m
 USUAL_PICTURES = 2000  # say what is usual: more would say the same
 FINGERPRINT = "data_fingerprint"
 MODEL_FIELDS = ("resolution", "layout", "num_objects", "num_styles", "z_dim", "encoding", "object_std_min",
-                "object_std_max", "object_spacing", "center_std", "sampling")  # that codes depend on
+                "object_std_max", "sampling")  # that codes depend on
 SOURCES = ("codes.py", "subject.py", "things.py")  # a change of these may find other codes
 UNUSABLE = (SafetensorError, OSError, TypeError, ValueError, RuntimeError)  # what reading a damaged file raises
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
