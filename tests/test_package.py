@@ -63,7 +63,11 @@ def test_no_pickle_is_loaded():
     loads = matches(r"torch\.load\((?:[^()]|\([^()]*\))*\)")
     assert len(loads) == len(matches(r"torch\.load\("))
     assert [x for x in loads if "weights_only=True" not in x] == []
-    assert matches(r"^\s*(?:import|from) (?:pickle|dill)\b") == []
+    # importing/pickles.py alone reads pickles, through an Unpickler of its own that runs nothing.
+    importers = {where.split(":")[0] for where in matches(r"(?m)^[ \t]*(?:import|from) (?:pickle|dill)\b")}
+    assert importers == {str(Path("importing", "pickles.py"))}
+    assert matches(r"\bpickle\.(?:loads?|_Unpickler)\b") == []
+    assert "pickle.Unpickler" in matches(r"\bpickle\.Unpickler\b")[0] and len(matches(r"pickle\.Unpickler")) == 1
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))

@@ -12,6 +12,7 @@ from spatialgan import __version__
 from spatialgan.cli_drag import drag
 from spatialgan.cli_edits import FORMS, ORDER_KEY, OrderedCommand, edits_in_order, notes_on, read_edit, read_seeds
 from spatialgan.cli_eval import app as eval_app
+from spatialgan.cli_import import export_model, import_model
 from spatialgan.cli_options import (
     Device,
     LayoutSeed,
@@ -47,6 +48,8 @@ eval_app.command()(segmenter)
 eval_app.command("train-segmenter")(train_segmenter)
 app.command()(drag)
 app.command()(studio)
+app.command("import")(import_model)
+app.command("export")(export_model)
 
 
 def main(argv: list[str] | None = None) -> None:

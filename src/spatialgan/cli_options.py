@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
 Model = Annotated[str, typer.Option(
-    "--model", metavar="NAME|PATH", help="A bundled model, a .safetensors file, or the folder of a model or a run.")]
+    "--model", metavar="NAME|PATH", help="A bundled model, a .safetensors file, the folder of a model or a run, or "
+                                         "another program's StyleGAN2 (.pkl, .pt).")]
 ModelOfScene = Annotated[str | None, typer.Option(
-    "--model", metavar="NAME|PATH", help="A bundled model, a .safetensors file, or the folder of a model or a run. "
-                                         "A scene names its own, where that is bundled.")]
+    "--model", metavar="NAME|PATH", help="A bundled model, a .safetensors file, the folder of a model or a run, or "
+                                         "another program's StyleGAN2 (.pkl, .pt). A scene names its own, where that "
+                                         "is bundled.")]
 Seed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Start from this random picture.")]
 SceneFile = Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Start from this saved scene.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -29,7 +31,7 @@ LayoutSeed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Take t
 Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
 
 
-def _told_early(path: Path | None) -> Path | None:
+def told_early(path: Path | None) -> Path | None:
     """Refuse a place that cannot be written while nothing has been computed yet."""
     if path is not None:
         from spatialgan.files import require_writable
@@ -38,7 +40,7 @@ def _told_early(path: Path | None) -> Path | None:
     return path
 
 
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=_told_early)]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=told_early)]
 
 
 def check_start(model: str | None, seed: int | None, scene: Path | None, layout_seed: int | None,

@@ -84,6 +84,9 @@ class ModelConfig:
     is where comes from the heatmaps, and only the border is known besides."""
     noise_inputs: bool = True
     """StyleGAN2's noise in every layer; without it [ours] nothing is left that stays where it is when things move."""
+    noise: Literal["random", "constant"] = "random"
+    """random: drawn anew for every picture; constant: one noise for all, which is stored with the weights, as
+    StyleGAN2 models that are imported have it (``importing/``)."""
 
     def __post_init__(self) -> None:
         _require_choices(self, "model")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2
 WEIGHTS, DISCRIMINATOR, CARD = ".safetensors", ".discriminator.safetensors", ".json"
+FOREIGN = (".pkl", ".pt", ".pth")  # endings of other programs' models
 
 
 class SpatialGAN:
@@ -48,8 +49,9 @@ class SpatialGAN:
         """Load a model.
 
         Args:
-            source: a bundled model's name, a ``.safetensors`` file, or a folder that holds one model or a training run
-                (its newest snapshot is taken).
+            source: a bundled model's name, a ``.safetensors`` file, a folder that holds one model or a training run
+                (its newest snapshot is taken), or another program's StyleGAN2 (``.pkl`` or ``.pt``, see
+                ``importing/``), which is converted once.
             device: ``auto`` takes a CUDA GPU, else Apple's, else the CPU.
 
         Raises:
@@ -166,10 +168,14 @@ def find_weights(source: str | Path) -> Path:
                 raise SpatialGANError(f"{path} holds {len(found)} models; name one: {names}")
         raise SpatialGANError(f"{path} holds no model: there is no .safetensors file with its .json in it "
                               "or in its folder snapshots")
+    if path.is_file() and path.suffix.lower() in FOREIGN:
+        from spatialgan.importing.converting import converted  # which writes models, and so needs this module
+
+        return converted(path)
     if path.is_file():
         if not path.name.endswith(WEIGHTS) or path.name.endswith(DISCRIMINATOR):
             raise SpatialGANError(f"{path} is not a generator's weights; "
-                                  "give a NAME.safetensors file with its NAME.json")
+                                  "give a NAME.safetensors file with its NAME.json, or a StyleGAN2's .pkl or .pt")
         return path
     names = ", ".join(bundled) or "none"
     raise SpatialGANError(f"there is no model {source}: "
@@ -211,13 +217,19 @@ def save_model(path: str | Path, config: RunConfig, generator: Generator, discri
     return path
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Copy a safetensors file into a network; every tensor must be there, with its shape."""
+def load_weights(network: nn.Module, path: Path, *, free: str | None = None) -> None:
+    """Copy a safetensors file into a network; every tensor must be there, with its shape.
+
+    Tensors whose names begin with ``free`` need not be on both sides: the network's own stay as they are.
+    """
     try:
         stored = load_file(path)
     except (SafetensorError, OSError) as e:
         raise SpatialGANError(f"{path} is not readable as safetensors: {e}") from None
     wanted = network.state_dict()
+    if free is not None:
+        own = {n: t for n, t in wanted.items() if n.startswith(free)}
+        stored = own | {n: t for n, t in stored.items() if n in wanted or not n.startswith(free)}
     problems = [f"{n} is missing" for n in wanted if n not in stored]
     problems += [f"{n} is not part of the model" for n in stored if n not in wanted]
     problems += [f"{n} has shape {tuple(stored[n].shape)} instead of {tuple(t.shape)}"

@@ -457,3 +457,24 @@ def test_with_a_uniform_constant_only_the_border_tells_places_apart(tiny: Tiny):
     torch.testing.assert_close(inner, inner[:, :, :1, :1].expand_as(inner))
     assert not torch.allclose(x[:, :, 0, 0], x[:, :, 1, 1])
     assert dict(g.named_parameters())["blocks.0.const"].shape[1:] == (1, 1)
+
+
+def test_constant_noise_takes_the_place_of_any_that_is_given(tiny: Tiny):
+    config = tiny(noise="constant")
+    g = Generator(config)
+    turn_noise_on(g)
+    z, layout, noise = inputs(config)
+    random = Generator(tiny())
+    random.load_state_dict({n: t for n, t in g.state_dict().items() if not n.startswith("noise.")})
+    with torch.no_grad():
+        drawn = g(z, layout, noise).image
+        assert torch.equal(drawn, g(z, layout, tuple(torch.zeros_like(n) for n in noise)).image)
+        torch.testing.assert_close(drawn, random(z, layout, g.noise()).image)
+        assert torch.equal(g(z, layout, None).image, random(z, layout, None).image)
+        assert not torch.allclose(drawn, random(z, layout, noise).image, atol=1e-3)
+
+
+def test_constant_noise_is_part_of_the_weights_where_there_are_noise_inputs(tiny: Tiny):
+    names = {n for n in Generator(tiny(noise="constant")).state_dict() if n.startswith("noise.")}
+    assert names == {f"noise.{i}" for i in range(7)}
+    assert Generator(tiny(noise="constant", noise_inputs=False)).noise is None

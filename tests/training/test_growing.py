@@ -162,3 +162,29 @@ def test_a_residual_discriminator_becomes_a_part_of_a_combined_one(tmp_path, siz
         load_or_grow(replace(run, model=LARGE), Generator(LARGE), grown, tmp_path / "old.safetensors")
         torch.testing.assert_close(new.residual(images).logits, grown(images).logits)
     assert all(torch.equal(v, heads[k]) for k, v in new.projected.state_dict().items())
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_a_run_may_start_from_a_model_with_constant_noise_without_having_it(size, tmp_path):
+    config = tiny_config()
+    stored = replace(config, model=replace(SMALL, noise="constant"))
+    source = Generator(stored.model)
+    discriminator = make_discriminator(stored.model)
+    save_model(tmp_path / "m", stored, source, discriminator, card={}, dtype=torch.float32)
+    for noise in ("random", "constant"):
+        run = replace(config, model=replace(size, noise=noise))
+        generator = Generator(run.model)
+        load_or_grow(run, generator, make_discriminator(run.model), tmp_path / "m.safetensors")
+        own = generator.state_dict()
+        assert all(torch.equal(own[n], t) for n, t in source.state_dict().items() if noise == "constant" or n in own)
+        assert (generator.noise is not None) == (noise == "constant")
+
+
+def test_a_run_with_constant_noise_may_start_from_a_model_without(tmp_path):
+    config = replace(tiny_config(), model=SMALL)
+    save_model(tmp_path / "m", config, Generator(SMALL), make_discriminator(SMALL), card={}, dtype=torch.float32)
+    run = replace(config, model=replace(SMALL, noise="constant"))
+    generator = Generator(run.model)
+    before = generator.noise()[0].clone()
+    load_or_grow(run, generator, make_discriminator(run.model), tmp_path / "m.safetensors")
+    assert torch.equal(generator.noise()[0], before)

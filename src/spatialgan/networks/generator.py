@@ -36,8 +36,25 @@ def sample_z(config: ModelConfig, batch: int, generator: torch.Generator) -> Ten
 
 def sample_noise(config: ModelConfig, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """Noise inputs, one ``(B, 1, r, r)`` a layer, coarse to fine; a generator without ``noise_inputs`` ignores them."""
-    sizes = [4] + [r for r in config.block_resolutions[1:] for _ in range(2)]
+    sizes = noise_sizes(config)
     return tuple(torch.randn(batch, 1, r, r, generator=generator, device=generator.device) for r in sizes)
+
+
+def noise_sizes(config: ModelConfig) -> list[int]:
+    """Width and height of each layer's noise, coarse to fine."""
+    return [4] + [r for r in config.block_resolutions[1:] for _ in range(2)]
+
+
+class ConstantNoise(nn.Module):
+    """The noise of all pictures, as buffers ``0``, ``1``, ...: one ``(1, 1, r, r)`` a layer, coarse to fine."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        for i, r in enumerate(noise_sizes(config)):
+            self.register_buffer(str(i), torch.randn(1, 1, r, r))
+
+    def forward(self) -> tuple[Tensor, ...]:
+        return tuple(self.buffers())
 
 
 class HeatmapInput:
@@ -238,6 +255,7 @@ class Generator(nn.Module):
         self.background_mapping = Mapping(config) if config.background_mapping else None
         self.stem = make_stem(config)
         self.blocks = nn.ModuleList(Block(config, r) for r in config.block_resolutions)
+        self.noise = ConstantNoise(config) if config.noise == "constant" and config.noise_inputs else None
 
     def forward(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None) -> GeneratorOutput:
         """Pictures from latent codes.
@@ -282,12 +300,14 @@ class Generator(nn.Module):
         Args:
             ws: (B, num_ws, S, w_dim), layer by layer, coarse to fine.
             layout: for a batch of B; None only with ``encoding=none``.
-            noise: see :func:`sample_noise`; None for no noise.
+            noise: see :func:`sample_noise`; None for no noise. A model with constant noise takes its own in its place.
             stop_resolution: return after this block, without an image.
         """
         config = self.config
         if not config.noise_inputs:
             noise = None
+        elif noise is not None and self.noise is not None:
+            noise = self.noise()
         if layout is None and config.encoding != "none":
             raise SpatialGANError(f"a model with encoding={config.encoding} needs a layout")
         heatmaps = None if config.encoding in ("none", "flatten") else HeatmapInput(config, layout, self.stem)

@@ -20,8 +20,9 @@ from spatialgan.networks.layers import SLOPE, SQRT2
 from spatialgan.streams import stream_seed
 
 FREE_FIELDS = ("resolution", "sampling", "object_std_min", "object_std_max", "center_std", "object_spacing",
-               "impulse_noise", "noise_inputs", "minibatch_std_group")
+               "impulse_noise", "noise_inputs", "noise", "minibatch_std_group")
 """Of ModelConfig, those in which a run may differ from the model that it starts from."""
+CONSTANT_NOISE = "noise."  # of a model that has some, in its weights' names: a run need not have it
 DISCRIMINATOR_FIELDS = ("discriminator", "projected_input")
 
 
@@ -47,7 +48,7 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
     if _becomes_a_part(stored, config):
         model, discriminator = replace(model, discriminator="residual"), discriminator.residual
     if size == wanted:
-        load_weights(generator, weights)
+        load_weights(generator, weights, free=CONSTANT_NOISE)
         if second.exists():
             load_weights(discriminator, second)
         return
@@ -56,7 +57,7 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
         torch.manual_seed(stream_seed(config.train.seed, "growing"))
         small = replace(model, resolution=size)
         g, d = Generator(small), make_discriminator(small)
-        load_weights(g, weights)
+        load_weights(g, weights, free=CONSTANT_NOISE)
         load_weights(d, second)
         while size < wanted:
             size *= 2
