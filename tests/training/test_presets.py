@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from spatialgan.config import RunConfig
+from spatialgan.config import AidsConfig, RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.tables import RUNGS
 from spatialgan.networks.discriminator import make_discriminator
@@ -46,7 +46,7 @@ def test_the_papers_numbers(name: str):
     assert (loss.attention, m.sel_residual_kernel, m.heatmap_kernel, m.heatmap_dilation) == ("channel", 3, 3, 1)
     assert m.center_std == 1 / 3
     # Nothing of our own aids.
-    assert not c.reconstructs and not t.reuse_pictures
+    assert c.aids == AidsConfig() and not c.reconstructs
     assert (loss.comove_weight, loss.carry_share, t.blur_std, c.data.shift) == (0, 0, 0, 0)
 
 
