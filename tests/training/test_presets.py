@@ -47,7 +47,8 @@ def test_the_papers_numbers(name: str):
     assert m.center_std == 1 / 3
     # Nothing of our own aids.
     assert c.aids == AidsConfig() and not c.reconstructs
-    assert (loss.comove_weight, loss.carry_share, t.blur_std, c.data.shift) == (0, 0, 0, 0)
+    assert (c.data.shift, m.coordinates_max_resolution, m.object_spacing, m.background_mapping) == (0, 0, 0, False)
+    assert (m.constant, m.noise_inputs, m.discriminator) == ("learned", True, "residual")
 
 
 def test_what_the_papers_presets_differ_in():
