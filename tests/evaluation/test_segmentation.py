@@ -22,6 +22,7 @@ from spatialgan.evaluation.segmentation import (
     bundled_segmenters,
     pooled_features,
     save_segmenter,
+    segmenter_of,
 )
 from spatialgan.evaluation.segmenter_quality import measure_segmenter
 from spatialgan.files import file_hash
@@ -75,6 +76,22 @@ def test_quality_of_the_bundled_segmenter(bundled: PanopticSegmenter) -> None:
     assert quality.iou["bed"] > 0.85 and quality.ap["bed"] > 0.9 and quality.ap["window"] > 0.8
     assert quality.recall > 0.65 and quality.precision > 0.6
     assert quality.found_again > 0.95 > 3 * quality.found_again_by_chance
+
+
+def test_quality_of_the_one_for_floors() -> None:
+    floors = ObjectDataset.open(ROOMS.parent / "floors", resolution=64)
+    quality = measure_segmenter(PanopticSegmenter("floors", device="cpu"), floors)
+    assert quality.num_images == 20
+    assert quality.mean_iou > 0.6
+    assert quality.mean_ap > 0.6
+    assert quality.recall > 0.8 and quality.precision > 0.7
+    assert quality.found_again > 0.8 > 2 * quality.found_again_by_chance
+
+
+def test_a_models_data_set_chooses_its_segmenter() -> None:
+    assert segmenter_of({"data_set": "floors128.zip"}) == "floors"
+    assert segmenter_of({"data_set": "rooms128.zip"}) == "rooms"
+    assert segmenter_of({"data_set": "gardens.zip"}) is segmenter_of({}) is None
 
 
 def test_instances(bundled: PanopticSegmenter, images: Tensor) -> None:
