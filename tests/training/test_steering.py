@@ -1,0 +1,55 @@
+"""Steering from scratch: the reason why the method is there, at the smallest scale (``benchmarks/steering.py``)."""
+
+import pytest
+import torch
+from steering import (
+    DISTANCE,
+    RESOLUTION,
+    draw_things,
+    made_up_pictures,
+    measure_steering,
+    steering_config,
+    things_xy,
+    train,
+)
+
+from spatialgan.networks.generator import GeneratorOutput
+
+
+class Follower:
+    """Draws a thing at the level-0 centre, or at a share of the way there from the middle."""
+
+    def __init__(self, share: float):
+        self.config, self.share = steering_config(0, align=True).model, share
+
+    def __call__(self, z, layout, noise):
+        places = 0.5 + self.share * (layout.level_centers(0)[:, 0] - 0.5)
+        return GeneratorOutput(draw_things(places, torch.ones(len(z), 3)), {})
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.0, -1.0])
+def test_the_measure_gives_known_answers(share):
+    assert measure_steering(Follower(share)).response == pytest.approx(share, abs=0.03)
+
+
+def test_things_are_found_where_they_are():
+    places = torch.tensor([[0.5, 0.5], [0.25, 0.7], [0.8, 0.4]])
+    pictures = draw_things(places, torch.tensor([[1.0, 0.2, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 1.0]]))
+    assert pictures.shape == (3, 3, RESOLUTION, RESOLUTION)
+    torch.testing.assert_close(things_xy(pictures), places.double(), atol=0.01, rtol=0)
+
+
+def test_the_data_set_has_one_bright_thing_anywhere():
+    pictures = made_up_pictures(200, 0, center_std=0.2)
+    assert torch.equal(pictures, made_up_pictures(200, 0, center_std=0.2))
+    assert pictures.amin() >= 0 and (pictures.amax(dim=(1, 2, 3)) > 0.9).all()
+    places = things_xy(pictures)
+    assert 0.15 < places.std(dim=0).mean() < 0.25 and (places.mean(dim=0) - 0.5).abs().max() < 0.05
+
+
+def test_a_model_trained_from_scratch_follows_its_heatmap_and_not_without_alignment():
+    """Of five seeds, three were enough to fail without alignment, were heatmaps easier to read; see the benchmark."""
+    with_alignment, without = (measure_steering(train(steering_config(0, align=align))) for align in (True, False))
+    assert with_alignment.response >= 0.5
+    assert without.response < 0.15
+    assert without.spread > DISTANCE / 2  # it draws things in many places, but not where it is told
