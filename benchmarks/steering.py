@@ -7,12 +7,15 @@ seed are trained alike, with the paper's losses alone, one of them without align
 by v and by -v, while z stays, and the response is how far the thing moved along, over the distance: 1 follows exactly.
 A lean towards the middle, or wherever else, cancels within such a pair: chance is 0.
 
-Three choices matter, and ``--set`` changes them (``docs/decisions.md`` says what they did):
+Three choices matter, and ``--set`` changes them:
 
 - ``loss.attention_sign=fake``, the release's: D's attention is then on the thing. What speaks for "real" in a picture
-  that D knows is generated may as well be the plain ground around it, and the thing flees from its heatmap.
-- ``model.encoded_max_resolution=8``: the easier heatmaps are to read, the more often G without alignment takes them for
-  its source of places by itself, instead of z. With 16, or with ``model.encoding=concat``, many seeds do.
+  that D knows is generated may as well be the plain ground around it, and then the thing flees from its heatmap
+  (``real``, seed 0: -0.10).
+- ``model.encoded_max_resolution=8``: the easier heatmaps are to read, the more often G takes its things' places from
+  them by itself, without alignment, and not from z. With 16 one of two seeds did, and with ``model.encoding=concat``
+  too all of three; with 4, alignment could not make it within the same steps. With 8 none of five did, nor one that
+  was trained twice as long (``train.kimg=12.8``, seed 1).
 - Things are where the layout's centres are, so that D has nothing against heatmaps.
 
 One CPU thread, float32. ``tests/training/test_steering.py`` trains one seed.
@@ -130,6 +133,12 @@ def train(config: RunConfig, on_step: Callable[[int, Generator], None] | None = 
         if on_step is not None:
             on_step(step + 1, t.ema)
     return t.ema
+
+
+def trained_steering(seed: int, align: bool) -> Steering:
+    """Train one model and measure it, on one thread: a job for a process of its own."""
+    torch.set_num_threads(1)
+    return measure_steering(train(steering_config(seed, align=align)))
 
 
 def follow_up(config: RunConfig, every: int) -> tuple[Generator, dict[str, object]]:
