@@ -112,6 +112,17 @@ def comove_table() -> str:
     return "\n".join(lines)
 
 
+def steering_table() -> str:
+    """Response of models trained from scratch with alignment and without, seed by seed."""
+    seeds = load("benchmarks/results/steering.json")["seeds"]
+    lines = [f"| seed | {' | '.join(seeds)} |", "|---" * (len(seeds) + 1) + "|"]
+    for name in ("with", "without"):
+        rows = [row[name] for row in seeds.values()]
+        cells = [f"{r['response']:.2f} ± {r['error']:.2f}".replace("-0.00", "0.00") for r in rows]
+        lines.append(f"| {name} alignment | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 LATENCY_PARTS = ("queue", "generator", "encode", "network", "decode and paint", "screen")
 
 
@@ -130,7 +141,7 @@ def latency_table() -> str:
 
 TABLES = {"latency": latency_table, "response": response_table, "cost": cost_table, "drag": drag_table,
           "drag-rooms": lambda: drag_table("drag-rooms"), "comove": comove_table,
-          "focus": focus_table}
+          "focus": focus_table, "steering": steering_table}
 
 
 def with_tables(text: str) -> str:
