@@ -55,7 +55,7 @@ def test_the_data_set_has_one_bright_thing_anywhere():
 def test_a_model_trained_from_scratch_follows_its_heatmap_and_not_without_alignment():
     """Five of five seeds: 0.66 to 0.81 with, -0.00 to 0.01 without (``benchmarks/results/steering.json``).
 
-    Each training takes 49 to 55 s of one thread of a busy two-core machine; the two are run side by side.
+    Each training takes 49 to 55 s of CPU time, 71 s where ten processes share two cores; the two run side by side.
     """
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         aligned, plain = pool.map(trained_steering, (SEED, SEED), (True, False))
