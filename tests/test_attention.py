@@ -46,7 +46,7 @@ class LinearNet(nn.Module):
 def test_closed_form_on_a_linear_net():
     net, images = LinearNet(), torch.randn(3, 3, 32, 32)
     out = net(images)
-    for level, m in attention_maps(out).items():
+    for level, m in attention_maps(out, sign="real").items():
         expected = cam(out.features[SIZES[level]], net.weights[level])
         torch.testing.assert_close(m, expected)
         assert m.dtype == torch.float32
@@ -134,7 +134,7 @@ def test_alpha_is_a_constant_of_the_loss():
     x = torch.randn(1, 3, 4, 4, requires_grad=True)
     features = x * 1.0
     logits = ((features**2).mean(dim=(2, 3)) @ weights)[:, None]
-    m = attention_maps(DiscriminatorOutput(logits, {4: features}), levels=(0,))[0]
+    m = attention_maps(DiscriminatorOutput(logits, {4: features}), levels=(0,), sign="real")[0]
     (got,) = torch.autograd.grad(((m - target) ** 2).sum(), x)
 
     def by_hand(detach: bool) -> Tensor:
@@ -197,7 +197,7 @@ def test_batch_equals_each_picture_alone(tiny: Tiny):
     """Groups of one have no statistic to share."""
     d = make_discriminator(tiny(minibatch_std_group=1))
     images = torch.randn(3, 3, 32, 32)
-    together = attention_maps(d(images.clone().requires_grad_()))
+    together = attention_maps(d(images.clone().requires_grad_()), sign="real")
     for b in range(3):
         out = d(images[b : b + 1].clone().requires_grad_())
         for level, size in SIZES.items():

@@ -228,7 +228,8 @@ def test_files_of_format_1_are_read_as_trained_with_the_sum(saved: Path):
     config["loss"]["align_empty"], config["train"]["reconstruct_kimg"] = "relative", 20.0
     edit_card(saved, config=config, format_version=1)
     loaded = SpatialGAN.from_pretrained(saved)
-    assert loaded.config.loss.attention == "sum" and loaded.config.aids.reconstruct_kimg == 20
+    assert (loaded.config.loss.attention, loaded.config.loss.attention_sign) == ("sum", "real")
+    assert loaded.config.aids.reconstruct_kimg == 20
 
 
 def test_attention_is_what_the_model_was_trained_with_unless_another_is_asked_for(model: SpatialGAN):

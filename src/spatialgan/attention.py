@@ -34,7 +34,7 @@ def gradcam(features: Tensor, gradients: Tensor, *, form: AttentionForm = "chann
 
 
 def attention_maps(output: DiscriminatorOutput, *, levels: tuple[int, ...] = (0, 1, 2), form: AttentionForm = "channel",
-                   sign: AttentionSign = "real", keep_graph: bool = True) -> dict[int, Tensor]:
+                   sign: AttentionSign = "fake", keep_graph: bool = True) -> dict[int, Tensor]:
     """Attention on the given levels, from a forward pass that somebody has already paid for.
 
     Only D's last small blocks are run backwards, from the logits to the largest feature map asked for.
@@ -43,8 +43,8 @@ def attention_maps(output: DiscriminatorOutput, *, levels: tuple[int, ...] = (0,
         output: D's, with a graph from logits to features.
         levels: 0, 1, 2 for the features of 4x4, 8x8, 16x16 pixels.
         form: see :func:`gradcam`.
-        sign: what alpha is the gradient of: D's logit (``real``), or minus that (``fake``), as it is for the release's
-            softplus(-D): that function's positive slope drops out of a normalised map.
+        sign: what alpha is the gradient of: minus D's logit (``fake``), as it is for the release's softplus(-D), whose
+            slope drops out of a normalised map; or the logit (``real``).
         keep_graph: keep the graph for a backward pass to come.
 
     Returns:

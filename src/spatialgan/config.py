@@ -186,8 +186,9 @@ class LossConfig:
     """Mean of the distances over those above tau (the conference release), or over all, with those below as 0."""
     attention: AttentionForm = "channel"
     """D's attention: GradCAM with the ReLU on each channel (the conference release), or on their sum (the textbook)."""
-    attention_sign: AttentionSign = "real"
-    """[ours] What attention looks for: what speaks for "real", as the journal has it, or for "fake", as the release."""
+    attention_sign: AttentionSign = "fake"
+    """What attention looks for: what speaks for "fake", as in the conference release, or for "real", as the journal has
+    it. Trained from scratch, models follow their heatmaps with the first alone (``benchmarks/steering.py``)."""
     align_levels: tuple[int, ...] = (0, 1, 2)
     """Levels that are aligned: D features of 4x4, 8x8, 16x16."""
     path_length_weight: float = 0.0

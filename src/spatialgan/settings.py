@@ -43,12 +43,12 @@ def is_earlier(values: Any) -> bool:
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:
     """The configuration in a model file of format 1, as JSON values, in today's fields.
 
-    Attention had one form then, ``sum``, and distances one mean. What is malformed is left for :func:`from_dict`.
+    Attention had one form and sign then, and distances one mean. What is malformed is left for :func:`from_dict`.
     """
     if not isinstance(values, dict) or not all(isinstance(section, dict) for section in values.values()):
         return values
     new = {name: {k: v for k, v in section.items() if k not in GONE.get(name, ())} for name, section in values.items()}
-    new["loss"] = {"align_mean": "all", "attention": "sum"} | new.get("loss", {})
+    new["loss"] = {"align_mean": "all", "attention": "sum", "attention_sign": "real"} | new.get("loss", {})
     for old, now in MOVED.items():
         (section, name), (other, renamed) = old.split("."), now.split(".")
         if name in new.get(section, {}):

@@ -44,7 +44,7 @@ class HeatmapModel:
 
     def __init__(self, discriminator: nn.Module, *, level: int = 0, shift: float = 0.0, **settings: object):
         model = ModelConfig(**{"resolution": 64, "z_dim": 4, "w_dim": 4, "channel_base": 64, **settings})
-        loss = LossConfig(align="none")
+        loss = LossConfig(align="none", attention_sign="real")
         self.config = RunConfig(model=model, data=DataConfig(shift=shift), loss=loss)
         self.discriminator, self.level = discriminator, level
 
