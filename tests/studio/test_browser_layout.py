@@ -87,7 +87,8 @@ def test_the_overlaps_are_found(visit):
     assert faults(page) == []
     for rule in (".side { margin-left: -300px }", "#redo { margin: -20px }", "#open { position: fixed; left: 97vw }",
                  ".work { grid-template-columns: 1400px }"):
-        page.evaluate("rule => { const s = [...document.styleSheets].at(-1); s.insertRule(rule, s.cssRules.length) }", rule)
+        page.evaluate("rule => { const s = [...document.styleSheets].at(-1);"
+                      " s.insertRule(rule, s.cssRules.length) }", rule)
         assert faults(page) != [], rule
         page.evaluate("() => { const s = [...document.styleSheets].at(-1); s.deleteRule(s.cssRules.length - 1) }")
     assert faults(page) == []
