@@ -22,7 +22,7 @@ const TRY = {
   no_progress: 'Try another mode, a nearer target, or a point on an edge: an eye, an ear, a corner.',
   failed: 'Undo, and try fewer points or another mode.',
 };
-let revision = null;
+let revision = null, session = null;
 let keep = false; // points and mask, since the picture changed by their own drag
 
 $('#stage').addEventListener('pointerdown', event => {
@@ -102,6 +102,8 @@ on('drag-end', message => {
   $('#outcome').hidden = false;
 });
 on('state', () => {
+  keep ||= session !== null && session !== store.session; // the same picture, after the server was restarted
+  session = store.session;
   if (!store.dragging && start.textContent === 'Stop') setDragging(false); // it ended with its server
   if (store.dragging) {
     start.textContent = 'Stop';
