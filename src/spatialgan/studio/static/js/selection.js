@@ -68,7 +68,7 @@ const sliders = {
     const by = Math.sqrt(2 ** ratio.value / (h.std_x / h.std_y)), [sx, sy] = [six(by), six(1 / by)];
     return [{ edit: 'stretch', sx, sy }, { std_x: h.std_x * sx, std_y: h.std_y * sy }];
   }),
-  turn: slide(turn, value => `${Math.round(value)}°`, h => {
+  turn: slide(turn, value => `${Math.round(value)}°`.replace('-', '−'), h => {
     const degrees = six(turn.value - degreesOf(h));
     return [{ edit: 'rotate', degrees }, { degrees: h.degrees + degrees }];
   }),
