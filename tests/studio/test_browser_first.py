@@ -79,8 +79,8 @@ def test_circles_are_large_enough_for_fingers(visit, kind):
 def test_sliders_show_their_limits(visit):
     page = visit("multi")
     page.locator("#handles .handle").first.click()
-    for slider, limits in (("size", ["6 %", "100 %"]), ("ratio", ["1 : 2.8", "2.8 : 1"]), ("turn", ["\u221290°", "90°"]),
-                           ("truncation", ["0.00", "1.50"])):
+    for slider, limits in (("size", ["6 %", "100 %"]), ("ratio", ["1 : 2.8", "2.8 : 1"]),
+                           ("turn", ["\u221290°", "90°"]), ("truncation", ["0.00", "1.50"])):
         marks = page.locator(f"#{slider} + .limits i")
         assert marks.all_inner_texts() == limits
         assert marks.first.is_visible() and marks.last.is_visible()

@@ -130,6 +130,21 @@ def test_what_is_done_before_the_page_has_noticed_is_done_after_that(page, serve
     expect(page.locator(".notice.error", has_text="session")).to_have_count(0)
 
 
+def test_a_drag_that_ends_with_the_server_leaves_the_page_usable(page, server, fake_drag):
+    page.keyboard.press("d")
+    pull(page, (0.4, 0.5), (0.6, 0.5))
+    page.locator("#max-steps").fill("300")
+    kept(page, 1)
+    page.click("#drag-start")
+    expect(page.locator("#m-step")).to_have_text("3")
+    restart(page, server)
+    page.wait_for_selector("body:not([data-dragging])")
+    expect(page.locator("#drag-start")).to_have_text("Start")
+    page.locator("#max-steps").fill("5")
+    page.click("#drag-start")
+    assert settle(page, 1)["history"][-1]["label"] == "Drag"
+
+
 def test_points_overlay_and_twice_over(page, server):
     page.click("#styles-dice")
     settle(page, 1)
