@@ -44,11 +44,13 @@ def test_a_second_finger_does_not_take_the_handle(visit):
     fingers.move(1, 0.55, 0.5)
     fingers.press(2, 0.1, 0.9)
     for i in range(4):
+        fingers.move(1, 0.59 + 0.02 * i, 0.5)
         fingers.move(2, 0.1 + 0.2 * i, 0.9 - 0.2 * i)
-        fingers.move(1, 0.56 + 0.01 * i, 0.5)
     fingers.lift(2)
+    page.wait_for_timeout(200)
     assert state(page)["position"] == 1  # nothing was let go
-    fingers.move(1, 0.65, 0.5)
+    fingers.press(2, 0.1, 0.9)
+    fingers.move(2, 0.2, 0.8)
     fingers.lift(1)
     moved = settle(page, 2)["handles"][0]
     assert (moved["x"], moved["y"]) == (pytest.approx(0.65, abs=0.01), pytest.approx(0.5, abs=0.01))
