@@ -143,8 +143,7 @@ def test_two_fingers_zoom_and_paint_nothing(visit):
         fingers.down[1] = (fingers.down[1][0] - 15, fingers.down[1][1])
         fingers.down[2] = (fingers.down[2][0] + 15, fingers.down[2][1])
         fingers._send("touchMove")
-    fingers.lift(2)
-    fingers.lift(1)
+    fingers.lift_all()
     assert int(page.locator("#zoom-fit").inner_text().split()[0]) > 200
     assert not shown(page, "mask").any()
     expect(page.locator("#undo")).to_be_disabled()
