@@ -102,6 +102,22 @@ def error(page: Page) -> None:
     page.wait_for_selector(".notice")
 
 
+def long_history(page: Page) -> None:
+    """Sixty steps, which must not move anything."""
+    page.evaluate("""async () => {
+        const { edit } = await import('./js/changes.js');
+        for (let i = 0; i < 59; i++) await edit({ edit: 'with_new_styles', seed: i });
+    }""")
+    settled(page)
+
+
+def zoomed(page: Page) -> None:
+    with_edits(page)
+    for _ in range(2):
+        page.click("#zoom-in")
+    page.click("[popovertarget=tip-levels]")
+
+
 def compare(page: Page) -> None:
     with_edits(page)
     page.click("#compare")
@@ -129,6 +145,9 @@ def nothing(page: Page) -> None:
 SHOTS = {  # name: (window, theme, what to do)
     "studio": (DESKTOP, "light", with_edits),
     "studio-dark": (DESKTOP, "dark", with_edits),
+    "studio-first": (DESKTOP, "light", nothing),
+    "studio-history": (DESKTOP, "light", long_history),
+    "studio-zoom": (DESKTOP, "light", zoomed),
     "studio-heatmap": (DESKTOP, "light", overlay("heatmap")),
     "studio-attention": (DESKTOP, "dark", overlay("attention")),
     "studio-features": (DESKTOP, "light", overlay("features")),
@@ -176,7 +195,8 @@ def main() -> None:
                     if number > 0:
                         page.select_option("#model", model)
                         settled(page)
-                    seed(page, args.seed)
+                    if prepare is not nothing:
+                        seed(page, args.seed)
                     prepare(page)
                     path = args.out / (f"{name}.png" if number == 0 else f"{name}-{number}.png")
                     page.mouse.move(2, window[1] // 2)

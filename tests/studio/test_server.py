@@ -17,7 +17,6 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.studio import dragging
 from spatialgan.studio.guard import MAX_BODY_BYTES, allowed_host
 from spatialgan.studio.server import address, leave_a_core, listen, make_app
-from spatialgan.studio.sessions import Full, NoSession, Outbox, Sessions
 from spatialgan.studio.wire import read_frame
 
 HERE = "http://127.0.0.1:7860"
@@ -387,24 +386,18 @@ def test_addresses():
     assert address("0.0.0.0", 80) == "http://127.0.0.1:80/" and address("::1", 81) == "http://[::1]:81/"
 
 
-# ------------------------------------------------------------- visitors
-
-
-def test_sessions_expire_and_make_room():
-    now = [0.0]
-    sessions = Sessions(lambda: None, lifetime_s=10, most=2, clock=lambda: now[0])
-    a, b = sessions.enter(), sessions.enter()
-    now[0] = 5
-    sessions.get(b.id)
-    c = sessions.enter()  # a has been idle for longest
-    with pytest.raises(NoSession):
-        sessions.get(a.id)
-    b.pages.add(Outbox())
-    now[0] = 100
-    sessions.expire()
-    assert len(sessions) == 1 and sessions.get(b.id) is b
-    with pytest.raises(NoSession):
-        sessions.get(c.id)
-    sessions.enter().pages.add(Outbox())
-    with pytest.raises(Full):
-        sessions.enter()
+def test_a_history_is_taken_up_by_another_session(client, visit):
+    home = visit()
+    client.post(f"{home}/edits", json={"edits": [MOVE]})
+    client.post(f"{home}/edits", json={"edits": [MOVE], "truncation": 0.5})
+    state = client.get(home).json()
+    scenes = [client.get(f"{home}/scenes/{entry['id']}.json").json() for entry in state["history"]]
+    other = f"/api/v1/sessions/{client.post('/api/v1/sessions').json()['session']}"
+    for entry, scene in zip(state["history"], scenes, strict=True):
+        kept = {"scene": scene, "label": entry["label"], "is_start": entry["is_start"]}
+        assert client.post(f"{other}/history", json=kept).status_code == 200
+    again = client.get(other).json()
+    assert {**again, "revision": 0} == {**state, "revision": 0}
+    for path in ("picture.png", "scene.json", "command"):
+        assert client.get(f"{other}/{path}").content == client.get(f"{home}/{path}").content
+    assert client.post(f"{other}/history", json={"scene": {}, "label": "x"}).status_code == 400

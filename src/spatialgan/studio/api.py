@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
 from spatialgan import __version__
 from spatialgan.editing.edit_records import command_line
@@ -32,6 +34,13 @@ MAX_ALTERNATIVES = 16
 MAX_EXPORT_PX = 2048
 RENDER_CHUNK = 8  # pictures of one turn, where many are drawn
 STATUS = {NoSession: 404, Busy: 409, Outdated: 409, Full: 503}
+
+
+class Answer(JSONResponse):
+    """JSON in ASCII: half a surrogate pair, which people's strings may hold, has no UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
 class Body(BaseModel):
@@ -62,6 +71,14 @@ class Edits(Body):
 
     def change(self) -> Change:
         return Change(tuple(self.edits), self.truncation)
+
+
+class Kept(Body):
+    """A step of a history: its scene, as ``scenes/{entry}.json`` gives it, and what the state says of it."""
+
+    scene: dict[str, Any]
+    label: Annotated[str, Field(max_length=40)]
+    is_start: bool = False
 
 
 class Alternatives(Body):
@@ -167,6 +184,18 @@ async def go(studio: Here, who: Who, position: int) -> dict[str, Any]:
     return await studio.change(who, lambda s: s.go(position))
 
 
+@router.post("/sessions/{session}/history")
+async def take_up(studio: Here, who: Who, body: Kept) -> dict[str, Any]:
+    """A step that was kept elsewhere, as the history's next entry: so a history outlives its session."""
+    return await studio.change(who, lambda s: s.open(body.scene, label=body.label, is_start=body.is_start))
+
+
+@router.get("/sessions/{session}/scenes/{entry}.json")
+async def scene_of(studio: Here, who: Who, entry: int) -> dict[str, Any]:
+    """A step of the history as a scene file's contents."""
+    return await studio.run(who, lambda: scene_to_json(who.session.entry(entry).scene))
+
+
 @router.get("/sessions/{session}/thumbnails/{entry}.png", response_class=Response)
 async def thumbnail(studio: Here, who: Who, entry: int) -> Response:
     """A step of the history, small."""
@@ -236,15 +265,16 @@ def _animated(frames: list[Any], kind: str) -> bytes:
 
 
 @router.get("/sessions/{session}/command")
-async def command(studio: Here, who: Who) -> dict[str, str]:
-    """A command that draws the current picture without the studio."""
+async def command(studio: Here, who: Who) -> dict[str, str | None]:
+    """A command that draws the current picture without the studio, and the scene file that must be saved for it."""
     file = await _name(studio, who, ".scene.json")
 
     def job() -> str:
         scene = who.session.scene
         return command_line(scene, studio.models.name_of(scene.model), scene_file=file)
 
-    return {"command": await studio.run(who, job)}
+    text = await studio.run(who, job)
+    return {"command": text, "scene_file": file if "--scene" in shlex.split(text) else None}
 
 
 @router.post("/sessions/{session}/drag", status_code=202)
@@ -285,11 +315,12 @@ async def live(socket: WebSocket, session: str) -> None:
 
 
 async def _name(studio: Studio, who: Visitor, ending: str) -> str:
-    """What a download is called: cats-64-seed12.png."""
+    """What a download is called, and a command calls it: cats-64-seed12.png."""
     def job() -> str:
         scene = who.session.scene
         seed = "" if scene.seed is None else f"-seed{scene.seed}"
-        return f"{scene.model.name}{seed}{ending}"
+        name = f"{scene.model.name}{seed}{ending}"
+        return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
 
     return await studio.run(who, job)
 
@@ -297,8 +328,7 @@ async def _name(studio: Studio, who: Visitor, ending: str) -> str:
 def _file(data: bytes, kind: str, *, name: str = "", cache: str = "no-store") -> Response:
     headers = {"cache-control": cache}
     if name:
-        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-        headers["content-disposition"] = f'attachment; filename="{safe}"'
+        headers["content-disposition"] = f'attachment; filename="{name}"'
     return Response(data, media_type=kind, headers=headers)
 
 
@@ -307,22 +337,25 @@ def explain_errors(app: FastAPI) -> None:
 
     @app.exception_handler(SpatialGANError)
     async def mistake(request: Request, error: SpatialGANError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, STATUS.get(type(error), 400))
+        return Answer({"error": str(error)}, STATUS.get(type(error), 400))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-        return JSONResponse({"error": f"{where or 'the request'}: {first['msg'].lower()}"}, 422)
+        return Answer({"error": f"{where or 'the request'}: {first['msg'].lower()}"}, 422)
 
-    @app.exception_handler(404)
-    async def nothing(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": f"there is nothing at {request.url.path[:200]}"}, 404)
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        path = request.url.path[:200]
+        sentences = {404: f"there is nothing at {path}", 405: f"{path} does not take {request.method}"}
+        sentence = sentences.get(error.status_code, str(error.detail).lower())
+        return Answer({"error": sentence}, error.status_code, headers=error.headers)
 
     @app.exception_handler(Stopped)
     async def closing(request: Request, error: Stopped) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 503)
+        return Answer({"error": str(error)}, 503)
 
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": FAULT}, 500)
+        return Answer({"error": FAULT}, 500)

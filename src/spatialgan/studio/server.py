@@ -20,7 +20,7 @@ from fastapi.staticfiles import StaticFiles
 
 from spatialgan import __version__
 from spatialgan.errors import SpatialGANError
-from spatialgan.studio.api import explain_errors, router
+from spatialgan.studio.api import Answer, explain_errors, router
 from spatialgan.studio.guard import EVERYWHERE, LOOPBACK, Guard
 from spatialgan.studio.live import MAX_MESSAGE_BYTES, Studio
 from spatialgan.studio.models import Models
@@ -54,7 +54,7 @@ def make_app(models: Models, *, host: str = "127.0.0.1", **limits: Any) -> FastA
 
     # Its pages of documentation would fetch scripts from elsewhere.
     app = FastAPI(title="SpatialGAN studio", version=__version__, docs_url=None, redoc_url=None,
-                  openapi_url="/api/v1/openapi.json", lifespan=lifespan)
+                  openapi_url="/api/v1/openapi.json", lifespan=lifespan, default_response_class=Answer)
     app.state.studio = studio
     app.include_router(router)
     explain_errors(app)
