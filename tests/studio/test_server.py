@@ -138,11 +138,11 @@ def test_alternatives_leave_the_picture_alone(client, visit):
 
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), [
-    ("POST", "edits", {"edits": [{"edit": "explode"}]}, 400),
+    ("POST", "edits", {"edits": [{"edit": "explode"}]}, 422),
     ("POST", "edits", {"edits": [MOVE], "revision": 0}, 409),
     ("POST", "edits", {"edits": [MOVE], "surprise": 1}, 422),
     ("POST", "edits", {"edits": "x"}, 422),
-    ("POST", "edits", {"edits": [{**MOVE, "dx": 1e300}]}, 400),
+    ("POST", "edits", {"edits": [{**MOVE, "dx": 1e300}]}, 422),
     ("POST", "picture", {"model": "/etc/passwd", "seed": 1}, 400),
     ("POST", "picture", {"model": "x", "seed": -1}, 422),
     ("POST", "history/99", None, 400),
