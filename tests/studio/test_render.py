@@ -22,7 +22,8 @@ ONE_OF_EACH = {  # edits of a picture of one object, and of one of several
                {"edit": "with_new_layout", "seed": 4}, {"edit": "with_new_styles", "seed": 5}],
     "multi": [{"edit": "restyle", "object": 0, "seed": 1}, {"edit": "restyle", "object": "background", "seed": 2},
               {"edit": "duplicate", "object": 1, "dx": 0.1, "dy": 0.1},
-              {"edit": "add", "x": 0.5, "y": 0.5, "std": 0.1, "seed": 3}, {"edit": "move", "object": 0, "dx": 0.1, "dy": 0}],
+              {"edit": "add", "x": 0.5, "y": 0.5, "std": 0.1, "seed": 3},
+              {"edit": "move", "object": 0, "dx": 0.1, "dy": 0}],
 }
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from spatialgan.editing.arguments import LARGEST
@@ -141,10 +141,16 @@ class WithNewStyles(Body):
     seed: Seed
 
 
+def _known(record: Any) -> Any:
+    """Pydantic's own sentence would be about tags."""
+    if isinstance(record, dict) and record.get("edit") not in tuple(NUMBERS):
+        raise PydanticCustomError("edit", "there is no such edit; use one of {names}", {"names": ", ".join(NUMBERS)})
+    return record
+
+
 Edit = Annotated[
     Move | MoveTo | Resize | Stretch | Rotate | Remove | Restyle | Duplicate | Add | WithNewLayout | WithNewStyles,
-    Discriminator("edit", custom_error_type="edit", custom_error_message=f"there is no such edit; use one of "
-                                                                         f"{', '.join(NUMBERS)}"),
+    Field(discriminator="edit"), BeforeValidator(_known),
 ]
 EditList = Annotated[list[Edit], Field(max_length=MAX_EDITS)]
 
