@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from browsing import browser, fake_drag, url, visit  # noqa: F401  fixtures
 
 from spatialgan.studio.models import Models
 

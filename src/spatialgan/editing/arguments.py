@@ -2,11 +2,20 @@
 
 import math
 import operator
+import reprlib
 from typing import Any
 
 from spatialgan.errors import SpatialGANError
 
 LARGEST = 1e6  # of any number: far beyond what an edit can mean, and nothing that follows overflows
+_short = reprlib.Repr()
+_short.maxstring = _short.maxlong = _short.maxother = 60
+_short.maxlevel = 3
+
+
+def shown(value: Any) -> str:
+    """``value`` for a sentence: its repr, shortened where it is long."""
+    return _short.repr(value)
 
 
 def whole(value: Any, name: str) -> int:
@@ -14,14 +23,14 @@ def whole(value: Any, name: str) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise SpatialGANError(f"{name} is {value!r}; use a whole number") from None
+        raise SpatialGANError(f"{name} is {shown(value)}; use a whole number") from None
 
 
 def seed_number(value: Any, name: str = "seed") -> int:
     """``value`` as an int of at least 0; raises SpatialGANError for anything else."""
     number = whole(value, name)
     if number < 0:
-        raise SpatialGANError(f"{name} is {number}; use a whole number from 0")
+        raise SpatialGANError(f"{name} is {shown(number)}; use a whole number from 0")
     return number
 
 
@@ -32,7 +41,7 @@ def finite(value: Any, name: str) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise SpatialGANError(f"{name} is {value!r}; use a finite number")
+        raise SpatialGANError(f"{name} is {shown(value)}; use a finite number")
     if abs(number) > LARGEST:
         raise SpatialGANError(f"{name} is {number:g}; use a number from {-LARGEST:,.0f} to {LARGEST:,.0f}")
     return number

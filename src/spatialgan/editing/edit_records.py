@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from spatialgan.editing.arguments import shown
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ def apply_edit(scene: "Scene", record: Any) -> "Scene":
     Raises:
         SpatialGANError: no such edit, a field too many or too few, or what the scene has against it.
     """
-    if not isinstance(record, Mapping) or record.get("edit") not in NUMBERS:
-        found = record.get("edit") if isinstance(record, Mapping) else record
-        raise SpatialGANError(f"there is no edit {found!r}; use {', '.join(NUMBERS)}")
-    name = record["edit"]
+    name = record.get("edit") if isinstance(record, Mapping) else record
+    if not isinstance(record, Mapping) or not isinstance(name, str) or name not in NUMBERS:
+        raise SpatialGANError(f"there is no edit {shown(name)}; use {', '.join(NUMBERS)}")
     rest = {key: value for key, value in record.items() if key != "edit"}
     where = _place(name, rest)
     if set(rest) != set(NUMBERS[name]):
-        raise SpatialGANError(f"{name} takes {', '.join((*where, *NUMBERS[name]))}; it was given {', '.join(record)}")
+        raise SpatialGANError(f"{name} takes {', '.join((*where, *NUMBERS[name]))}; it was "
+                              f"given {', '.join(map(str, record))[:120]}")
     if name in PLACELESS:
         return getattr(scene, name)(**rest)
     first = where.pop("object") if "object" in where else where.pop("level")
@@ -109,9 +110,6 @@ def command_line(scene: "Scene", model: str, *, scene_file: str, out: str = "out
 def _words_from_seeds(scene: "Scene") -> list[str] | None:
     if scene.seed is None or scene.layout_seed is None or len(scene.edits) > MAX_EDITS:
         return None
-    edits = [edit_words(record) for record in scene.edits]
-    if None in edits:
-        return None
     try:
         again = scene.model.sample(scene.seed, layout_seed=scene.layout_seed, truncation=scene.truncation)
         for record in scene.edits:
@@ -119,6 +117,9 @@ def _words_from_seeds(scene: "Scene") -> list[str] | None:
     except SpatialGANError:  # a scene file may record what it likes
         return None
     if not same_picture(scene, again):
+        return None
+    edits = [edit_words(record) for record in again.edits]  # as they were done: a file's own may have any shape
+    if None in edits:
         return None
     words = ["--seed", str(scene.seed)]
     if scene.layout_seed != scene.seed:

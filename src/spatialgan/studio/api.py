@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response, WebSo
 from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from spatialgan import __version__
 from spatialgan.editing.edit_records import command_line
@@ -44,6 +45,13 @@ from spatialgan.studio.worker import Stopped
 
 RENDER_CHUNK = 8  # pictures of one turn, where many are drawn
 STATUS = {NoSession: 404, Busy: 409, Outdated: 409, TooMany: 429, Full: 503}
+
+
+class Answer(JSONResponse):
+    """JSON in ASCII: half a surrogate pair, which people's strings may hold, has no UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["sessions"])
@@ -275,22 +283,25 @@ def explain_errors(app: FastAPI) -> None:
 
     @app.exception_handler(SpatialGANError)
     async def mistake(request: Request, error: SpatialGANError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, STATUS.get(type(error), 400))
+        return Answer({"error": str(error)}, STATUS.get(type(error), 400))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-        return JSONResponse({"error": f"{where or 'the request'}: {first['msg'].lower()}"}, 422)
+        return Answer({"error": f"{where or 'the request'}: {first['msg'].lower()}"}, 422)
 
-    @app.exception_handler(404)
-    async def nothing(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": f"there is nothing at {request.url.path[:200]}"}, 404)
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        path = request.url.path[:200]
+        sentences = {404: f"there is nothing at {path}", 405: f"{path} does not take {request.method}"}
+        sentence = sentences.get(error.status_code, str(error.detail).lower())
+        return Answer({"error": sentence}, error.status_code, headers=error.headers)
 
     @app.exception_handler(Stopped)
     async def closing(request: Request, error: Stopped) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 503)
+        return Answer({"error": str(error)}, 503)
 
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": FAULT}, 500)
+        return Answer({"error": FAULT}, 500)

@@ -94,9 +94,17 @@ def refused(headers: dict[str, str], host: str, names: Sequence[str] = ()) -> st
         return (f"this studio does not answer to the name {asked[:80]!r}; open it under the address that it printed, "
                 "or start it with --allow-host and that name")
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != asked.lower():
+    if origin is not None and _place_of(origin) != asked.lower():
         return "another site's page may not use this studio"
     return None
+
+
+def _place_of(origin: str) -> str | None:
+    """Host and port of an Origin; None where it is not one."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def allowed_host(asked: str, host: str) -> bool:

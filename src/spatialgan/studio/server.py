@@ -23,7 +23,7 @@ from fastapi.staticfiles import StaticFiles
 from spatialgan import __version__
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.access import Access
-from spatialgan.studio.api import explain_errors, router
+from spatialgan.studio.api import Answer, explain_errors, router
 from spatialgan.studio.connections import BACKLOG, BoundedProtocol, connection_limit
 from spatialgan.studio.guard import EVERYWHERE, LOOPBACK, Guard
 from spatialgan.studio.live import MAX_MESSAGE_BYTES, Studio
@@ -75,7 +75,7 @@ def make_app(models: Models, *, access: Access | None = None, **limits: Any) -> 
     # FastAPI's own pages of documentation would fetch scripts from elsewhere; ours is in service.py.
     app = FastAPI(title="SpatialGAN studio", version=__version__, description=DESCRIPTION, docs_url=None,
                   redoc_url=None, openapi_url="/api/v1/openapi.json", lifespan=lifespan,
-                  generate_unique_id_function=lambda route: route.name)
+                  default_response_class=Answer, generate_unique_id_function=lambda route: route.name)
     app.state.studio, app.state.rate = studio, rate
     for routes in (router, render_router, service_router):
         app.include_router(routes)
@@ -101,7 +101,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(BACKLOG)
         return listener
     except OverflowError:
         raise SpatialGANError(f"--port {port}: use 0 to 65535, 0 for any that is free") from None

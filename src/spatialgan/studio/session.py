@@ -86,13 +86,13 @@ class Session:
     @property
     def scene(self) -> Scene:
         """The current scene; raises SpatialGANError before there is one."""
-        if self._shown is None:
-            raise SpatialGANError("this session has no picture yet; start one with a model and a seed")
+        self._require_picture()
         return self._shown
 
     @property
     def start_position(self) -> int:
-        """Where in the history the current picture began."""
+        """Where in the history the current picture began; raises SpatialGANError before there is one."""
+        self._require_picture()
         return max(i for i in range(self.position + 1) if self.history[i].is_start)
 
     @property
@@ -156,6 +156,7 @@ class Session:
 
     def go(self, position: int) -> None:
         """To an entry of the history."""
+        self._require_picture()
         self._require_no_drag()
         if not 0 <= position < len(self.history):
             raise SpatialGANError(f"the history has entries 0 to {len(self.history) - 1}, and no {position}")
@@ -200,6 +201,10 @@ class Session:
     def _show(self, scene: Scene) -> None:
         self._shown, self._preview = scene, None
         self.revision += 1
+
+    def _require_picture(self) -> None:
+        if self._shown is None:
+            raise SpatialGANError("this session has no picture yet; start one with a model and a seed")
 
     def _require(self, revision: int) -> None:
         if revision != self.revision:

@@ -24,9 +24,17 @@ on('state', () => {
     if (i === position) button.setAttribute('aria-current', 'step');
     else button.removeAttribute('aria-current');
   });
-  const now = shown.get(history[position].id);
-  list.scrollTo({ left: now.offsetLeft - list.clientWidth / 2 + now.clientWidth / 2, behavior: 'smooth' });
+  bringIntoSight('smooth');
 });
+
+function bringIntoSight(behavior) {
+  const now = list.querySelector('[aria-current]')?.parentElement;
+  if (!now) return;
+  const left = now.offsetLeft - list.offsetLeft - list.clientWidth / 2 + now.clientWidth / 2;
+  const far = Math.abs(left - list.scrollLeft) > list.clientWidth;
+  list.scrollTo({ left, behavior: far ? 'instant' : behavior });
+}
+new ResizeObserver(() => bringIntoSight('instant')).observe(list);
 
 function make(entry) {
   const item = document.createElement('li'), button = document.createElement('button');
