@@ -43,6 +43,7 @@ from spatialgan.studio.visits import TooMany, visitor_name
 from spatialgan.studio.wire import frame, handles_of, planes_of
 from spatialgan.studio.worker import Stopped
 
+SCENE = {"type": "object", "description": "A saved scene: the content of a .scene.json file."}
 RENDER_CHUNK = 8  # pictures of one turn, where many are drawn
 STATUS = {NoSession: 404, Busy: 409, Outdated: 409, TooMany: 429, Full: 503}
 
@@ -105,8 +106,7 @@ async def start(studio: Here, who: Who, body: Start) -> dict[str, Any]:
 
 
 @router.put("/sessions/{session}/scene.json", response_model=State, response_model_exclude_unset=True,
-            openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {
-                "type": "object", "description": "A saved scene, as GET gives it."}}}}})
+            openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": SCENE}}}})
 async def open_scene(studio: Here, who: Who, request: Request) -> dict[str, Any]:
     """Open a saved scene; the body is the file."""
     body = await request.body()
@@ -183,7 +183,8 @@ async def picture(studio: Here, who: Who, scale: Scale = 1.0) -> Response:
     return _file(png, "image/png", name=await _name(studio, who, ending))
 
 
-@router.get("/sessions/{session}/scene.json", response_class=Response, responses=binary("application/json"))
+@router.get("/sessions/{session}/scene.json", response_class=Response,
+            responses={200: {"content": {"application/json": {"schema": SCENE}}}})
 async def scene_json(studio: Here, who: Who) -> Response:
     """The current scene as a file that draws the identical picture again."""
     text = await studio.run(who, lambda: json.dumps(scene_to_json(who.session.scene), indent=1) + "\n")
