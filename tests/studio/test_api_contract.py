@@ -55,9 +55,10 @@ def test_the_document_has_every_operation(schema, document):
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-def test_requests_made_up_from_the_document(schema, client, sources, mode):
+def test_requests_made_up_from_the_document(schema, models, sources, mode):
     """Both such as the document allows, and such as it does not; every answer is one that it names."""
-    with get_client(client.app) as requests:
+    app = make_app(models)  # of its own: both clients end its worker with them
+    with TestClient(app, base_url=HERE) as client, get_client(app) as requests:
         asked = sum(_try(operation, client, requests, sources["multi"], mode) for operation in operations(schema))
     assert asked >= EXAMPLES * 10
 
