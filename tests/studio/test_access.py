@@ -51,13 +51,13 @@ def test_a_name_is_answered_to_where_the_user_says_so(open_studio):
 
 def test_without_the_token_there_is_only_the_page_that_asks_for_it(open_studio):
     client = open_studio(token=TOKEN)
-    page = client.get("/")
-    assert page.status_code == 303 and page.headers["location"] == "login"
+    for path in ("/", "/docs", "/index.html"):
+        page = client.get(path)
+        assert page.status_code == 303 and page.headers["location"] == "login", path
     assert 'id="token"' in client.get("/login").text
     for path in ("/css/login.css", "/js/login.js", "/icon.svg", "/healthz"):
         assert client.get(path).status_code == 200, path
-    for path in ("/api/v1/studio", "/api/v1/openapi.json", "/docs", "/index.html", "/js/main.js", "/css/base.css",
-                 "/login/../index.html", "/css/login.css/../base.css", "/nothing"):
+    for path in ("/api/v1/studio", "/api/v1/openapi.json", "/js/main.js", "/css/base.css", "/login/", "/nothing"):
         answer = client.get(path)
         assert answer.status_code == 401 and "asks for its token" in answer.json()["error"], path
         assert answer.headers["www-authenticate"] == "Bearer"
@@ -82,15 +82,19 @@ def test_a_page_logs_in_with_a_cookie_that_is_not_the_token(open_studio):
         pass
     other = open_studio("https://127.0.0.1:7860", token="of-another-studio")
     name, _, value = cookie.partition(";")[0].partition("=")
-    assert other.get("/docs", headers={"cookie": f"{name}={value}"}).status_code == 401
+    assert other.get("/api/v1/studio", headers={"cookie": f"{name}={value}"}).status_code == 401
+    assert other.get("/api/v1/studio", headers={"cookie": "x; =;; \"", "authorization": ""}).status_code == 401
 
 
 def test_scripts_send_the_token_in_a_header(open_studio):
     client = open_studio(token=TOKEN)
     for header, status in ((f"Bearer {TOKEN}", 200), (f"bearer {TOKEN}", 200), (f"Bearer {TOKEN} x", 401),
-                           (f"Basic {TOKEN}", 401), ("Bearer", 401), ("Bearer \xe4", 401)):
+                           (f"Basic {TOKEN}", 401), (TOKEN, 401), ("Bearer", 401), ("Bearer \xe4", 401)):
         got = client.get("/api/v1/studio", headers={"authorization": header.encode("latin-1")}).status_code
         assert got == status, header
+    document = client.get("/api/v1/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}).json()
+    assert document["security"] == [{"token": []}] and "token" in document["components"]["securitySchemes"]
+    assert document["paths"]["/healthz"]["get"]["security"] == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"{}", b'{"token": 3}', b'{"token": null}',

@@ -9,6 +9,7 @@ from spatialgan.studio.guard import App, Receive, Scope, Send, header, refuse, s
 from spatialgan.studio.visits import Rate, TooMany, visitor_name
 
 OPEN = ("/healthz", "/icon.svg", "/css/login.css", "/js/login.js")  # without a token
+PAGES = ("/", "/index.html", "/docs")  # where people are led to log in; all else answers programs
 TRIES_A_MINUTE = 10  # of one visitor, at wrong tokens
 COOKIE_AGE_S = 30 * 24 * 3600
 MAX_BODY_BYTES = 4096
@@ -45,7 +46,7 @@ class Login:
             return
         if known:
             await self.app(scope, receive, send)
-        elif path == "/" and scope["type"] == "http":
+        elif path in PAGES and scope["type"] == "http":
             await send_all(send, 303, b"", {"location": "login", "cache-control": "no-store"})
         else:
             await refuse(scope, receive, send, 401, UNKNOWN, {"www-authenticate": "Bearer"})

@@ -82,7 +82,17 @@ def make_app(models: Models, *, access: Access | None = None, **limits: Any) -> 
     explain_errors(app)
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     let_in(app, access, rate)
+    if access.token is not None:
+        ask_for_token(app)
     return app
+
+
+def ask_for_token(app: FastAPI) -> None:
+    """Say in the OpenAPI document that operations need the token."""
+    document = app.openapi()  # kept by the application
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"token": []}]
+    document["paths"]["/healthz"]["get"]["security"] = []
 
 
 def let_in(app: FastAPI, access: Access, rate: Rate) -> None:
