@@ -22,8 +22,8 @@ def studio(
                                 "repeated.")] = None,
     prefix: Annotated[str, typer.Option(metavar="PATH", help="The path under which a proxy shows it: /studio.")] = "",
     rate: Annotated[float | None, typer.Option(
-        help="Requests a second and visitor, ten times as many at once; 0 for no limit.  "
-             "[default: 20 where others can reach it]", show_default=False)] = None,
+        help="Requests a second and visitor, ten times as many at once; 0 for no limit. Without it: 20 where others "
+             "can reach it, else no limit.", show_default=False)] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
     device: Device = "auto",
 ) -> None:
