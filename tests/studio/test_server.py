@@ -408,3 +408,20 @@ def test_sessions_expire_and_make_room():
     sessions.enter().pages.add(Outbox())
     with pytest.raises(Full):
         sessions.enter()
+
+
+def test_a_history_is_taken_up_by_another_session(client, visit):
+    home = visit()
+    client.post(f"{home}/edits", json={"edits": [MOVE]})
+    client.post(f"{home}/edits", json={"edits": [MOVE], "truncation": 0.5})
+    state = client.get(home).json()
+    scenes = [client.get(f"{home}/scenes/{entry['id']}.json").json() for entry in state["history"]]
+    other = f"/api/v1/sessions/{client.post('/api/v1/sessions').json()['session']}"
+    for entry, scene in zip(state["history"], scenes, strict=True):
+        kept = {"scene": scene, "label": entry["label"], "is_start": entry["is_start"]}
+        assert client.post(f"{other}/history", json=kept).status_code == 200
+    again = client.get(other).json()
+    assert {**again, "revision": 0, "ends": ""} == {**state, "revision": 0, "ends": ""}
+    for path in ("picture.png", "scene.json", "command"):
+        assert client.get(f"{other}/{path}").content == client.get(f"{home}/{path}").content
+    assert client.post(f"{other}/history", json={"scene": {}, "label": "x"}).status_code == 400

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,6 +32,7 @@ from spatialgan.studio.schemas import (
     Drag,
     DragStatus,
     Edits,
+    Kept,
     Start,
     State,
     StudioInfo,
@@ -145,6 +147,19 @@ async def go(studio: Here, who: Who, position: int) -> dict[str, Any]:
     return await studio.change(who, lambda s: s.go(position))
 
 
+@router.post("/sessions/{session}/history", response_model=State, response_model_exclude_unset=True)
+async def take_up(studio: Here, who: Who, body: Kept) -> dict[str, Any]:
+    """A step that was kept elsewhere, as the history's next entry: so a history outlives its session."""
+    return await studio.change(who, lambda s: s.open(body.scene, label=body.label, is_start=body.is_start))
+
+
+@router.get("/sessions/{session}/scenes/{entry}.json",
+            responses={200: {"content": {"application/json": {"schema": SCENE}}}})
+async def scene_of(studio: Here, who: Who, entry: int) -> dict[str, Any]:
+    """A step of the history as a scene file's contents."""
+    return await studio.run(who, lambda: scene_to_json(who.session.entry(entry).scene))
+
+
 @router.get("/sessions/{session}/thumbnails/{entry}.png", response_class=Response, responses=binary("image/png"))
 async def thumbnail(studio: Here, who: Who, entry: int) -> Response:
     """A step of the history, small."""
@@ -213,15 +228,16 @@ def _animated(frames: list[Any], kind: str) -> bytes:
 
 
 @router.get("/sessions/{session}/command", response_model=Command)
-async def command(studio: Here, who: Who) -> dict[str, str]:
-    """A command that draws the current picture without the studio."""
+async def command(studio: Here, who: Who) -> dict[str, str | None]:
+    """A command that draws the current picture without the studio, and the scene file that must be saved for it."""
     file = await _name(studio, who, ".scene.json")
 
     def job() -> str:
         scene = who.session.scene
         return command_line(scene, studio.models.name_of(scene.model), scene_file=file)
 
-    return {"command": await studio.run(who, job)}
+    text = await studio.run(who, job)
+    return {"command": text, "scene_file": file if "--scene" in shlex.split(text) else None}
 
 
 @router.post("/sessions/{session}/drag", status_code=202, response_model=DragStatus, response_model_exclude_unset=True)
@@ -262,11 +278,12 @@ async def live(socket: WebSocket, session: str) -> None:
 
 
 async def _name(studio: Studio, who: Visitor, ending: str) -> str:
-    """What a download is called: cats-64-seed12.png."""
+    """What a download is called, and a command calls it: cats-64-seed12.png."""
     def job() -> str:
         scene = who.session.scene
         seed = "" if scene.seed is None else f"-seed{scene.seed}"
-        return f"{scene.model.name}{seed}{ending}"
+        name = f"{scene.model.name}{seed}{ending}"
+        return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
 
     return await studio.run(who, job)
 
@@ -274,8 +291,7 @@ async def _name(studio: Studio, who: Visitor, ending: str) -> str:
 def _file(data: bytes, kind: str, *, name: str = "", cache: str = "no-store") -> Response:
     headers = {"cache-control": cache}
     if name:
-        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-        headers["content-disposition"] = f'attachment; filename="{safe}"'
+        headers["content-disposition"] = f'attachment; filename="{name}"'
     return Response(data, media_type=kind, headers=headers)
 
 

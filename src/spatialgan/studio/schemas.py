@@ -185,6 +185,14 @@ class Edits(Body):
         return change_of(self.edits, self.truncation)
 
 
+class Kept(Body):
+    """A step of a history: its scene, as ``scenes/{entry}.json`` gives it, and what the state says of it."""
+
+    scene: dict[str, Any]
+    label: Annotated[str, Field(max_length=40)]
+    is_start: Annotated[bool, Field(strict=True)] = False
+
+
 class Alternatives(Body):
     """Changes to look at without making them."""
 
@@ -296,6 +304,7 @@ class Command(BaseModel):
     """A command line."""
 
     command: str
+    scene_file: Annotated[str | None, Field(description="What must be saved for it, and under which name.")]
 
 
 class Health(BaseModel):

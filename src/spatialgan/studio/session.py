@@ -114,11 +114,11 @@ class Session:
         scene = self.models.load(model).sample(seed, layout_seed=layout_seed)
         self._append(Change(truncation=truncation).apply(scene), f"Seed {seed}", is_start=True)
 
-    def open(self, data: Any) -> None:
-        """A saved scene, from its JSON value, as the history's next entry."""
+    def open(self, data: Any, *, label: str = "Opened", is_start: bool = True) -> None:
+        """A saved scene, from its JSON value, as the history's next entry; the first entry is a start in any case."""
         self._require_no_drag()
         scene = _checked(scene_from_json(self.models.for_scene(data), data))
-        self._append(scene, "Opened", is_start=True)
+        self._append(scene, label, is_start=is_start or not self.history)
 
     # ------------------------------------------------------------- edits
 
@@ -182,12 +182,16 @@ class Session:
             steps = [steps[i] for i in chosen]
         return animate(steps, frames_per_edit=max(4, min(12, (MAX_FRAMES - 12) // (2 * (len(steps) - 1)))))
 
-    def thumbnail(self, entry_id: int) -> bytes:
-        """PNG of an entry; raises SpatialGANError where there is none."""
+    def entry(self, entry_id: int) -> Entry:
+        """An entry by its id; raises SpatialGANError where there is none."""
         for entry in self.history:
             if entry.id == entry_id:
-                return entry.thumbnail
+                return entry
         raise SpatialGANError(f"the history has no entry {entry_id}")
+
+    def thumbnail(self, entry_id: int) -> bytes:
+        """PNG of an entry; raises SpatialGANError where there is none."""
+        return self.entry(entry_id).thumbnail
 
     # ------------------------------------------------------------- helpers
 

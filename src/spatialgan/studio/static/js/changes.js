@@ -1,8 +1,9 @@
 // Changes of the picture: shown while they are being made, and made when they are done.
 
 import { post } from './api.js';
-import { refresh, sendPreview } from './live.js';
+import { isGone, online, refresh, sendPreview } from './live.js';
 import { complain } from './notices.js';
+import { settle } from './pending.js';
 import { store } from './store.js';
 
 let waiting = null; // the latest change that has not been sent
@@ -34,10 +35,16 @@ export function cancel() {
 
 // Run a request after those before it; complain where it fails, and show what there is.
 export function act(f) {
+  settle();
   queue = queue.then(async () => {
     document.body.dataset.busy = '';
     try {
-      return await f();
+      if (document.body.hasAttribute('data-restoring')) await online();
+      return await f().catch(async error => {
+        if (!isGone(error)) throw error;
+        await online(); // in another session, with the same picture
+        return f();
+      });
     } catch (error) {
       complain(error);
       refresh();

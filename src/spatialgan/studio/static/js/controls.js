@@ -1,7 +1,10 @@
 // The bar and the panel of the whole picture: model, seed, styles, layout, truncation, undo.
 
 import { commit, edit, go, preview, randomSeed, redo, start, undo } from './changes.js';
+import { back, canGoBack, canGoForward, forward } from './draft.js';
 import { openGallery } from './gallery.js';
+import { isPending } from './pending.js';
+import { slider } from './sliders.js';
 import { emit, on, select, store } from './store.js';
 
 const $ = selector => document.querySelector(selector);
@@ -28,16 +31,28 @@ on('state', () => {
   const { state } = store;
   model.value = state.model.name;
   if (document.activeElement !== seed) seed.value = state.seed ?? '';
-  if (document.activeElement !== truncation) truncation.value = state.truncation;
-  truncation.nextElementSibling.value = Number(truncation.value).toFixed(2);
-  $('#undo').disabled = state.position === 0;
-  $('#redo').disabled = state.position === state.history.length - 1;
+  if (!variety.isHeld() && !isPending(truncation)) {
+    truncation.value = state.truncation;
+    variety.say(state.truncation);
+  }
+  showSteps();
   $('#reset').disabled = state.position === state.start_position;
   Object.assign(document.body.dataset, { kind: state.model.kind, position: state.position });
   document.body.toggleAttribute('data-layout', state.model.editable);
   document.body.toggleAttribute('data-objects', state.model.object_styles);
   setDragging(state.dragging);
 });
+
+// Undo takes back what has been prepared for a drag before it takes back anything of the picture.
+export const stepBack = () => back() || undo();
+export const stepForward = () => forward() || redo();
+function showSteps() {
+  const { position, history } = store.state;
+  $('#undo').disabled = position === 0 && !canGoBack();
+  $('#redo').disabled = position === history.length - 1 && !canGoForward();
+}
+on('draft', showSteps);
+on('mode', showSteps);
 
 // While a drag is under way nothing else may change the picture.
 function setDragging(dragging) {
@@ -68,8 +83,8 @@ seed.onchange = () => {
 };
 export const anotherPicture = () => start(model.value, randomSeed());
 $('#dice').onclick = anotherPicture;
-$('#undo').onclick = undo;
-$('#redo').onclick = redo;
+$('#undo').onclick = stepBack;
+$('#redo').onclick = stepForward;
 $('#reset').onclick = () => go(store.state.start_position);
 
 const offer = (name, title, makeEdit) => {
@@ -80,11 +95,10 @@ offer('styles', 'New styles, same layout', s => ({ edit: 'with_new_styles', seed
 offer('layout', 'New layout, same styles', s => ({ edit: 'with_new_layout', seed: s }));
 offer('background', 'Background', s => ({ edit: 'restyle', object: 'background', seed: s }));
 
-truncation.oninput = () => {
-  truncation.nextElementSibling.value = Number(truncation.value).toFixed(2);
-  preview({ truncation: Number(truncation.value) });
-};
-truncation.onchange = () => commit({ truncation: Number(truncation.value) });
+const variety = slider(truncation, value => value.toFixed(2), {
+  moved: () => preview({ truncation: Number(truncation.value) }),
+  done: () => commit({ truncation: Number(truncation.value) }),
+});
 
 // Adding an object: the next click says where.
 const add = $('#add');

@@ -2,18 +2,27 @@
 
 import { post, remove } from './api.js';
 import { act, undo } from './changes.js';
-import { brush, clearMask, maskPng } from './mask.js';
+import { draftIs, forget, remember } from './draft.js';
+import { brush, clearMask, maskPng, paint, setPaint } from './mask.js';
 import { complain } from './notices.js';
 import { addPair, drawPoints, pairs, placePoint, setPairs } from './points.js';
+import { slider } from './sliders.js';
 import { emit, on, store } from './store.js';
 
 const $ = selector => document.querySelector(selector);
 const start = $('#drag-start'), maxSteps = $('#max-steps');
 const REASONS = {
-  reached: 'The points are there.', max_steps: 'It has made all its steps; start again to go on.', stopped: 'Stopped.',
+  reached: 'The points are there.', max_steps: 'It has made all its steps.', stopped: 'Stopped.',
   lost_track: 'It lost track of a point: the picture changed too much.', no_progress: 'More steps bring nothing.', failed: 'It failed.',
 };
-let revision = null;
+const TRY = {
+  max_steps: 'Start again to go on from here, or allow more steps.',
+  stopped: 'Start again to go on from here.',
+  lost_track: 'Try a shorter way, to be gone in two pulls, or paint what may change.',
+  no_progress: 'Try another mode, a nearer target, or a point on an edge: an eye, an ear, a corner.',
+  failed: 'Undo, and try fewer points or another mode.',
+};
+let revision = null, session = null;
 let keep = false; // points and mask, since the picture changed by their own drag
 
 $('#stage').addEventListener('pointerdown', event => {
@@ -69,7 +78,10 @@ start.onclick = () => {
   if (!store.dragging) begin();
   else remove('drag').catch(complain);
 };
-$('#drag-clear').onclick = () => setPairs([]);
+$('#drag-clear').onclick = () => {
+  remember();
+  setPairs([]);
+};
 $('#drag-add').onclick = addPair;
 $('#drag-undo').onclick = undo;
 on('drag', header => {
@@ -83,11 +95,16 @@ on('drag-end', message => {
     setPairs(pairs.map((pair, i) => ({ ...pair, from: { x: message.points[i][0], y: message.points[i][1] } })));
   }
   keep = true;
+  forget();
+  stepAside(true);
   setDragging(false);
-  $('#outcome span').textContent = (REASONS[message.stop_reason] ?? '') + keptOf(message);
+  $('#outcome span').textContent = [(REASONS[message.stop_reason] ?? '') + keptOf(message), TRY[message.stop_reason]].filter(Boolean).join(' ');
   $('#outcome').hidden = false;
 });
 on('state', () => {
+  keep ||= session !== null && session !== store.session; // the same picture, after the server was restarted
+  session = store.session;
+  if (!store.dragging && start.textContent === 'Stop') setDragging(false); // it ended with its server
   if (store.dragging) {
     start.textContent = 'Stop';
     start.disabled = false;
@@ -98,6 +115,7 @@ on('state', () => {
       show({});
     }
     if (!keep) clearMask();
+    if (!keep) forget();
   }
   if (!store.dragging) keep = false;
   revision = store.state.revision;
@@ -106,7 +124,19 @@ on('state', () => {
   drawPoints();
 });
 
-const write = () => { maxSteps.nextElementSibling.value = `${maxSteps.value} steps`; };
-maxSteps.oninput = write;
-write();
-for (const input of document.querySelectorAll('[name=tool]')) input.onchange = () => { document.body.dataset.tool = input.value; };
+draftIs(() => ({ pairs: structuredClone(pairs), paint: paint() }), draft => {
+  setPairs(draft.pairs);
+  setPaint(draft.paint);
+});
+
+// What is painted lies on the outcome: it steps aside once a drag is done, until somebody paints again.
+const stepAside = aside => $('#mask').toggleAttribute('data-aside', aside);
+on('draft', () => document.body.dataset.tool !== 'points' && stepAside(false));
+
+slider(maxSteps, value => `${value} steps`);
+for (const input of document.querySelectorAll('[name=tool]')) {
+  input.onchange = () => {
+    document.body.dataset.tool = input.value;
+    if (input.value !== 'points') stepAside(false);
+  };
+}

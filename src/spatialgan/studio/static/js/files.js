@@ -13,7 +13,11 @@ menu.addEventListener('beforetoggle', async ({ newState }) => {
   $('#save-large small').textContent = `PNG, ${largeScale() * store.state.model.resolution} pixels wide`;
   $('#command').textContent = '…';
   try {
-    $('#command').textContent = (await get(here('command'))).command;
+    const { command, scene_file: needed } = await get(here('command'));
+    $('#command').textContent = command;
+    $('#command-needs').hidden = !needed;
+    $('#command-scene').textContent = needed ?? '';
+    $('#copy').textContent = copyWords();
   } catch (error) {
     complain(error);
   }
@@ -26,26 +30,36 @@ for (const button of menu.querySelectorAll('[data-save]')) {
     menu.hidePopover();
     const path = button.dataset.save.replace('scale=8', `scale=${largeScale()}`), slow = path.startsWith('animation');
     if (slow) tell('Drawing the animation. It will be saved when it is ready', { seconds: 4 });
-    try {
-      const answer = await request('GET', here(path));
-      const name = /filename="(.+)"/.exec(answer.headers.get('content-disposition'))?.[1] ?? 'picture';
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(await answer.blob());
-      link.download = name;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    } catch (error) {
-      complain(error);
-    }
+    await save(path);
   };
 }
 
+// Whether it worked.
+async function save(path) {
+  try {
+    const answer = await request('GET', here(path));
+    const name = /filename="(.+)"/.exec(answer.headers.get('content-disposition'))?.[1] ?? 'picture';
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(await answer.blob());
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    return true;
+  } catch (error) {
+    complain(error);
+    return false;
+  }
+}
+
+const copyWords = () => $('#command-needs').hidden ? 'Copy' : 'Save scene, copy';
+
 $('#copy').onclick = async () => {
   const code = $('#command');
+  if (!$('#command-needs').hidden && !await save('scene.json')) return; // without it the command is worth nothing
   try {
     await navigator.clipboard.writeText(code.textContent);
     $('#copy').textContent = 'Copied';
-    setTimeout(() => { $('#copy').textContent = 'Copy'; }, 1500);
+    setTimeout(() => { $('#copy').textContent = copyWords(); }, 1500);
   } catch { // without a secure connection there is no clipboard
     getSelection().selectAllChildren(code);
     tell('Press Ctrl+C to copy the command');

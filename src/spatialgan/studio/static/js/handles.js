@@ -1,7 +1,10 @@
 // Handles: take one and the picture follows; its ring changes the size. On the picture and on the heatmaps alike.
 
 import { cancel, commit, preview, rounded } from './changes.js';
+import { nameOf } from './names.js';
 import { colorOf } from './palette.js';
+import { isPending, later, settle } from './pending.js';
+import { busy, follow } from './pointer.js';
 import { keyOf, on, select, selectedHandle, store } from './store.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -9,15 +12,14 @@ const NUDGE = 0.01; // of the picture's width
 const CLICK_PX = 3; // a hand that only clicks moves no further
 
 const draws = [];
-let held = null; // the gesture under way: { key, change(), handle: where it is meanwhile }
-let nudge = null; // arrow keys that have not become an edit yet
+let held = null; // what is being moved, until it has become an edit: { key, handle: where it is meanwhile }
+let nudge = null; // what arrow keys did last
 
 const inside = value => Math.min(1, Math.max(0, value)); // handles of what has left the picture wait at its edge
 const place = ({ place }) => 'object' in place ? { object: place.object } : { level: place.level, point: place.point };
 
 function label({ place, x, y }) {
-  const name = 'object' in place ? `Object ${place.object}` : place.point == null ? `Level ${place.level}` : `Level ${place.level}, centre ${place.point}`;
-  return `${name}, ${Math.round(100 * x)} % from the left, ${Math.round(100 * y)} % from the top`;
+  return `${nameOf(place)}, ${Math.round(100 * x)} % from the left, ${Math.round(100 * y)} % from the top`;
 }
 
 // Show the handles of `filter` in `box`, a square that stands for the picture.
@@ -27,12 +29,14 @@ export function handlesIn(box, { rings = null, filter = () => true } = {}) {
   function draw() {
     if (!box.isConnected) return; // heatmaps of another model
     const shown = store.handles.filter(h => !h.gone && filter(h)).map(h => held?.key === keyOf(h.place) ? { ...h, ...held.handle } : h);
-    for (const [key, button] of buttons) {
-      if (!shown.some(h => keyOf(h.place) === key)) {
-        button.remove();
-        buttons.delete(key);
-      }
-    }
+    let lost = -1; // the handle that had the focus and is no more
+    [...buttons].forEach(([key, button], i) => {
+      if (shown.some(h => keyOf(h.place) === key)) return;
+      if (button === document.activeElement) lost = i;
+      button.onblur = null;
+      button.remove();
+      buttons.delete(key);
+    });
     for (const handle of shown) {
       const key = keyOf(handle.place);
       if (!buttons.has(key)) buttons.set(key, makeButton(handle));
@@ -44,6 +48,7 @@ export function handlesIn(box, { rings = null, filter = () => true } = {}) {
       button.setAttribute('aria-pressed', key === store.selected);
     }
     if (rings) drawRings(rings, shown, box);
+    if (lost >= 0) ([...buttons.values()][Math.min(lost, buttons.size - 1)] ?? document.querySelector('#undo')).focus({ preventScroll: true });
   }
 
   function makeButton(handle) {
@@ -56,7 +61,7 @@ export function handlesIn(box, { rings = null, filter = () => true } = {}) {
     button.onfocus = () => select(key);
     button.onpointerdown = event => takeHandle(event, key, box);
     button.onkeydown = event => keyOn(event, key);
-    button.onblur = finishNudge;
+    button.onblur = settle;
     box.append(button);
     return button;
   }
@@ -86,69 +91,52 @@ function drawRings(svg, handles, box) {
   svg.replaceChildren(...rings.flat());
 }
 
-// Follow the pointer until it is let go. `follow(dx, dy, event)` gives the change, in widths of the box.
-function gesture(event, box, key, follow) {
-  if (event.button || held || store.dragging || store.mode !== 'arrange') return;
-  finishNudge();
-  event.preventDefault();
-  const target = event.currentTarget, { left, top, width } = box.getBoundingClientRect();
-  target.focus?.({ preventScroll: true });
-  select(key);
-  held = { key, handle: {}, change: null };
-  let moved = false;
-
-  const move = e => {
-    moved ||= Math.hypot(e.clientX - event.clientX, e.clientY - event.clientY) > CLICK_PX;
-    if (!moved) return;
-    held.change = follow((e.clientX - event.clientX) / width, (e.clientY - event.clientY) / width, { x: (e.clientX - left) / width, y: (e.clientY - top) / width });
-    drawAll();
-    preview(held.change);
-  };
-  const end = letGo => {
-    window.removeEventListener('pointermove', move);
-    window.removeEventListener('pointerup', up);
-    window.removeEventListener('pointercancel', stop);
-    window.removeEventListener('keydown', escape, true);
-    const { change } = held;
-    if (letGo && change) commit(change).then(release);
-    else {
-      if (change) cancel();
-      release();
-    }
-  };
+// `change(dx, dy, place)` gives the change that the pointer stands for, in widths of the box, and where the handle is then.
+function gesture(event, box, key, change) {
+  if (store.dragging || store.mode !== 'arrange' || busy()) return;
+  settle();
+  const mine = { key, handle: {} }, { left, top, width } = box.getBoundingClientRect();
+  let made = null;
   const release = () => {
-    held = null;
+    if (held === mine) held = null;
     drawAll();
   };
-  const up = e => e.pointerId === event.pointerId && end(true);
-  const stop = e => e.pointerId === event.pointerId && end(false);
-  const escape = e => {
-    if (e.key === 'Escape') {
-      e.stopPropagation();
-      end(false);
-    }
+  const move = e => {
+    const [dx, dy] = [e.clientX - event.clientX, e.clientY - event.clientY];
+    if (!made && Math.hypot(dx, dy) <= CLICK_PX) return;
+    [made, mine.handle] = change(dx / width, dy / width, { x: (e.clientX - left) / width, y: (e.clientY - top) / width });
+    drawAll();
+    preview(made);
   };
-  window.addEventListener('pointermove', move);
-  window.addEventListener('pointerup', up);
-  window.addEventListener('pointercancel', stop);
-  window.addEventListener('keydown', escape, true);
+  const done = () => made ? commit(made).then(release) : release();
+  const cancelled = () => {
+    if (made) cancel();
+    release();
+  };
+  if (!follow(event, move, { done, cancelled, firm: true })) return;
+  event.preventDefault();
+  event.currentTarget.focus?.({ preventScroll: true });
+  select(key);
+  held = mine;
 }
 
+// Where it is now, or will be once what is being made is made.
+const current = key => ({ ...store.handles.find(h => keyOf(h.place) === key), ...held?.key === key ? held.handle : {} });
+
 function takeHandle(event, key, box) {
-  const handle = store.handles.find(h => keyOf(h.place) === key);
+  const handle = current(key), from = { x: inside(handle.x), y: inside(handle.y) }; // one outside is taken at the edge
   gesture(event, box, key, (dx, dy) => {
-    held.handle = { x: handle.x + dx, y: handle.y + dy };
-    return { edits: [{ edit: 'move', ...place(handle), dx: rounded(dx), dy: rounded(dy) }] };
+    const to = { x: from.x + dx, y: from.y + dy };
+    return [{ edits: [{ edit: 'move', ...place(handle), dx: rounded(to.x - handle.x), dy: rounded(to.y - handle.y) }] }, to];
   });
 }
 
 function takeRing(event, key, box) {
-  const handle = store.handles.find(h => keyOf(h.place) === key), { left, top, width } = box.getBoundingClientRect();
+  const handle = current(key), { left, top, width } = box.getBoundingClientRect();
   const from = Math.hypot((event.clientX - left) / width - handle.x, (event.clientY - top) / width - handle.y);
   gesture(event, box, key, (dx, dy, { x, y }) => {
     const factor = Math.max(0.02, rounded(Math.hypot(x - handle.x, y - handle.y) / Math.max(from, 0.005)));
-    held.handle = { std_x: handle.std_x * factor, std_y: handle.std_y * factor };
-    return { edits: [{ edit: 'resize', ...place(handle), factor }] };
+    return [{ edits: [{ edit: 'resize', ...place(handle), factor }] }, { std_x: handle.std_x * factor, std_y: handle.std_y * factor }];
   });
 }
 
@@ -158,35 +146,27 @@ function keyOn(event, key) {
   const factor = { '+': 1.1, '=': 1.1, '-': 1 / 1.1 }[event.key] ?? 1;
   if (store.dragging || event.ctrlKey || event.metaKey || (!dx && !dy && factor === 1)) return;
   event.preventDefault();
-  if (held && held !== nudge?.held) return; // the last one is still being made
-  const handle = nudge?.handle ?? store.handles.find(h => keyOf(h.place) === key);
-  nudge ??= { handle, dx: 0, dy: 0, factor: 1, held: { key, handle: {} } };
-  held = nudge.held;
-  nudge.dx = rounded(nudge.dx + dx);
-  nudge.dy = rounded(nudge.dy + dy);
-  nudge.factor = rounded(nudge.factor * factor);
-  held.handle = { x: handle.x + nudge.dx, y: handle.y + nudge.dy, std_x: handle.std_x * nudge.factor, std_y: handle.std_y * nudge.factor };
-  held.change = { edits: [
-    ...nudge.dx || nudge.dy ? [{ edit: 'move', ...place(handle), dx: nudge.dx, dy: nudge.dy }] : [],
-    ...nudge.factor !== 1 ? [{ edit: 'resize', ...place(handle), factor: nudge.factor }] : []] };
+  if (busy()) return;
+  if (!isPending(nudge)) nudge = { handle: current(key), dx: 0, dy: 0, factor: 1, change: null };
+  const { handle } = nudge, mine = nudge;
+  const along = (name, by) => by && !mine[`d${name}`] ? inside(handle[name]) - handle[name] + by : by; // from the edge, as above
+  mine.dx = rounded(mine.dx + along('x', dx));
+  mine.dy = rounded(mine.dy + along('y', dy));
+  mine.factor = rounded(mine.factor * factor);
+  held = mine.held = { key, handle: { x: handle.x + mine.dx, y: handle.y + mine.dy, std_x: handle.std_x * mine.factor, std_y: handle.std_y * mine.factor } };
+  mine.change = { edits: [
+    ...mine.dx || mine.dy ? [{ edit: 'move', ...place(handle), dx: mine.dx, dy: mine.dy }] : [],
+    ...mine.factor !== 1 ? [{ edit: 'resize', ...place(handle), factor: mine.factor }] : []] };
   drawAll();
-  preview(held.change);
-  clearTimeout(nudge.timer);
-  nudge.timer = setTimeout(finishNudge, 500);
+  preview(mine.change);
+  later(mine, () => finishNudge(mine));
 }
 
 // Many presses of arrow keys become one edit.
-export function finishNudge() {
-  if (!nudge) return;
-  clearTimeout(nudge.timer);
-  const mine = nudge.held;
-  nudge = null;
-  const release = () => {
-    if (held === mine) held = null;
-    drawAll();
-  };
-  if (mine.change.edits.length) commit(mine.change).then(release);
-  else release();
+async function finishNudge(mine) {
+  if (mine.change.edits.length) await commit(mine.change);
+  if (held === mine.held) held = null;
+  drawAll();
 }
 
 on('state', () => {
@@ -194,7 +174,7 @@ on('state', () => {
 });
 
 document.querySelector('#stage').addEventListener('pointerdown', event => {
-  if (event.target.id === 'handles' || event.target.id === 'picture') select(null);
+  if (!busy() && (event.target.id === 'handles' || event.target.id === 'picture')) select(null);
 });
 
 handlesIn(document.querySelector('#handles'), { rings: document.querySelector('#rings') });

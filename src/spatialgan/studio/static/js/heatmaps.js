@@ -1,11 +1,13 @@
 // The heatmaps beside the picture, level by level as in the paper. Their centres can be dragged too.
 
 import { handlesIn } from './handles.js';
+import { levelName } from './names.js';
 import { paint } from './palette.js';
 import { on, store } from './store.js';
 
 const box = document.querySelector('#heatmaps'), panel = document.querySelector('#heatmap-panel');
 const SIZES = ['4×4', '8×8', '16×16 and finer'];
+const PLACES = ['level 0', 'level 1', 'level 2'];
 let maps = [];
 
 on('frame', () => {
@@ -23,9 +25,10 @@ function make(keys) {
     const canvas = document.createElement('canvas'), caption = document.createElement('figcaption');
     square.className = 'map';
     canvas.setAttribute('role', 'img');
-    const title = keys.length > 1 ? `Level ${i}` : 'All levels';
+    const title = keys.length > 1 ? levelName(i) : 'All objects';
     canvas.setAttribute('aria-label', `Heatmap, ${title}`);
-    caption.innerHTML = `<b>${title}</b> <small>${keys.length > 1 ? SIZES[i] : 'all objects'}</small>`;
+    caption.innerHTML = `<b>${title}</b> <small>${keys.length > 1 ? PLACES[i] : 'in one map'}</small>`;
+    if (keys.length > 1) figure.title = `Works at ${SIZES[i]} pixels`;
     const handles = document.createElement('div');
     handles.className = 'handles small';
     square.append(canvas, handles);

@@ -2,23 +2,25 @@
 
 import { here } from './api.js';
 import { go } from './changes.js';
+import { inWords } from './names.js';
 import { on, store } from './store.js';
 
 const list = document.querySelector('#history');
-const shown = new Map(); // entry id => list item
+const shown = new Map(); // session and entry id => list item
 
 on('state', () => {
   const { history, position } = store.state;
-  const ids = new Set(history.map(entry => entry.id));
-  for (const [id, item] of shown) {
-    if (!ids.has(id)) {
+  const keyOf = entry => `${store.session} ${entry.id}`, keys = new Set(history.map(keyOf));
+  for (const [key, item] of shown) {
+    if (!keys.has(key)) {
       item.remove();
-      shown.delete(id);
+      shown.delete(key);
     }
   }
   history.forEach((entry, i) => {
-    if (!shown.has(entry.id)) shown.set(entry.id, make(entry));
-    const item = shown.get(entry.id), button = item.firstElementChild;
+    const key = keyOf(entry);
+    if (!shown.has(key)) shown.set(key, make(entry));
+    const item = shown.get(key), button = item.firstElementChild;
     button.onclick = () => go(i);
     item.classList.toggle('later', i > position);
     if (i === position) button.setAttribute('aria-current', 'step');
@@ -41,7 +43,7 @@ function make(entry) {
   const image = new Image(), text = document.createElement('span');
   image.src = here(`thumbnails/${entry.id}.png`);
   image.alt = '';
-  text.textContent = button.title = entry.label;
+  text.textContent = button.title = inWords(entry.label);
   button.append(image, text);
   item.classList.toggle('start', entry.is_start);
   item.append(button);

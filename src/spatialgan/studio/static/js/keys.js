@@ -1,8 +1,8 @@
 // Keys that work anywhere on the page, and the dialogs' own buttons.
 
-import { redo, undo } from './changes.js';
-import { anotherPicture } from './controls.js';
-import { finishNudge } from './handles.js';
+import { anotherPicture, stepBack, stepForward } from './controls.js';
+import { settle } from './pending.js';
+import { busy, interrupt } from './pointer.js';
 import { select, store } from './store.js';
 import { removeSelected, restyleSelected } from './selection.js';
 
@@ -13,21 +13,24 @@ const KEYS = {
   Escape: () => select(null),
   r: restyleSelected, n: anotherPicture, c: click('#compare'), h: click('#show-handles'), p: click('#smooth'),
   d: () => click(`[name=mode][value=${store.mode === 'drag' ? 'arrange' : 'drag'}]`)(), '?': click('#help'),
+  z: ({ shiftKey }) => click(shiftKey ? '#zoom-out' : '#zoom-in')(), 0: click('#zoom-fit'),
 };
 
 document.addEventListener('keydown', event => {
   const typing = event.target.matches('input:not([type=range], [type=radio]), textarea, select');
   if (typing || document.querySelector('dialog[open]') || !store.state || event.defaultPrevented) return;
+  if (event.key === 'Escape' && document.querySelector(':popover-open')) return; // which closes it
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if ((event.ctrlKey || event.metaKey) && ['z', 'y'].includes(key)) {
     event.preventDefault();
-    finishNudge();
-    if (key === 'y' || event.shiftKey) redo();
-    else undo();
+    settle();
+    if (busy()) interrupt(); // a stroke, a handle: what is being done is taken back first
+    else if (key === 'y' || event.shiftKey) stepForward();
+    else stepBack();
   } else if (KEYS[key] && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
-    finishNudge();
-    KEYS[key]();
+    settle();
+    KEYS[key](event);
   }
 });
 

@@ -1,14 +1,15 @@
 // The WebSocket: frames come in, previews go out. A frame is a header and pictures as raw bytes; see studio/wire.py.
 
 import { get, here } from './api.js';
-import { tell } from './notices.js';
-import { emit, store } from './store.js';
+import { complain, tell } from './notices.js';
+import { emit, on, store } from './store.js';
 
 let socket = null;
 let retry = 0;
 let serial = 0;
 
-export function connect() {
+// `lost()` makes another session of what the page knows, where the server no longer has this one.
+export function connect({ lost }) {
   const url = here('live');
   url.protocol = url.protocol.replace('http', 'ws');
   socket = new WebSocket(url);
@@ -16,29 +17,48 @@ export function connect() {
   socket.onopen = () => {
     retry = 0;
     delete document.body.dataset.offline;
+    delete document.body.dataset.restoring;
+    emit('online');
   };
   socket.onmessage = ({ data }) => typeof data === 'string' ? note(JSON.parse(data)) : show(readFrame(data));
-  socket.onclose = async ({ code }) => {
-    if (code === 4404) return ended();
+  socket.onclose = ({ code }) => {
     document.body.dataset.offline = '';
-    if (retry === 1) tell('The connection is lost. The page keeps trying.', { error: true });
+    if (retry === 1) tell('The connection is lost. The page keeps your picture and its history, and keeps trying.', { error: true });
     retry += 1;
     setTimeout(async () => {
       try {
-        await get(here(''));
-        connect();
+        if (code === 4404 || !await known()) {
+          document.body.dataset.restoring = '';
+          await lost();
+        }
+        connect({ lost });
       } catch (error) {
-        if (error.status === 404 && error.message.includes('session')) ended();
-        else socket.onclose({ code: 0 });
+        if (error.status) complain(error);
+        socket.onclose({ code: 0 });
       }
-    }, Math.min(5000, 250 * 2 ** retry));
+    }, code === 4404 ? 0 : Math.min(5000, 250 * 2 ** retry));
   };
 }
 
-function ended() {
-  sessionStorage.clear();
-  tell('This session has ended. Reload the page to begin a new one.', { error: true, seconds: 3600 });
+// Whether the server knows the session; throws where there is no server.
+async function known() {
+  try {
+    await get(here(''));
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
 }
+
+// Whether a request failed because the session is no more, while the connection is lost too.
+export const isGone = error => error.status === 404 && document.body.hasAttribute('data-offline');
+
+// When there is a connection again.
+export const online = () => new Promise(resolve => {
+  if (!document.body.hasAttribute('data-offline')) resolve();
+  else on('online', resolve);
+});
 
 export function readFrame(buffer) {
   const length = new DataView(buffer).getUint32(0, true);

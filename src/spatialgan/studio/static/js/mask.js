@@ -1,6 +1,8 @@
 // The mask of a drag: painted means that it may change. It has the picture's pixels.
 
+import { drop, remember } from './draft.js';
 import { at, follow } from './pointer.js';
+import { slider } from './sliders.js';
 import { store } from './store.js';
 
 const $ = selector => document.querySelector(selector);
@@ -12,11 +14,19 @@ const resolution = () => store.state.model.resolution;
 
 export function clearMask() {
   if (store.state) Object.assign(mask, { width: resolution(), height: resolution() }); // which empties it
-  painted = false;
+  showLegend();
+}
+
+// All that is painted, to be set again; null for nothing.
+export const paint = () => painted ? context.getImageData(0, 0, mask.width, mask.height) : null;
+export function setPaint(pixels) {
+  clearMask();
+  if (pixels && pixels.width === mask.width) context.putImageData(pixels, 0, 0);
   showLegend();
 }
 
 function showLegend() {
+  painted = context.getImageData(0, 0, mask.width, mask.height).data.some((value, i) => i % 4 === 3 && value > 127);
   $('#mask-legend').textContent = painted ? 'Painted: may change. The rest is held back.' : 'Nothing is painted: everything may change.';
   $('#clear-mask').hidden = !painted;
 }
@@ -34,11 +44,11 @@ export function brush(event, erase) {
     context.lineTo(now.x * r + 1e-3, now.y * r);
     context.stroke();
     last = now;
-    painted = context.getImageData(0, 0, r, r).data.some((value, i) => i % 4 === 3 && value > 127);
     showLegend();
   };
+  if (!follow(event, stroke, { cancelled: drop })) return;
+  remember();
   stroke(event);
-  follow(event, stroke);
 }
 
 // Base64 of a PNG, white where it is painted.
@@ -55,7 +65,8 @@ export function maskPng() {
   return canvas.toDataURL('image/png').split(',')[1];
 }
 
-const write = () => { size.nextElementSibling.value = `${Math.round(100 * size.value)} %`; };
-size.oninput = write;
-write();
-$('#clear-mask').onclick = clearMask;
+slider(size, value => `${Math.round(100 * value)} %`);
+$('#clear-mask').onclick = () => {
+  remember();
+  clearMask();
+};

@@ -1,7 +1,9 @@
 // The picture, what is laid over it, and before and after.
 
 import { sendOverlay } from './live.js';
+import { levelName } from './names.js';
 import { asColour, paint } from './palette.js';
+import { follow } from './pointer.js';
 import { emit, on, store } from './store.js';
 
 const $ = selector => document.querySelector(selector);
@@ -67,7 +69,7 @@ function makeLevels(keys) {
       level = key;
       paintOverlay();
     };
-    text.textContent = kind === 'features' ? `${key}×${key}` : `Level ${key}`;
+    text.textContent = kind === 'features' ? `${key}×${key}` : store.state.model.kind === 'multi' ? `Level ${key}` : levelName(Number(key));
     label.append(input, text);
     return label;
   }));
@@ -82,10 +84,13 @@ for (const input of document.querySelectorAll('[name=overlay]')) {
     $('#opacity-field').hidden = kind === 'none';
     overlay.hidden = true;
     stage.dataset.overlay = kind;
-    sendOverlay(['attention', 'features'].includes(kind) ? kind : 'none');
+    askForOverlay();
     paintOverlay();
   };
 }
+
+const askForOverlay = () => sendOverlay(['attention', 'features'].includes(kind) ? kind : 'none');
+on('online', () => kind !== 'none' && askForOverlay()); // another server has to be told
 
 $('#opacity').oninput = ({ target }) => overlay.style.setProperty('--strength', target.value);
 
@@ -115,11 +120,9 @@ function setSplit(percent) {
 }
 
 divider.onpointerdown = event => {
-  divider.setPointerCapture(event.pointerId);
   const { left, width } = stage.getBoundingClientRect();
-  divider.onpointermove = ({ clientX }) => setSplit(100 * (clientX - left) / width);
+  follow(event, ({ clientX }) => setSplit(100 * (clientX - left) / width), { firm: true });
 };
-divider.onpointerup = divider.onpointercancel = () => { divider.onpointermove = null; };
 divider.onkeydown = event => {
   const step = { ArrowLeft: -5, ArrowRight: 5, Home: -100, End: 100 }[event.key];
   if (step) {

@@ -1,6 +1,7 @@
 // Points of the picture and where they should go, as pairs.
 
-import { at, follow } from './pointer.js';
+import { drop, remember } from './draft.js';
+import { at, busy, follow } from './pointer.js';
 import { emit, store } from './store.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -38,7 +39,11 @@ export function drawPoints(now = null) {
     button.setAttribute('aria-label', `Remove pair ${i + 1}`);
     button.textContent = '×';
     button.disabled = store.dragging;
-    button.onclick = () => setPairs(pairs.toSpliced(i, 1));
+    button.onclick = () => {
+      remember();
+      setPairs(pairs.toSpliced(i, 1));
+      (list.querySelectorAll('button')[Math.min(i, pairs.length - 1)] ?? document.querySelector('#drag-add')).focus();
+    };
     item.append(text, button);
     return item;
   }));
@@ -56,27 +61,34 @@ function dot(i, kind, { x, y }) {
     if (store.dragging || document.body.dataset.tool !== 'points') return;
     event.stopPropagation();
     event.preventDefault();
+    let moved = false;
     follow(event, e => {
-      pairs[i][kind] = at(e);
+      if (!moved) remember();
+      moved = true;
+      pairs[i] = { ...pairs[i], [kind]: at(e) };
       drawPoints();
-    });
+    }, { cancelled: () => moved && drop(), firm: true });
   };
   button.onkeydown = event => {
     if (store.dragging) return;
     const step = event.shiftKey ? 0.05 : 0.01;
     const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
-    if (event.key === 'Delete' || event.key === 'Backspace') pairs.splice(i, 1);
-    else if (move) pairs[i][kind] = { x: Math.min(1, Math.max(0, x + move[0])), y: Math.min(1, Math.max(0, y + move[1])) };
-    else return;
+    const gone = event.key === 'Delete' || event.key === 'Backspace';
+    if (!gone && !move) return;
+    remember();
+    if (gone) pairs.splice(i, 1);
+    else pairs[i] = { ...pairs[i], [kind]: { x: Math.min(1, Math.max(0, x + move[0])), y: Math.min(1, Math.max(0, y + move[1])) } };
     event.preventDefault();
     drawPoints();
-    layer.querySelector(`[data-end='${i} ${kind}']`)?.focus(); // it has been drawn anew
+    const next = layer.querySelector(`[data-end='${i} ${kind}']`) ?? layer.querySelector('.point:last-child'); // drawn anew
+    (next ?? document.querySelector('#drag-add')).focus();
   };
   return button;
 }
 
 // For keyboards: a pair in the middle, whose ends arrow keys move.
 export function addPair() {
+  remember();
   setPairs([...pairs, { from: { x: 0.45, y: 0.5 }, to: { x: 0.55, y: 0.5 } }]);
   layer.querySelector(`[data-end='${pairs.length - 1} from']`).focus();
 }
@@ -84,16 +96,15 @@ export function addPair() {
 // Press, pull, let go; or one click for the point and another for its target.
 export function placePoint(event) {
   const here = at(event), open = pairs.at(-1);
+  if (busy()) return;
+  remember();
   if (open && !open.to) {
-    open.to = here;
-    drawPoints();
+    setPairs(pairs.with(-1, { ...open, to: here }));
     return;
   }
-  const pair = { from: here, to: null };
-  setPairs([...pairs, pair]);
+  setPairs([...pairs, { from: here, to: null }]);
   follow(event, e => {
     const to = at(e);
-    if (pair.to || Math.hypot(to.x - here.x, to.y - here.y) > 0.015) pair.to = to;
-    drawPoints();
-  });
+    if (pairs.at(-1).to || Math.hypot(to.x - here.x, to.y - here.y) > 0.015) setPairs(pairs.with(-1, { from: here, to }));
+  }, { cancelled: drop });
 }

@@ -2,82 +2,105 @@
 
 import { commit, edit, preview } from './changes.js';
 import { openGallery } from './gallery.js';
+import { nameOf } from './names.js';
+import { tell } from './notices.js';
+import { settle } from './pending.js';
+import { slider } from './sliders.js';
 import { keyOf, on, select, selectedHandle, store } from './store.js';
 
 const $ = selector => document.querySelector(selector);
 const chosen = $('#chosen'), size = $('#size'), ratio = $('#ratio'), turn = $('#turn');
-const capital = text => text.charAt(0).toUpperCase() + text.slice(1);
 let from = null; // the handle as it was when a slider was taken
+let made = null; // as it will be once the last change of a slider is made
 
 export const placeOf = handle => 'object' in handle.place ? { object: handle.place.object } : handle.place;
 
 function show() {
-  const handle = from ?? selectedHandle(), layout = store.state?.model.editable;
+  const handle = from ?? made ?? selectedHandle(), layout = store.state?.model.editable;
+  if (!handle && $('#numbers').contains(document.activeElement)) queueMicrotask(() => chosen.focus()); // it is hidden now
   $('#selection').hidden = !layout;
   $('#numbers').hidden = !handle;
   $('#nothing').hidden = Boolean(handle);
   chosen.value = store.selected ?? '';
-  if (!handle || from) return;
-  size.value = Math.log2(Math.sqrt(handle.std_x * handle.std_y));
-  ratio.value = Math.log2(handle.std_x / handle.std_y);
-  turn.value = ((handle.degrees + 90) % 180 + 180) % 180 - 90;
-  write();
+  if (!handle || from || made) return;
+  const values = { size: Math.log2(Math.sqrt(handle.std_x * handle.std_y)), ratio: Math.log2(handle.std_x / handle.std_y), turn: degreesOf(handle) };
+  for (const [name, { input, say }] of Object.entries(sliders)) {
+    input.value = values[name];
+    say(values[name]); // what it is, though the slider ends before
+  }
   const objects = store.state.model.object_styles;
   $('#duplicate').hidden = !objects;
   $('#restyle').hidden = !objects;
 }
 
-function write() {
-  size.nextElementSibling.value = `${(100 * 2 ** size.value).toFixed(0)} %`;
-  const r = 2 ** ratio.value;
-  ratio.nextElementSibling.value = r >= 1 ? `${r.toFixed(1)} : 1` : `1 : ${(1 / r).toFixed(1)}`;
-  turn.nextElementSibling.value = `${Math.round(turn.value)}°`;
+const degreesOf = h => ((h.degrees + 90) % 180 + 180) % 180 - 90;
+const percent = size => `${(100 * 2 ** size).toFixed(0)} %`;
+const aspect = value => value >= 0 ? `${(2 ** value).toFixed(1)} : 1` : `1 : ${(2 ** -value).toFixed(1)}`;
+
+// A slider that shows its effect while it is moved, and becomes one edit. `change(handle)` gives the edit, and what it makes
+// of the handle.
+function slide(input, text, change) {
+  const edits = () => ({ edits: [{ ...placeOf(from), ...change(from)[0] }] });
+  return { input, ...slider(input, text, {
+    moved: () => {
+      from ??= made ?? selectedHandle();
+      if (from) preview(edits());
+    },
+    done: () => {
+      if (!from) return;
+      const done = commit(edits()), mine = made = { ...from, ...change(from)[1] };
+      from = null;
+      done.then(() => {
+        if (made === mine) made = null;
+        show();
+      });
+    },
+  }) };
 }
 
+const six = number => Number(number.toPrecision(6));
+const sliders = {
+  size: slide(size, percent, h => {
+    const factor = Math.max(1e-3, six(2 ** size.value / Math.sqrt(h.std_x * h.std_y)));
+    return [{ edit: 'resize', factor }, { std_x: h.std_x * factor, std_y: h.std_y * factor }];
+  }),
+  ratio: slide(ratio, aspect, h => {
+    const by = Math.sqrt(2 ** ratio.value / (h.std_x / h.std_y)), [sx, sy] = [six(by), six(1 / by)];
+    return [{ edit: 'stretch', sx, sy }, { std_x: h.std_x * sx, std_y: h.std_y * sy }];
+  }),
+  turn: slide(turn, value => `${Math.round(value)}°`.replace('-', '−'), h => {
+    const degrees = six(turn.value - degreesOf(h));
+    return [{ edit: 'rotate', degrees }, { degrees: h.degrees + degrees }];
+  }),
+};
+
 on('frame', show);
-on('select', show);
+on('select', () => {
+  settle(); // a slider's change of what was selected before
+  made = null;
+  show();
+});
 on('state', () => {
-  const options = store.handles.filter(h => !h.gone).map(h => new Option(capital(h.name).replace('.', ', centre '), keyOf(h.place)));
+  const options = store.handles.filter(h => !h.gone).map(h => new Option(nameOf(h.place), keyOf(h.place)));
   chosen.replaceChildren(new Option('Nothing', ''), ...options);
   show();
 });
 chosen.onchange = () => select(chosen.value || null);
 
-// A slider that shows its effect while it is moved, and becomes one edit.
-function slide(input, makeEdit) {
-  const change = () => ({ edits: [{ ...placeOf(from), ...makeEdit(from) }] });
-  input.oninput = () => {
-    from ??= selectedHandle();
-    if (!from) return;
-    write();
-    preview(change());
-  };
-  input.onchange = async () => {
-    if (!from) return;
-    await commit(change());
-    from = null;
-    show();
-  };
-}
-
-const four = number => Math.round(number * 1e4) / 1e4;
-slide(size, h => ({ edit: 'resize', factor: Math.max(1e-3, four(2 ** size.value / Math.sqrt(h.std_x * h.std_y))) }));
-slide(ratio, h => {
-  const change = Math.sqrt(2 ** ratio.value / (h.std_x / h.std_y));
-  return { edit: 'stretch', sx: four(change), sy: four(1 / change) };
-});
-slide(turn, h => ({ edit: 'rotate', degrees: four(turn.value - (((h.degrees + 90) % 180 + 180) % 180 - 90)) }));
-
 export function removeSelected() {
   const handle = selectedHandle();
-  if (handle && !store.dragging) edit({ edit: 'remove', ...placeOf(handle), amount: 1 });
+  if (store.dragging) tell('A drag is under way; stop it first');
+  else if (handle) edit({ edit: 'remove', ...placeOf(handle), amount: 1 });
+  else if (store.handles.length) tell('Nothing is selected. Click on a circle first, or press Tab until one is marked');
 }
 
 export function restyleSelected() {
   const handle = selectedHandle();
-  if (store.dragging) return;
-  if (store.state.model.object_styles && handle) {
-    openGallery(`Style of ${handle.name}`, seed => ({ edits: [{ edit: 'restyle', ...placeOf(handle), seed }] }));
+  if (store.dragging) tell('A drag is under way; stop it first');
+  else if (!store.state.model.object_styles) {
+    tell(`In ${store.state.model.name.split(/[/\\]/).at(-1)} all parts share one style, so none can be restyled by itself. New styles, beside the picture, changes them all`);
+  } else if (handle) {
+    openGallery(`Style of ${nameOf(handle.place).toLowerCase()}`, seed => ({ edits: [{ edit: 'restyle', ...placeOf(handle), seed }] }));
   } else {
     openGallery('New styles', seed => ({ edits: [{ edit: 'with_new_styles', seed }] }));
   }

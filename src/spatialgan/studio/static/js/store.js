@@ -14,7 +14,8 @@ export const store = {
 
 const listeners = new Map();
 
-// Events: 'state' (another current picture), 'frame' (new pixels), 'select', 'mode', 'dragging', 'drag', 'drag-end'.
+// Events: 'state' (another current picture), 'frame' (new pixels), 'select', 'mode', 'dragging', 'drag',
+// 'drag-end', 'points', 'draft' (of a drag), 'online' (connected, again or for the first time).
 export function on(name, f) {
   if (!listeners.has(name)) listeners.set(name, []);
   listeners.get(name).push(f);

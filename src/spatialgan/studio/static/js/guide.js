@@ -1,0 +1,35 @@
+// For who comes for the first time: the one thing to do. It goes once something has been done, and does not come back.
+
+import { on, store } from './store.js';
+
+const KEY = 'spatialgan-guided';
+const box = document.querySelector('#guide'), words = box.querySelector('p');
+let over = localStorage.getItem(KEY) !== null;
+
+function show() {
+  const handle = store.handles.find(h => !h.gone && h.x > 0 && h.x < 1 && h.y > 0 && h.y < 1);
+  box.hidden = over || !handle || store.mode !== 'arrange';
+  document.body.toggleAttribute('data-guide', !box.hidden);
+  if (box.hidden) return;
+  words.textContent = 'object' in handle.place ? 'Drag this circle: the object goes with it.' : 'Drag this circle: the picture follows it.';
+  const above = handle.y > 0.55;
+  box.style.left = `${100 * Math.min(0.68, Math.max(0.32, handle.x))}%`;
+  box.style.top = `${100 * handle.y}%`;
+  box.classList.toggle('above', above);
+}
+
+function finish() {
+  over = true;
+  localStorage.setItem(KEY, 'yes');
+  show();
+}
+
+on('state', () => {
+  if (!over && store.state.position !== store.state.start_position) finish();
+});
+on('frame', header => {
+  if (header.kind === 'preview') box.hidden = true; // it is being done
+  else show();
+});
+on('mode', show);
+box.querySelector('button').onclick = finish;

@@ -1,0 +1,22 @@
+// Many small changes by keys become one edit: when they pause, or when something else is done.
+
+const PAUSE_MS = 500;
+let waiting = null; // { owner, finish, timer }
+
+export function later(owner, finish) {
+  if (waiting?.owner !== owner) settle();
+  clearTimeout(waiting?.timer);
+  waiting = { owner, finish, timer: setTimeout(settle, PAUSE_MS) };
+}
+
+export function settle() {
+  if (!waiting) return;
+  const { finish, timer } = waiting;
+  clearTimeout(timer);
+  waiting = null;
+  finish();
+}
+
+export const isPending = owner => waiting?.owner === owner;
+
+addEventListener('pagehide', settle);

@@ -1,0 +1,71 @@
+// The session of this tab: a new one, the one that it had, or all of the old one's steps in a new one.
+
+import { get, here, post, request, root } from './api.js';
+import { keepFrom, kept } from './keep.js';
+import { complain, tell } from './notices.js';
+import { store } from './store.js';
+
+const KEY = 'spatialgan-session';
+const FIRST_SEED = 8;
+const LOCK_MS = 1500; // a page that is reloaded gives its lock back a little later
+
+// A duplicated tab gets a copy of this tab's storage: whoever cannot lock the session begins one of its own.
+const mine = id => !navigator.locks ? Promise.resolve(true) : new Promise(answer => {
+  navigator.locks.request(`spatialgan ${id}`, { signal: AbortSignal.timeout(LOCK_MS) }, () => {
+    answer(true);
+    return new Promise(() => {}); // for as long as the page lives
+  }).catch(() => answer(false));
+});
+
+async function enter() {
+  const { session } = await (await request('POST', new URL('sessions', root))).json();
+  store.session = session;
+  await mine(session);
+  sessionStorage.setItem(KEY, session);
+}
+
+async function begin() {
+  await enter();
+  keepFrom([]);
+  await post('picture', { model: store.info.models[0].name, seed: FIRST_SEED });
+}
+
+// When the page is opened.
+export async function arrive() {
+  store.session = sessionStorage.getItem(KEY);
+  if (!store.session || !await mine(store.session)) return begin();
+  try {
+    if ((await get(here(''))).history.length > 0) return undefined;
+  } catch (error) {
+    if (error.status === 0) throw error;
+  }
+  return again();
+}
+
+// The server does not know the session: it was restarted, or nobody had used it for long. Send all steps again.
+export async function again() {
+  const { steps, position } = kept();
+  if (!steps.length) return begin();
+  await enter();
+  const taken = [];
+  let at = 0, failure = null, state = null;
+  for (const [i, { label, is_start, scene }] of steps.entries()) {
+    try {
+      state = await post('history', { label, is_start, scene });
+      taken.push({ id: state.history.at(-1).id, scene });
+      if (i <= position) at = taken.length - 1;
+    } catch (error) {
+      if (error.status === 0) throw error; // gone again; nothing is lost
+      failure = error;
+    }
+  }
+  if (!taken.length) {
+    complain(failure);
+    return begin();
+  }
+  keepFrom(taken);
+  await post(`history/${at}`);
+  if (failure) complain(new Error(`${taken.length} of ${steps.length} steps of the history are here again: ${failure.message}`));
+  else tell('The studio was restarted. Your picture and its history are here again', { seconds: 20 });
+  return undefined;
+}
