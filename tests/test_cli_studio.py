@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from spatialgan.cli import app
 from spatialgan.errors import SpatialGANError
+from spatialgan.studio.access import Access
 
 
 def run(*words: object):
@@ -20,13 +21,30 @@ def test_it_hands_on_what_it_was_given(monkeypatch):
     assert run("--model", "cats-64", "--host", "0.0.0.0").exit_code == 0
     (models, rest), (_, other) = calls
     assert "cats-64" in models.offers and callable(rest.pop("report"))
-    assert rest == {"host": "127.0.0.1", "port": 0, "open_browser": False}
-    assert (other["host"], other["port"], other["open_browser"]) == ("0.0.0.0", 7860, True)
+    assert rest == {"access": Access(), "port": 0, "open_browser": False}
+    assert (other["access"], other["port"], other["open_browser"]) == (Access("0.0.0.0"), 7860, True)
+
+
+def test_who_may_use_it(monkeypatch):
+    calls = []
+    monkeypatch.setattr("spatialgan.studio.server.serve", lambda models, **rest: calls.append(rest["access"]))
+    assert run("--allow-host", "a.example", "--allow-host", "b.example", "--proxy", "10.0.0.0/8", "--prefix", "/x",
+               "--rate", 5).exit_code == 0
+    assert calls.pop() == Access(names=("a.example", "b.example"), proxies=("10.0.0.0/8",), prefix="/x", rate=5)
+    monkeypatch.setenv("SPATIALGAN_TOKEN", "from the".replace(" ", "-"))
+    assert run().exit_code == 0 and calls.pop().token == "from-the"
+    assert run("--token", "of-the-line").exit_code == 0 and calls.pop().token == "of-the-line"
 
 
 def test_mistakes_are_told_before_anything_starts():
     with pytest.raises(SpatialGANError, match="there is no model dogs"):
         raise run("--model", "dogs", "--no-browser").exception
+    for words, message in (("--token short", "8 or more"), ("--proxy x", "use an address or a network"),
+                           ("--prefix /a/../b", "use a path such as /studio"), ("--rate -1", "--rate is -1"),
+                           ("--allow-host http://a.example", "use a name alone"),
+                           ("--allow-host a.example:80", "use a name alone"), ("--allow-host [", "use a name alone")):
+        with pytest.raises(SpatialGANError, match=message):
+            raise run("--no-browser", *words.split()).exception
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

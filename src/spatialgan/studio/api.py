@@ -8,32 +8,46 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response, WebSocket
 from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from spatialgan import __version__
 from spatialgan.editing.edit_records import command_line
-from spatialgan.editing.export import enlarge, save_gif
+from spatialgan.editing.export import save_gif
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene_file import scene_to_json
 from spatialgan.editing.video import find_encoder, save_mp4
 from spatialgan.errors import SpatialGANError
-from spatialgan.studio.dragging import MAX_HANDLES, MAX_STEPS, Dragging, read_mask
+from spatialgan.studio.dragging import Dragging, read_mask
 from spatialgan.studio.live import FAULT, Studio, talk
 from spatialgan.studio.overlays import Overlay
-from spatialgan.studio.session import MAX_SEED, Busy, Change, Outdated, to_png
+from spatialgan.studio.schemas import (
+    ERRORS,
+    Alternatives,
+    Begun,
+    Command,
+    Drag,
+    DragStatus,
+    Edits,
+    Kept,
+    Start,
+    State,
+    StudioInfo,
+    binary,
+)
+from spatialgan.studio.session import Busy, Outdated, to_png
 from spatialgan.studio.sessions import Full, NoSession, Visitor
-from spatialgan.studio.wire import frame, handles_of, planes_of, state_of
+from spatialgan.studio.stateless import sized
+from spatialgan.studio.visits import TooMany, visitor_name
+from spatialgan.studio.wire import frame, handles_of, planes_of
 from spatialgan.studio.worker import Stopped
 
-MAX_ALTERNATIVES = 16
-MAX_EXPORT_PX = 2048
+SCENE = {"type": "object", "description": "A saved scene: the content of a .scene.json file."}
 RENDER_CHUNK = 8  # pictures of one turn, where many are drawn
-STATUS = {NoSession: 404, Busy: 409, Outdated: 409, Full: 503}
+STATUS = {NoSession: 404, Busy: 409, Outdated: 409, TooMany: 429, Full: 503}
 
 
 class Answer(JSONResponse):
@@ -43,61 +57,7 @@ class Answer(JSONResponse):
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
-Point = tuple[float, float]
-
-
-class Start(Body):
-    """A random picture."""
-
-    model: str
-    seed: Seed = 0
-    layout_seed: Seed | None = None
-    truncation: float = 1.0
-
-
-class Edits(Body):
-    """Edits in their order, as scene files record them: ``{"edit": "move", "level": 0, "dx": 0.2, "dy": 0}``."""
-
-    edits: list[dict[str, Any]] = []
-    truncation: float | None = None
-    revision: int | None = None
-    """Of the picture that they are meant for; the answer is 409 where it has changed since."""
-    label: Annotated[str, Field(max_length=40)] | None = None
-
-    def change(self) -> Change:
-        return Change(tuple(self.edits), self.truncation)
-
-
-class Kept(Body):
-    """A step of a history: its scene, as ``scenes/{entry}.json`` gives it, and what the state says of it."""
-
-    scene: dict[str, Any]
-    label: Annotated[str, Field(max_length=40)]
-    is_start: bool = False
-
-
-class Alternatives(Body):
-    """Changes to look at without making them."""
-
-    changes: Annotated[list[Edits], Field(max_length=MAX_ALTERNATIVES)]
-
-
-class Drag(Body):
-    """Points to pull, and where to."""
-
-    handles: Annotated[list[tuple[Point, Point]], Field(min_length=1, max_length=MAX_HANDLES)]
-    mask: str | None = None
-    """Base64 of a PNG of the picture's size: white may change."""
-    mode: Literal["hybrid", "joint", "pixels", "latent"] = "hybrid"
-    max_steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] = 100
-
-
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["sessions"])
 
 
 def _studio(request: Request) -> Studio:
@@ -110,9 +70,10 @@ def _visitor(request: Request, session: Annotated[str, PathParameter(max_length=
 
 Here = Annotated[Studio, Depends(_studio)]
 Who = Annotated[Visitor, Depends(_visitor)]
+Scale = Annotated[float, Query(gt=0, allow_inf_nan=False)]
 
 
-@router.get("/studio")
+@router.get("/studio", response_model=StudioInfo)
 async def studio_info(studio: Here) -> dict[str, Any]:
     """What this studio offers."""
     encoder = await asyncio.to_thread(find_encoder)  # it may try it out
@@ -121,9 +82,10 @@ async def studio_info(studio: Here) -> dict[str, Any]:
 
 
 @router.post("/sessions", status_code=201)
-async def begin(studio: Here) -> dict[str, str]:
+async def begin(studio: Here, request: Request) -> Begun:
     """A new session, without a picture."""
-    return {"session": studio.sessions.enter().id}
+    visitor = studio.sessions.enter(visitor_name(request.scope))
+    return Begun(session=visitor.id, idle_s=studio.sessions.lifetime_s, ends=studio.sessions.end_of(visitor))
 
 
 @router.delete("/sessions/{session}", status_code=204)
@@ -132,20 +94,21 @@ async def end(studio: Here, who: Who) -> None:
     studio.sessions.leave(who.id)
 
 
-@router.get("/sessions/{session}")
+@router.get("/sessions/{session}", response_model=State, response_model_exclude_unset=True)
 async def state(studio: Here, who: Who) -> dict[str, Any]:
     """The current picture in numbers, and the history."""
-    return await studio.run(who, lambda: state_of(who.session))
+    return await studio.state(who)
 
 
-@router.post("/sessions/{session}/picture")
+@router.post("/sessions/{session}/picture", response_model=State, response_model_exclude_unset=True)
 async def start(studio: Here, who: Who, body: Start) -> dict[str, Any]:
     """Draw a random picture."""
     return await studio.change(who, lambda s: s.start(body.model, body.seed, layout_seed=body.layout_seed,
                                                       truncation=body.truncation))
 
 
-@router.put("/sessions/{session}/scene.json")
+@router.put("/sessions/{session}/scene.json", response_model=State, response_model_exclude_unset=True,
+            openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": SCENE}}}})
 async def open_scene(studio: Here, who: Who, request: Request) -> dict[str, Any]:
     """Open a saved scene; the body is the file."""
     body = await request.body()
@@ -160,43 +123,44 @@ async def open_scene(studio: Here, who: Who, request: Request) -> dict[str, Any]
     return await studio.change(who, open_)
 
 
-@router.post("/sessions/{session}/edits")
+@router.post("/sessions/{session}/edits", response_model=State, response_model_exclude_unset=True)
 async def edit(studio: Here, who: Who, body: Edits) -> dict[str, Any]:
     """Edit the current picture; all edits together become one entry of the history."""
     return await studio.change(who, lambda s: s.edit(body.change(), body.revision, body.label))
 
 
-@router.post("/sessions/{session}/undo")
+@router.post("/sessions/{session}/undo", response_model=State, response_model_exclude_unset=True)
 async def undo(studio: Here, who: Who) -> dict[str, Any]:
     """One step back."""
     return await studio.change(who, lambda s: s.undo())
 
 
-@router.post("/sessions/{session}/redo")
+@router.post("/sessions/{session}/redo", response_model=State, response_model_exclude_unset=True)
 async def redo(studio: Here, who: Who) -> dict[str, Any]:
     """One step on."""
     return await studio.change(who, lambda s: s.redo())
 
 
-@router.post("/sessions/{session}/history/{position}")
+@router.post("/sessions/{session}/history/{position}", response_model=State, response_model_exclude_unset=True)
 async def go(studio: Here, who: Who, position: int) -> dict[str, Any]:
     """To a step of the history."""
     return await studio.change(who, lambda s: s.go(position))
 
 
-@router.post("/sessions/{session}/history")
+@router.post("/sessions/{session}/history", response_model=State, response_model_exclude_unset=True)
 async def take_up(studio: Here, who: Who, body: Kept) -> dict[str, Any]:
     """A step that was kept elsewhere, as the history's next entry: so a history outlives its session."""
     return await studio.change(who, lambda s: s.open(body.scene, label=body.label, is_start=body.is_start))
 
 
-@router.get("/sessions/{session}/scenes/{entry}.json")
+@router.get("/sessions/{session}/scenes/{entry}.json",
+            responses={200: {"content": {"application/json": {"schema": SCENE}}}})
 async def scene_of(studio: Here, who: Who, entry: int) -> dict[str, Any]:
     """A step of the history as a scene file's contents."""
     return await studio.run(who, lambda: scene_to_json(who.session.entry(entry).scene))
 
 
-@router.get("/sessions/{session}/thumbnails/{entry}.png", response_class=Response)
+@router.get("/sessions/{session}/thumbnails/{entry}.png", response_class=Response, responses=binary("image/png"))
 async def thumbnail(studio: Here, who: Who, entry: int) -> Response:
     """A step of the history, small."""
     png = await studio.run(who, lambda: who.session.thumbnail(entry))
@@ -214,7 +178,7 @@ async def alternatives(studio: Here, who: Who, body: Alternatives) -> list[str]:
     return urls
 
 
-@router.get("/sessions/{session}/frame", response_class=Response)
+@router.get("/sessions/{session}/frame", response_class=Response, responses=binary("application/octet-stream"))
 async def picture_frame(studio: Here, who: Who, overlay: Overlay = "none") -> Response:
     """Picture, heatmaps and an overlay as raw bytes, as ``spatialgan.studio.wire.read_frame`` reads them."""
     def job() -> bytes:
@@ -224,26 +188,25 @@ async def picture_frame(studio: Here, who: Who, overlay: Overlay = "none") -> Re
     return _file(await studio.run(who, job), "application/octet-stream")
 
 
-@router.get("/sessions/{session}/picture.png", response_class=Response)
-async def picture(studio: Here, who: Who, scale: float = 1.0) -> Response:
+@router.get("/sessions/{session}/picture.png", response_class=Response, responses=binary("image/png"))
+async def picture(studio: Here, who: Who, scale: Scale = 1.0) -> Response:
     """The current picture."""
     image = await studio.run(who, lambda: who.session.scene.image)
-    if max(image.size) * scale > MAX_EXPORT_PX:
-        raise SpatialGANError(f"scale is {scale:g}; the studio writes pictures of up to {MAX_EXPORT_PX} pixels")
-    image = await asyncio.to_thread(enlarge, image, scale)
+    image = await asyncio.to_thread(sized, image, scale)
     ending = ".png" if scale == 1 else f"-{image.width}px.png"
     png = await asyncio.to_thread(to_png, image)
     return _file(png, "image/png", name=await _name(studio, who, ending))
 
 
-@router.get("/sessions/{session}/scene.json", response_class=Response)
+@router.get("/sessions/{session}/scene.json", response_class=Response,
+            responses={200: {"content": {"application/json": {"schema": SCENE}}}})
 async def scene_json(studio: Here, who: Who) -> Response:
     """The current scene as a file that draws the identical picture again."""
     text = await studio.run(who, lambda: json.dumps(scene_to_json(who.session.scene), indent=1) + "\n")
     return _file(text.encode(), "application/json", name=await _name(studio, who, ".scene.json"))
 
 
-@router.get("/sessions/{session}/animation.{kind}", response_class=Response)
+@router.get("/sessions/{session}/animation.{kind}", response_class=Response, responses=binary("image/gif", "video/mp4"))
 async def animation(studio: Here, who: Who, kind: Literal["gif", "mp4"]) -> Response:
     """From the picture as it began through every edit, and back."""
     scenes = await studio.run(who, lambda: who.session.animation())
@@ -264,7 +227,7 @@ def _animated(frames: list[Any], kind: str) -> bytes:
         return path.read_bytes()
 
 
-@router.get("/sessions/{session}/command")
+@router.get("/sessions/{session}/command", response_model=Command)
 async def command(studio: Here, who: Who) -> dict[str, str | None]:
     """A command that draws the current picture without the studio, and the scene file that must be saved for it."""
     file = await _name(studio, who, ".scene.json")
@@ -277,7 +240,7 @@ async def command(studio: Here, who: Who) -> dict[str, str | None]:
     return {"command": text, "scene_file": file if "--scene" in shlex.split(text) else None}
 
 
-@router.post("/sessions/{session}/drag", status_code=202)
+@router.post("/sessions/{session}/drag", status_code=202, response_model=DragStatus, response_model_exclude_unset=True)
 async def drag(studio: Here, who: Who, body: Drag) -> dict[str, Any]:
     """Begin to drag points to their targets. The outcome becomes the history's next entry."""
     def make(session: Any) -> Dragging:
@@ -287,7 +250,7 @@ async def drag(studio: Here, who: Who, body: Drag) -> dict[str, Any]:
     return await studio.drag(who, make)
 
 
-@router.get("/sessions/{session}/drag")
+@router.get("/sessions/{session}/drag", response_model=DragStatus, response_model_exclude_unset=True)
 async def drag_status(studio: Here, who: Who) -> dict[str, Any]:
     """How far the latest drag is."""
     if who.drag is None:
@@ -295,7 +258,7 @@ async def drag_status(studio: Here, who: Who) -> dict[str, Any]:
     return await studio.run(who, who.drag.status)
 
 
-@router.delete("/sessions/{session}/drag")
+@router.delete("/sessions/{session}/drag", response_model=State, response_model_exclude_unset=True)
 async def stop_drag(studio: Here, who: Who) -> dict[str, Any]:
     """End the drag with the step that it has come to."""
     return await studio.stop_drag(who)

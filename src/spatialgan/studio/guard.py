@@ -7,13 +7,14 @@ its own name pointed at this computer, the Host does.
 import ipaddress
 import json
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::", "")
@@ -35,21 +36,17 @@ class TooLarge(Exception):
 class Guard:
     """ASGI middleware."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, host: str):
-        self.app, self.host = app, host
+    def __init__(self, app: App, *, host: str, names: Sequence[str] = ()):
+        self.app, self.host, self.names = app, host, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
-        refusal = refused(headers, self.host)
+        refusal = refused(headers, self.host, self.names)
         if refusal:
-            if scope["type"] == "websocket":
-                await receive()
-                await send({"type": "websocket.close", "code": 1008, "reason": refusal[:100]})
-            else:
-                await _answer(send, 403, refusal)
+            await refuse(scope, receive, send, 403, refusal)
             return
         if scope["type"] == "websocket":
             await self.app(scope, receive, send)
@@ -80,21 +77,22 @@ class Guard:
             await self.app(scope, limited, with_headers)
         except TooLarge:
             if not started:
-                await _answer(send, 413, f"the request is larger than {MAX_BODY_BYTES >> 20} MB, "
-                                         "which no scene or mask needs")
+                await refuse(scope, receive, send, 413, f"the request is larger than {MAX_BODY_BYTES >> 20} MB, "
+                                                        "which no scene or mask needs")
 
 
-def refused(headers: dict[str, str], host: str) -> str | None:
+def refused(headers: dict[str, str], host: str, names: Sequence[str] = ()) -> str | None:
     """Why a request may not come in, in one sentence; None where it may.
 
     Args:
         headers: of the request, with names in lower case.
         host: where the studio listens, as the user said.
+        names: other names that it answers to.
     """
     asked = headers.get("host", "")
-    if not allowed_host(asked, host):
+    if not any(allowed_host(asked, name) for name in (host, *names)):
         return (f"this studio does not answer to the name {asked[:80]!r}; open it under the address that it printed, "
-                "or start it with --host and that name")
+                "or start it with --allow-host and that name")
     origin = headers.get("origin")
     if origin is not None and _place_of(origin) != asked.lower():
         return "another site's page may not use this studio"
@@ -129,9 +127,27 @@ def allowed_host(asked: str, host: str) -> bool:
         return name == socket.gethostname().lower()
 
 
-async def _answer(send: Send, status: int, sentence: str) -> None:
+def header(scope: Scope, name: str) -> str:
+    """The values of a header, joined by commas; empty where there is none."""
+    wanted = name.encode()
+    return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == wanted)
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str,
+                 headers: dict[str, str] | None = None) -> None:
+    """Answer with ``{"error": sentence}`` and close the connection."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": sentence[:100]})
+        return
     body = json.dumps({"error": sentence}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
-               (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send_all(send, status, body, {"content-type": "application/json", "connection": "close"} | (headers or {}))
+
+
+async def send_all(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
+    """A whole answer."""
+    lines = [(key.encode(), value.encode("latin-1")) for key, value in headers.items()]
+    if status != 204:
+        lines.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": body})

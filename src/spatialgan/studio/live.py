@@ -55,7 +55,14 @@ class Studio:
         state, message = await self.run(visitor, job)
         if message is not None:
             visitor.send(message)
-        return state
+        return self._with_end(visitor, state)
+
+    async def state(self, visitor: Visitor) -> dict[str, Any]:
+        """The state of a session, and when it ends."""
+        return self._with_end(visitor, await self.run(visitor, lambda: state_of(visitor.session)))
+
+    def _with_end(self, visitor: Visitor, state: dict[str, Any]) -> dict[str, Any]:
+        return {**state, "ends": self.sessions.end_of(visitor)}
 
     async def refresh(self, visitor: Visitor) -> None:
         """Show a session's pages what there is, if there is anything."""
@@ -115,7 +122,7 @@ class Studio:
         drag = visitor.drag
         if drag is not None:
             await self.run(visitor, drag.stop)
-        return await self.run(visitor, lambda: state_of(visitor.session))
+        return await self.state(visitor)
 
 
 def current_frame(session: Session, overlay: Overlay) -> bytes:

@@ -10,8 +10,10 @@ import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import torch
 import uvicorn
@@ -20,25 +22,43 @@ from fastapi.staticfiles import StaticFiles
 
 from spatialgan import __version__
 from spatialgan.errors import SpatialGANError
+from spatialgan.studio.access import Access
 from spatialgan.studio.api import Answer, explain_errors, router
+from spatialgan.studio.connections import BACKLOG, BoundedProtocol, connection_limit
 from spatialgan.studio.guard import EVERYWHERE, LOOPBACK, Guard
 from spatialgan.studio.live import MAX_MESSAGE_BYTES, Studio
+from spatialgan.studio.login import Login
+from spatialgan.studio.logs import log_config
 from spatialgan.studio.models import Models
+from spatialgan.studio.proxy import Forwarded
+from spatialgan.studio.render_api import router as render_router
+from spatialgan.studio.service import router as service_router
+from spatialgan.studio.sessions import MOST_SESSIONS_OF_ONE
+from spatialgan.studio.visits import BURST_S, Rate, Visits
 
 IN_USE = (errno.EADDRINUSE, errno.EACCES) if sys.platform == "win32" else (errno.EADDRINUSE,)
 STATIC = Path(__file__).parent / "static"
 SWEEP_S = 60.0
+DESCRIPTION = """Pictures of GANs and what becomes of them.
+
+A session holds a picture with its history, as the page does; `POST /api/v1/render` draws without one. Where the studio
+asks for a token, send it as `Authorization: Bearer TOKEN`. Whatever fails is answered with `{"error": "a sentence"}`.
+"""
 
 
-def make_app(models: Models, *, host: str = "127.0.0.1", **limits: Any) -> FastAPI:
+def make_app(models: Models, *, access: Access | None = None, **limits: Any) -> FastAPI:
     """The application.
 
     Args:
         models: what it offers.
-        host: where it will listen; requests must ask for that name.
+        access: who may use it; None for this computer alone.
         limits: of :class:`spatialgan.studio.sessions.Sessions`.
     """
+    access = access or Access()
+    if not access.is_local:
+        limits = {"most_of_one": MOST_SESSIONS_OF_ONE} | limits
     studio = Studio(models, **limits)
+    rate = Rate(access.requests_a_second, max(1.0, BURST_S * access.requests_a_second))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -52,15 +72,36 @@ def make_app(models: Models, *, host: str = "127.0.0.1", **limits: Any) -> FastA
         sweeper.cancel()
         studio.close()
 
-    # Its pages of documentation would fetch scripts from elsewhere.
-    app = FastAPI(title="SpatialGAN studio", version=__version__, docs_url=None, redoc_url=None,
-                  openapi_url="/api/v1/openapi.json", lifespan=lifespan, default_response_class=Answer)
-    app.state.studio = studio
-    app.include_router(router)
+    # FastAPI's own pages of documentation would fetch scripts from elsewhere; ours is in service.py.
+    app = FastAPI(title="SpatialGAN studio", version=__version__, description=DESCRIPTION, docs_url=None,
+                  redoc_url=None, openapi_url="/api/v1/openapi.json", lifespan=lifespan,
+                  default_response_class=Answer, generate_unique_id_function=lambda route: route.name)
+    app.state.studio, app.state.rate = studio, rate
+    for routes in (router, render_router, service_router):
+        app.include_router(routes)
     explain_errors(app)
     app.mount("/", StaticFiles(directory=STATIC, html=True))
-    app.add_middleware(Guard, host=host)
+    let_in(app, access, rate)
+    if access.token is not None:
+        ask_for_token(app)
     return app
+
+
+def ask_for_token(app: FastAPI) -> None:
+    """Say in the OpenAPI document that operations need the token."""
+    document = app.openapi()  # kept by the application
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"token": []}]
+    document["paths"]["/healthz"]["get"]["security"] = []
+
+
+def let_in(app: FastAPI, access: Access, rate: Rate) -> None:
+    """Put whatever a request must pass in front of the application; what is added last is passed first."""
+    if access.token is not None:
+        app.add_middleware(Login, token=access.token, page=(STATIC / "login.html").read_bytes())
+    app.add_middleware(Visits, rate=rate)
+    app.add_middleware(Guard, host=access.host, names=access.names)
+    app.add_middleware(Forwarded, access=access)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -70,7 +111,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(BACKLOG)
         return listener
     except OverflowError:
         raise SpatialGANError(f"--port {port}: use 0 to 65535, 0 for any that is free") from None
@@ -100,25 +141,34 @@ def leave_a_core() -> None:
         torch.set_num_threads(max(1, torch.get_num_threads() - 1))
 
 
-def serve(models: Models, *, host: str, port: int, open_browser: bool, report: Callable[[str], None]) -> None:
+def server_config(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn runs the application."""
+    protocol = partial(BoundedProtocol, most=connection_limit())
+    return uvicorn.Config(app, http=protocol, ws="websockets-sansio", ws_max_size=MAX_MESSAGE_BYTES,
+                          ws_per_message_deflate=False, backlog=BACKLOG, log_config=log_config(), log_level="warning",
+                          access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=2)
+
+
+def serve(models: Models, *, access: Access, port: int, open_browser: bool, report: Callable[[str], None]) -> None:
     """Run the studio until it is interrupted.
 
     Args:
         models: what it offers.
-        host: where to listen.
+        access: where to listen, and who may use it.
         port: 0 takes any that is free.
         open_browser: whether to open the page.
         report: told the address, and what else is worth knowing.
     """
     leave_a_core()
-    with listen(host, port) as listener:
-        url = address(host, listener.getsockname()[1])
-        config = uvicorn.Config(make_app(models, host=host), log_level="warning", ws="websockets-sansio",
-                                ws_max_size=MAX_MESSAGE_BYTES, ws_per_message_deflate=False, server_header=False,
-                                timeout_graceful_shutdown=2)
+    with listen(access.host, port) as listener:
+        url = address(access.host, listener.getsockname()[1])
+        config = server_config(make_app(models, access=access))
         report(f"SpatialGAN studio: {url}  (Ctrl-C ends it)")
-        if host not in LOOPBACK:
+        if access.host not in LOOPBACK:
             report("Others on the network can reach it, and use this computer's time; without --host only you can.")
+            if access.token is None:
+                report("It asks nobody for a token; --token, or the variable SPATIALGAN_TOKEN, makes it ask.")
         if open_browser:
-            threading.Timer(0.5, webbrowser.open, (url,)).start()
+            page = url if access.token is None else f"{url}login#{quote(access.token)}"
+            threading.Timer(0.5, webbrowser.open, (page,)).start()
         uvicorn.Server(config).run(sockets=[listener])

@@ -64,6 +64,11 @@ class Worker:
             replaced.future.set_exception(Replaced())
         return job.future
 
+    @property
+    def alive(self) -> bool:
+        """Whether it takes jobs."""
+        return self._thread.is_alive() and not self._closed
+
     def close(self) -> None:
         """End the thread after the job at hand; jobs that wait raise :class:`Stopped`."""
         with self._changed:

@@ -1,0 +1,339 @@
+"""What requests of the HTTP API bring, and what answers hold. Edits are those of ``editing/edit_records.py``."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from spatialgan.editing.arguments import LARGEST
+from spatialgan.editing.edit_records import NUMBERS
+from spatialgan.studio.dragging import MAX_HANDLES, MAX_STEPS
+from spatialgan.studio.session import MAX_EDITS, MAX_SEED, Change
+
+MAX_ALTERNATIVES = 16
+
+# Strict, since a number within quotes is most likely a mistake.
+Number = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, gt=0, le=LARGEST, allow_inf_nan=False)]
+Index = Annotated[int, Field(strict=True, ge=0, le=10_000)]
+Seed = Annotated[int, Field(strict=True, ge=0, le=MAX_SEED)]
+Truncation = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False,
+                                    description="0 is the model's mean picture, 1 leaves it as it is.")]
+Point = tuple[Number, Number]
+
+
+class Body(BaseModel):
+    """What a request brings: nothing but the fields that there are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+# ------------------------------------------------------------- edits
+
+
+class Placed(Body):
+    """An edit of something in the picture: a level in models of one object, an object in the others."""
+
+    level: Index = Field(default=None, json_schema_extra=_without_default,
+                         description="In models of one object; or else give an object.")
+    point: Index | None = Field(default=None, description="One centre of the level; null for all of them.")
+    object: Index = Field(default=None, json_schema_extra=_without_default,
+                          description="In models of several objects; or else give a level.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        given = self.model_fields_set
+        if ("level" in given) == ("object" in given):
+            raise PydanticCustomError("place", "give either a level or an object")
+        if self.point is not None and "object" in given:
+            raise PydanticCustomError("place", "a point belongs to a level; name the object alone")
+        return self
+
+
+class Move(Placed):
+    """Move by so many image widths, to the right and down."""
+
+    edit: Literal["move"]
+    dx: Number
+    dy: Number
+
+
+class MoveTo(Placed):
+    """Move to a place, in image widths from the left and from above."""
+
+    edit: Literal["move_to"]
+    x: Number
+    y: Number
+
+
+class Resize(Placed):
+    """Make larger or smaller."""
+
+    edit: Literal["resize"]
+    factor: Positive
+
+
+class Stretch(Placed):
+    """Make wider and higher, along the ellipse's own axes."""
+
+    edit: Literal["stretch"]
+    sx: Positive
+    sy: Positive
+
+
+class Rotate(Placed):
+    """Turn clockwise."""
+
+    edit: Literal["rotate"]
+    degrees: Number
+
+
+class Remove(Placed):
+    """Shrink until nothing is left, or by a part."""
+
+    edit: Literal["remove"]
+    amount: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False, description="1 takes all of it.")]
+
+
+class Restyle(Body):
+    """Give an object, or the background, another style."""
+
+    edit: Literal["restyle"]
+    object: Index | Literal["background"]
+    seed: Seed
+
+
+class Duplicate(Body):
+    """Put a second one of an object beside it."""
+
+    edit: Literal["duplicate"]
+    object: Index
+    dx: Number
+    dy: Number
+
+
+class Add(Body):
+    """Add an object."""
+
+    edit: Literal["add"]
+    x: Number
+    y: Number
+    std: Annotated[Positive, Field(description="Its standard deviation, in image widths.")]
+    seed: Seed
+
+
+class WithNewLayout(Body):
+    """The same styles in another layout."""
+
+    edit: Literal["with_new_layout"]
+    seed: Seed
+
+
+class WithNewStyles(Body):
+    """Other styles in the same layout."""
+
+    edit: Literal["with_new_styles"]
+    seed: Seed
+
+
+def _known(record: Any) -> Any:
+    """Pydantic's own sentence would be about tags."""
+    if isinstance(record, dict) and record.get("edit") not in tuple(NUMBERS):
+        raise PydanticCustomError("edit", "there is no such edit; use one of {names}", {"names": ", ".join(NUMBERS)})
+    return record
+
+
+Edit = Annotated[
+    Move | MoveTo | Resize | Stretch | Rotate | Remove | Restyle | Duplicate | Add | WithNewLayout | WithNewStyles,
+    Field(discriminator="edit"), BeforeValidator(_known),
+]
+EditList = Annotated[list[Edit], Field(max_length=MAX_EDITS)]
+
+
+def change_of(edits: list[Any], truncation: float | None) -> Change:
+    """Edits as the session takes them."""
+    return Change(tuple(edit.model_dump(exclude_unset=True) for edit in edits), truncation)
+
+
+# ------------------------------------------------------------- other requests
+
+
+class Start(Body):
+    """A random picture."""
+
+    model: Annotated[str, Field(max_length=1000)]
+    seed: Seed = 0
+    layout_seed: Seed | None = None
+    truncation: Truncation = 1.0
+
+
+class Edits(Body):
+    """Edits in their order, as scene files record them."""
+
+    edits: EditList = Field(default=[])
+    truncation: Truncation | None = None
+    revision: Annotated[int, Field(strict=True)] | None = Field(default=None, description=(
+        "Of the picture that they are meant for; the answer is 409 where it has changed since."))
+    label: Annotated[str, Field(max_length=40)] | None = Field(default=None, description="For the history.")
+
+    def change(self) -> Change:
+        return change_of(self.edits, self.truncation)
+
+
+class Kept(Body):
+    """A step of a history: its scene, as ``scenes/{entry}.json`` gives it, and what the state says of it."""
+
+    scene: dict[str, Any]
+    label: Annotated[str, Field(max_length=40)]
+    is_start: Annotated[bool, Field(strict=True)] = False
+
+
+class Alternatives(Body):
+    """Changes to look at without making them."""
+
+    changes: Annotated[list[Edits], Field(max_length=MAX_ALTERNATIVES)]
+
+
+class Drag(Body):
+    """Points to pull, and where to, in image widths."""
+
+    handles: Annotated[list[tuple[Point, Point]], Field(min_length=1, max_length=MAX_HANDLES)]
+    mask: str | None = Field(default=None, description="Base64 of a PNG of the picture's size: white may change.")
+    mode: Literal["hybrid", "joint", "pixels", "latent"] = "hybrid"
+    max_steps: Annotated[int, Field(strict=True, ge=1, le=MAX_STEPS)] = 100
+
+
+# ------------------------------------------------------------- answers
+
+
+class Error(BaseModel):
+    """What went wrong, and what would be right."""
+
+    error: Annotated[str, Field(description="One sentence.")]
+
+
+class ModelInfo(BaseModel):
+    """A model that this studio offers."""
+
+    name: str
+    kind: Literal["single", "multi"]
+    resolution: int
+    editable: Annotated[bool, Field(description="Whether there is anything to move.")]
+    object_styles: Annotated[bool, Field(description="Whether every object has a style of its own.")]
+    attention: bool
+
+
+class StudioInfo(BaseModel):
+    """What this studio offers."""
+
+    version: str
+    mp4: bool
+    models: list[ModelInfo]
+
+
+class Begun(BaseModel):
+    """A session's address, and how long it lasts."""
+
+    session: str
+    idle_s: Annotated[float, Field(description="It ends after so many seconds without a request or an open page.")]
+    ends: Annotated[datetime, Field(description="When that is, if no request follows.")]
+
+
+class Place(BaseModel):
+    """Where an edit applies: put these fields into the edit."""
+
+    level: int | None = None
+    point: int | None = None
+    object: int | None = None
+
+
+class Handle(BaseModel):
+    """Something that can be moved; lengths in image widths."""
+
+    place: Place
+    name: str
+    x: float
+    y: float
+    std_x: float
+    std_y: float
+    degrees: float
+    gone: bool
+
+
+class Step(BaseModel):
+    """A step of the history."""
+
+    id: int
+    label: str
+    is_start: bool
+
+
+class State(BaseModel):
+    """The current picture in numbers, and the history."""
+
+    revision: int
+    model: ModelInfo
+    seed: int | None
+    layout_seed: int | None
+    truncation: float
+    handles: list[Handle]
+    history: list[Step]
+    position: int
+    start_position: int
+    dragging: bool
+    ends: Annotated[datetime, Field(description="When the session ends, if no request follows.")]
+
+
+class DragStatus(BaseModel):
+    """How far a drag is."""
+
+    step: int
+    num_steps: int
+    points: list[list[float]] = []
+    distance: float | None = None
+    seconds: float | None = None
+    stop_reason: str | None
+
+
+class Command(BaseModel):
+    """A command line."""
+
+    command: str
+    scene_file: Annotated[str | None, Field(description="What must be saved for it, and under which name.")]
+
+
+class Health(BaseModel):
+    """Whether the studio works."""
+
+    status: Literal["ok"]
+    version: str
+
+
+# ------------------------------------------------------------- how operations describe their answers
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Error, "description": text}
+    for status, text in {
+        400: "The picture, the model or the file has something against it.",
+        401: "The token is missing or wrong.",
+        403: "The name or the page that the request comes from is not let in.",
+        404: "There is no such session, or nothing at this address.",
+        409: "Something is under way, or the picture has changed since.",
+        413: "The request is too large.",
+        422: "A field is missing, unknown, or not what it should be.",
+        429: "Too many requests; Retry-After says how long to wait.",
+        500: "A fault of the studio's own.",
+        503: "The studio is full or closing.",
+    }.items()
+}
+
+
+def binary(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of an operation that answers with a file of one of these media types."""
+    schema = {"type": "string", "format": "binary"}
+    return {200: {"description": "The file.", "content": {kind: {"schema": schema} for kind in kinds}}}
