@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from spatialgan.cli_options import Device, JsonOption, Model, progress_bar
+from spatialgan.cli_options import Device, JsonOption, Model, progress_bar, say
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def fd(
     extractor = EfficientNetLite2Features(loaded.device)
     with progress_bar() as show:
         result = frechet_of_model(loaded, dataset, extractor, num_samples=samples, first_seed=seed,
-                                  truncation=truncation, use_cache=not no_cache, on_progress=show, log=typer.echo)
+                                  truncation=truncation, use_cache=not no_cache, on_progress=show, log=say)
     typer.echo(f"Fréchet distance {result.distance:.3f} ({result.num_generated} generated, "
                f"{result.num_reference} real, {extractor.name})")
     if json is not None:

@@ -6,15 +6,19 @@ from typing import Any
 
 from spatialgan.errors import SpatialGANError
 
+LARGEST_WHOLE = 2**63 - 1
 LARGEST = 1e6  # of any number: far beyond what an edit can mean, and nothing that follows overflows
 
 
 def whole(value: Any, name: str) -> int:
-    """``value`` as an int; raises SpatialGANError naming it where it is no whole number."""
+    """``value`` as an int; raises SpatialGANError naming it where it is no whole number, or beyond LARGEST_WHOLE."""
     try:
-        return operator.index(value)
+        number = operator.index(value)
     except TypeError:
-        raise SpatialGANError(f"{name} is {value!r}; use a whole number") from None
+        raise SpatialGANError(f"{name} is {value!r:.200}; use a whole number") from None
+    if abs(number) > LARGEST_WHOLE:
+        raise SpatialGANError(f"{name} is a number of {number.bit_length()} bits; use a whole number of at most 63")
+    return number
 
 
 def seed_number(value: Any, name: str = "seed") -> int:
@@ -32,7 +36,8 @@ def finite(value: Any, name: str) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise SpatialGANError(f"{name} is {value!r}; use a finite number")
+        shown = f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"{value!r:.200}"
+        raise SpatialGANError(f"{name} is {shown}; use a finite number")
     if abs(number) > LARGEST:
         raise SpatialGANError(f"{name} is {number:g}; use a number from {-LARGEST:,.0f} to {LARGEST:,.0f}")
     return number

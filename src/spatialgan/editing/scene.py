@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from spatialgan.model import SpatialGAN
 
 
+MAX_OBJECTS = 64  # memory and time grow with each
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """One picture and what it is made of. Immutable: do not write into its tensors or its image.
@@ -300,6 +303,7 @@ class Scene:
 
         ``style`` is its z (z_dim,), ``offset`` its own w_offset (num_ws, w_dim), None for none.
         """
+        require_few_objects(self.model.config.model, self.num_objects + 1)
         # The leading dimension of one picture's layout is its objects.
         layout = Layout.cat([self._require_layout(), new])
         changes = {"layout": layout, "z": torch.cat([self.z[:-1], style[None], self.z[-1:]])}
@@ -308,3 +312,10 @@ class Scene:
             own = torch.zeros_like(w[:, 0]) if offset is None else offset
             changes["w_offset"] = torch.cat([w[:, :-1], own[:, None], w[:, -1:]], dim=1)
         return changes
+
+
+def require_few_objects(config: ModelConfig, count: int) -> None:
+    """Raise SpatialGANError where a scene would have more objects than a picture is drawn of."""
+    most = max(MAX_OBJECTS, config.num_objects)
+    if count > most:
+        raise SpatialGANError(f"a scene of {count} objects is too large; use at most {most}")

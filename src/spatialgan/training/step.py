@@ -86,8 +86,8 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
     """Networks with weights drawn from ``train.seed``, and their optimisers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.train.seed, "weights"))
-        generator = Generator(config.model)
-        discriminator = make_discriminator(config.model)
+        generator = Generator(config.model).float()
+        discriminator = make_discriminator(config.model).float()
     generator.to(device=device, memory_format=torch.channels_last)
     discriminator.to(device=device, memory_format=torch.channels_last)
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
