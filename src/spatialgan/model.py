@@ -188,7 +188,7 @@ def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
     data = read_json(path)
     version = data.get("format_version") if isinstance(data, dict) else None
     if type(version) is not int or version not in (1, FORMAT_VERSION):
-        raise SpatialGANError(f"{path}: format_version is {version!r:.40}; this version of spatialgan reads 1 and "
+        raise SpatialGANError(f"{path}: format_version is {version!s:.40}; this version of spatialgan reads 1 and "
                               f"{FORMAT_VERSION}")
     unknown = sorted(set(data) - set(FIELDS))
     if unknown:

@@ -91,7 +91,7 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
         same = any(type(a) is type(value) and a == value for a in get_args(hint))
         require(same, f"{where} is {value!r}; use {describe(hint)}")
         return value
-    if isinstance(value, int) and abs(value) > MAX_WHOLE:
+    if hint is not float and isinstance(value, int) and abs(value) > MAX_WHOLE:
         raise SpatialGANError(f"{where} is a whole number of {value.bit_length()} bits; use one of at most 63")
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         require(abs(value) <= sys.float_info.max, f"{where} is {value}; use a finite number")

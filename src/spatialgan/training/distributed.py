@@ -62,7 +62,7 @@ class Workers:
         """Whether it is so in any process; ``device`` is where tensors can be sent from."""
         if self.count == 1:
             return flag
-        asked = torch.tensor(float(flag), device=device)
+        asked = torch.tensor(float(flag), device=device, dtype=torch.float32)
         torch.distributed.all_reduce(asked)
         return bool(asked > 0)
 

@@ -205,7 +205,7 @@ def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devi
     network, n = _network(device), dataset.num_images
     if config.encoding == "none":
         z = _picture_codes(network, dataset, config.z_dim, device, progress)
-        return Codes(z, torch.full((2, n, 1, 2), 0.5), torch.ones(2, n, 1))
+        return Codes(z, torch.full((2, n, 1, 2), 0.5, dtype=torch.float32), torch.ones(2, n, 1, dtype=torch.float32))
     subjects = subjects_of(subject_maps(torch.cat(
         [descriptors(network, images).half().cpu() for images in _chunks(dataset, device, progress, (False,))])))
     both = torch.stack([subjects.centers_xy, subjects.mirrored().centers_xy])  # (2, N, 2)
@@ -332,7 +332,7 @@ def whiten(rows: Tensor, width: int) -> Tensor:
         u, s, _ = torch.pca_lowrank(rows, q=max(1, rank), niter=4)
     known = u[:, s > 1e-4 * s[0]] * rows.shape[0] ** 0.5  # what is not there must not be blown up to variance 1
     stream = random_stream(0, "components that are not there")
-    rest = torch.randn(rows.shape[0], width - known.shape[1], generator=stream)
+    rest = torch.randn(rows.shape[0], width - known.shape[1], generator=stream, dtype=torch.float32)
     return torch.cat([known, rest], dim=1)
 
 
@@ -348,7 +348,7 @@ def _whitened(rows: list[tuple[Tensor, Tensor]], width: int) -> Tensor:
 def _usual(network: EfficientNetLite, dataset: ImageDataset, device: torch.device) -> tuple[Tensor, Tensor]:
     """Of the finest features: the mean at each place over pictures, (C, h, w), and how far single pictures are from it,
     as a standard deviation over all places, (C, 1, 1)."""
-    total, squares, count = torch.zeros((), device=device), torch.zeros((), device=device), 0
+    (total, squares), count = torch.zeros(2, device=device, dtype=torch.float32).unbind(), 0
     some = torch.randperm(dataset.num_images, generator=random_stream(0, "usual pictures"))[:USUAL_PICTURES]
     for images in _chunks(dataset, device, None, (False,), some.sort()[0]):
         fine = large_maps(network, images)[0]
