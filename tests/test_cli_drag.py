@@ -1,6 +1,7 @@
 """``spatialgan drag`` and ``spatialgan eval drag``, on a tiny model's files."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -145,3 +146,25 @@ def test_the_benchmark_prints_its_table_and_writes_its_result(model, tmp_path, m
     assert "t2.json cannot be written" in str(nowhere.exception) and "|" not in nowhere.stdout
     refused = run(*command, "--baseline", model)
     assert "name a plain StyleGAN2" in str(refused.exception)
+
+
+def test_masks_are_pictures_of_plain_kinds(tmp_path):
+    """Pillow would start Ghostscript for an EPS, whatever its name says."""
+    mask = Image.new("L", (32, 32), 255)
+    for kind in ("EPS", "PCX", "TGA"):
+        mask.save(tmp_path / "m.png", kind)
+        with pytest.raises(SpatialGANError, match=r"m\.png: is not an image in one of PNG"):
+            read_mask_file(tmp_path / "m.png", 32)
+    for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF"):
+        mask.save(tmp_path / "m", kind)
+        assert read_mask_file(tmp_path / "m", 32).size == (32, 32)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SpatialGANError, match="pipe is not readable: it is a named pipe"):
+        read_mask_file(tmp_path / "pipe", 32)
+
+
+def test_one_file_for_two_purposes_is_refused(tmp_path):
+    for more in (["--json", "a.png"], ["--save-scene", "./a.png"], ["--heatmaps", "a.png"], ["--mask", "a.png"]):
+        words = ["drag", *HANDLE, "--model", "none", "--seed", "3", "--out", "a.png", *more]
+        result = CliRunner().invoke(app, words)
+        assert f"{more[0]} both name" in str(result.exception) or f"{more[0]} and --out both" in str(result.exception)

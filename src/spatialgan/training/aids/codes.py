@@ -178,6 +178,8 @@ def _load(path: Path, dataset: ImageDataset, config: ModelConfig) -> Codes:
 def _cached(path: Path, dataset: ImageDataset, config: ModelConfig, own_hash: str | None) -> Codes | None:
     """Codes of an earlier run; None where there are none of that hash, or where the file is damaged and has to be made
     again."""
+    if not path.is_file():
+        return None
     try:
         codes = _load(path, dataset, config)
         return codes if own_hash in (None, file_hash(path)) else None
