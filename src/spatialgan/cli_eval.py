@@ -82,6 +82,9 @@ def fd(
     config = loaded.config
     dataset = ImageDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
                                 fit=config.data.fit, holdout=config.data.holdout, split=split)
+    if dataset.skipped:
+        name, reason = dataset.skipped[0]
+        say(f"note: {len(dataset.skipped)} unusable, skipped, e.g. {name}: {reason}")
     extractor = EfficientNetLite2Features(loaded.device)
     with progress_bar() as show:
         result = frechet_of_model(loaded, dataset, extractor, num_samples=samples, first_seed=seed,
@@ -89,7 +92,7 @@ def fd(
     typer.echo(f"Fréchet distance {result.distance:.3f} ({result.num_generated} generated, "
                f"{result.num_reference} real, {extractor.name})")
     if json is not None:
-        values = {**asdict(result), "split": split}
+        values = {**asdict(result), "split": split, "num_skipped": len(dataset.skipped)}
         write_result(json, result_record("fd", values, loaded, num_samples=samples, seed=seed, truncation=truncation,
                                          data=data, dataset=dataset, extractor=extractor))
 
