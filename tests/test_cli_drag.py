@@ -1,6 +1,7 @@
 """``spatialgan drag`` and ``spatialgan eval drag``, on a tiny model's files."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def test_handles_are_read():
 @pytest.mark.parametrize("words, message", [
     (["--handle", "0.4,0.5:1.5,0.5", "--seed", "3"], "outside the image"),
     ([*HANDLE, "--seed", "3", "--scene", "x.json"], "either --seed or --scene"),
-    ([*HANDLE, "--seed", "3", "--mask", "missing.png"], "missing.png does not exist"),
+    ([*HANDLE, "--seed", "3", "--mask", "missing.png"], "missing.png is not readable: No such file"),
     ([*HANDLE, "--seed", "3", "--gif", "drag.mp4"], "drag.mp4: animations are written as GIF"),
     ([*HANDLE, "--seed", "3", "--mp4", "drag.gif"], "drag.gif: videos are written as MP4"),
     ([*HANDLE, "--seed", "3", "--heatmaps", "maps.jpg"], "maps.jpg: pictures are written as PNG"),
@@ -118,8 +119,8 @@ def test_masks_that_cannot_be_read_are_named(tmp_path):
     huge = data[:16] + struct.pack(">II", 10**5, 10**5) + data[24:29]
     for damaged in (b"", b"no picture", data[:40], huge + struct.pack(">I", zlib.crc32(huge[12:])) + data[33:]):
         path.write_bytes(damaged)
-        with pytest.raises(SpatialGANError, match=r"m\.png is no picture that can be read"):
-            read_mask_file(path)
+        with pytest.raises(SpatialGANError, match=r"m\.png: (is|has|cannot)"):
+            read_mask_file(path, 64)
 
 
 def test_the_benchmark_prints_its_table_and_writes_its_result(model, tmp_path, monkeypatch):
@@ -145,3 +146,25 @@ def test_the_benchmark_prints_its_table_and_writes_its_result(model, tmp_path, m
     assert "t2.json cannot be written" in str(nowhere.exception) and "|" not in nowhere.stdout
     refused = run(*command, "--baseline", model)
     assert "name a plain StyleGAN2" in str(refused.exception)
+
+
+def test_masks_are_pictures_of_plain_kinds(tmp_path):
+    """Pillow would start Ghostscript for an EPS, whatever its name says."""
+    mask = Image.new("L", (32, 32), 255)
+    for kind in ("EPS", "PCX", "TGA"):
+        mask.save(tmp_path / "m.png", kind)
+        with pytest.raises(SpatialGANError, match=r"m\.png: is not an image in one of PNG"):
+            read_mask_file(tmp_path / "m.png", 32)
+    for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF"):
+        mask.save(tmp_path / "m", kind)
+        assert read_mask_file(tmp_path / "m", 32).size == (32, 32)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SpatialGANError, match="pipe is not readable: it is a named pipe"):
+        read_mask_file(tmp_path / "pipe", 32)
+
+
+def test_one_file_for_two_purposes_is_refused(tmp_path):
+    for more in (["--json", "a.png"], ["--save-scene", "./a.png"], ["--heatmaps", "a.png"], ["--mask", "a.png"]):
+        words = ["drag", *HANDLE, "--model", "none", "--seed", "3", "--out", "a.png", *more]
+        result = CliRunner().invoke(app, words)
+        assert f"{more[0]} both name" in str(result.exception) or f"{more[0]} and --out both" in str(result.exception)

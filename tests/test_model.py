@@ -1,6 +1,8 @@
 import json
 import os
-from collections.abc import Callable
+import random
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.devices import choose_device
+from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
 from spatialgan.model import (
@@ -46,7 +49,9 @@ def inputs(model: SpatialGAN, batch: int = 2, seed: int = 0) -> INPUTS:
 
 def edit_card(path: Path, **changes: object) -> None:
     card = path.with_suffix(".json")
-    card.write_text(json.dumps(json.loads(card.read_text()) | changes))
+    data = json.loads(card.read_text()) | changes
+    data.pop("card_sha256", None)  # as the message says that who edits a card has to
+    card.write_text(json.dumps(data))
 
 
 # Files
@@ -416,3 +421,117 @@ def test_weights_of_another_save_are_refused(saved: Path):
     tensors["mapping.w_mean"].add_(1)
     save_file(tensors, saved)
     assert "is not the file that pets.json describes" in refused(saved)
+
+
+# In other programs
+
+
+@pytest.fixture
+def float64() -> Iterator[Callable[[bool], None]]:
+    """Sets torch's default to float64, or back."""
+    yield lambda on: torch.set_default_dtype(torch.float64 if on else torch.float32)
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("changes", [{}, {"layout": "multi", "encoding": "multi", "coordinates_max_resolution": 8},
+                                     {"layout": "multi", "encoding": "flatten", "impulse_noise": 0.1},
+                                     {"sampling": "release", "processing": "release"}])
+def test_another_default_dtype_draws_the_same_pictures(tiny: Tiny, tmp_path: Path, float64, changes: dict):
+    config = RunConfig(model=tiny(**changes))
+    path = SpatialGAN(config, Generator(config.model), make_discriminator(config.model)).save(tmp_path / "m")
+    pictures = []
+    for on in (False, True):
+        float64(on)
+        scene = SpatialGAN.from_pretrained(path, device="cpu").sample(3)
+        if "impulse_noise" not in changes:
+            scene = scene.move(0, dx=0.1).resize(0, 1.2).rotate(0, 20).stretch(0, 1.1, 0.9).move_to(0, 0.4, 0.5)
+        if changes.get("encoding") == "multi":
+            scene = scene.add(0.3, 0.3, 0.1, 5).duplicate(0, 0.1, 0.1).restyle(1, 7)
+        attention = scene.attention()
+        scene = Scene.from_json(scene.model, scene.to_json())
+        if not changes:
+            scene = scene.drag([((0.4, 0.5), (0.5, 0.5))], max_steps=2).scene
+        scene.heatmaps()
+        pictures.append((scene.tensor, attention))
+    for a, b in zip(*pictures, strict=True):
+        assert a.dtype == b.dtype == torch.float32
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+# Cards that ask for too much, and bits that change
+
+
+@pytest.mark.parametrize("field", ["channel_base", "channel_max", "w_dim", "z_dim", "mapping_layers", "num_objects",
+                                   "heatmap_kernel", "resolution"])
+@pytest.mark.parametrize("value", [10**9 + 1, 2**70])
+def test_a_card_that_asks_for_any_size_is_refused(saved: Path, field: str, value: int):
+    config = json.loads(saved.with_suffix(".json").read_text())["config"]
+    config["model"][field] = value
+    edit_card(saved, config=config)
+    assert f"model.{field} is " in refused(saved)
+
+
+def test_a_card_that_asks_for_much_is_refused_before_it_is_built(saved: Path):
+    config = json.loads(saved.with_suffix(".json").read_text())["config"]
+    config["model"] |= {"channel_base": 1 << 20, "channel_max": 16384, "w_dim": 16384, "z_dim": 16384,
+                        "mapping_layers": 64}  # 130 GB
+    edit_card(saved, config=config)
+    started = time.monotonic()
+    assert "pets.safetensors does not fit its configuration" in refused(saved)
+    assert time.monotonic() - started < 20
+
+
+def test_integers_are_no_weights(saved: Path):
+    tensors = load_file(saved)
+    tensors["mapping.w_mean"] = torch.ones(16, dtype=torch.int8)
+    save_file(tensors, saved)
+    assert "mapping.w_mean is of torch.int8 instead of torch.float32" in refused(saved)
+
+
+def test_numbers_too_large_for_float32_are_named(saved: Path):
+    tensors = load_file(saved)
+    tensors["mapping.w_mean"] = torch.full((16,), 1e300, dtype=torch.float64)
+    save_file(tensors, saved)
+    assert "mapping.w_mean holds numbers that are not finite" in refused(saved)
+
+
+def test_every_changed_bit_is_refused(saved: Path):
+    rng = random.Random(0)
+    for ending in (".safetensors", ".discriminator.safetensors", ".json"):
+        path = saved.with_suffix(ending)
+        whole = path.read_bytes()
+        header = range(0, min(len(whole), 400), 7)
+        for at in [*header, *(rng.randrange(len(whole)) for _ in range(60)), len(whole) - 2]:
+            data = bytearray(whole)
+            data[at] ^= 1 << rng.randrange(8)
+            path.write_bytes(data)
+            if ending == ".json" and _same_json(data, whole):
+                continue
+            assert saved.stem in refused(saved), (ending, at)
+        path.write_bytes(whole)
+    assert SpatialGAN.from_pretrained(saved, device="cpu").discriminator is not None
+
+
+def _same_json(data: bytes, whole: bytes) -> bool:
+    """As of ``1e-05`` and ``1E-05``."""
+    try:
+        return json.loads(data) == json.loads(whole)
+    except ValueError:
+        return False
+
+
+def test_older_cards_without_digests_are_read(saved: Path):
+    card = saved.with_suffix(".json")
+    data = json.loads(card.read_text())
+    del data["card_sha256"], data["discriminator_sha256"]
+    card.write_text(json.dumps(data))
+    assert SpatialGAN.from_pretrained(saved, device="cpu").discriminator is not None
+
+
+def test_a_named_pipe_for_a_file_is_not_waited_for(saved: Path):
+    for ending in (".discriminator.safetensors", ".json"):
+        path = saved.with_suffix(ending)
+        path.rename(path.with_suffix(".kept"))
+        os.mkfifo(path)
+        assert f"{path} is not readable: it is a named pipe" in refused(saved)
+        path.with_suffix(".kept").rename(path)

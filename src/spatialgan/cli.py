@@ -1,5 +1,7 @@
 """The command line. Each command calls one function; torch and its friends are imported inside commands."""
 
+import errno
+import os
 import re
 import sys
 from functools import partial
@@ -23,19 +25,22 @@ from spatialgan.cli_options import (
     SceneFile,
     Seed,
     Truncation,
-    check_names,
+    check_outputs,
     check_start,
     open_start,
     progress_bar,
+    say,
 )
 from spatialgan.cli_segmenter import segmenter, train_segmenter
 from spatialgan.cli_studio import studio
 from spatialgan.cli_tables import tables
 from spatialgan.errors import SpatialGANError
+from spatialgan.terminal import printable, tolerate_any_name
 
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
 
+STREAM_ERRORS = (errno.ENOSPC, errno.EIO)  # of the standard output: a full disk, a closed terminal
 STOPPED = 130  # exit code of a run that a signal ended, as shells have it for Ctrl-C: what was to follow it does not
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -54,15 +59,19 @@ app.command("export")(export_model)
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit: 0, or 2 with one line on stderr where the user can put something right."""
+    tolerate_any_name()
     try:
         app(args=argv, prog_name="spatialgan")
     except SpatialGANError as e:
-        print(f"error: {e}", file=sys.stderr)
+        print(f"error: {printable(str(e))}", file=sys.stderr)
         sys.exit(2)
     except OSError as e:
-        if e.filename is None:
+        if e.filename is None and e.errno not in STREAM_ERRORS:
             raise
-        print(f"error: {e.filename}: {e.strerror}", file=sys.stderr)
+        where = "the output" if e.filename is None else printable(str(e.filename))
+        print(f"error: {where}: {e.strerror}", file=sys.stderr)
+        if e.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the end
         sys.exit(2)
     except (MemoryError, RuntimeError) as e:  # PyTorch's own are RuntimeErrors
         if not isinstance(e, MemoryError) and not re.search("out of memory|can't allocate memory|Storage size", str(e)):
@@ -153,7 +162,7 @@ def generate(
             images.append(scene.image)
     if grid:
         save_png(image_grid(images, columns=_columns(len(images)), scale=scale), out / "grid.png")
-    typer.echo(f"{len(numbers)} picture{'s' if len(numbers) > 1 else ''} in {out}")
+    say(f"{len(numbers)} picture{'s' if len(numbers) > 1 else ''} in {out}")
 
 
 def _or_one(value: float | None) -> float:
@@ -204,7 +213,7 @@ def edit(
              "stretch": stretch, "rotate": rotate, "new-styles": new_styles, "new-layout": new_layout}
     edits = [read_edit(option, text) for option, text in edits_in_order(ctx.meta[ORDER_KEY], given)]
     check_start(model, seed, scene, layout_seed, truncation)
-    check_names(out, gif=gif, mp4=mp4)
+    check_outputs({"--out": out, "--gif": gif, "--mp4": mp4, "--save-scene": save_scene}, {"--scene": scene})
     from spatialgan.editing.export import animate, save_gif, save_png
     from spatialgan.editing.rendering import render_scenes
     from spatialgan.editing.video import save_mp4
@@ -226,7 +235,7 @@ def edit(
     if mp4 is not None:
         save_mp4(frames, mp4, scale=scale)
     written = ", ".join(str(p) for p in (out, gif, mp4, save_scene) if p is not None)
-    typer.echo(f"{len(edits)} {'edit' if len(edits) == 1 else 'edits'}: {written}")
+    say(f"{len(edits)} {'edit' if len(edits) == 1 else 'edits'}: {written}")
 
 
 @data_app.command("check")
@@ -239,8 +248,8 @@ def data_check(
 
     with progress_bar() as show:
         report = check(path, resolution=resolution, on_progress=partial(show, "checking"))
-    typer.echo("\n".join(report.summary()))
-    if report.num_usable < report.num_files:
+    say(*report.summary())
+    if any(p.fatal for p in report.problems) or report.num_usable < report.num_files:
         raise typer.Exit(1)
 
 
@@ -266,7 +275,7 @@ def data_prepare(
     with progress_bar() as show:
         report = prepare(src, dst, size=size, fit=fit, channels=channels, windows=windows,
                          on_progress=partial(show, "preparing"))
-    typer.echo("\n".join(report.summary()))
+    say(*report.summary())
 
 
 @app.command()
@@ -297,7 +306,7 @@ def train(
         return
     from spatialgan.training.loop import train as run
 
-    if not run(config, data=data, out=out, device=device, init_from=init_from, report=typer.echo):
+    if not run(config, data=data, out=out, device=device, init_from=init_from, report=say):
         raise typer.Exit(STOPPED)
 
 

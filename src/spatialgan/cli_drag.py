@@ -14,9 +14,10 @@ from spatialgan.cli_options import (
     SceneFile,
     Seed,
     Truncation,
-    check_names,
+    check_outputs,
     check_start,
     open_start,
+    say,
 )
 from spatialgan.errors import SpatialGANError
 
@@ -55,7 +56,8 @@ def drag(
     """Pull points of a picture to where they should be."""
     pairs = [read_handle(text) for text in handle]
     check_start(model, seed, scene, layout_seed, truncation)
-    check_names(out, heatmaps, gif=gif, mp4=mp4)
+    check_outputs({"--out": out, "--heatmaps": heatmaps, "--gif": gif, "--mp4": mp4, "--json": json,
+                   "--save-scene": save_scene}, {"--mask": mask, "--scene": scene})
     from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
     from spatialgan.editing.export import save_gif, save_png
     from spatialgan.editing.video import save_mp4
@@ -63,7 +65,8 @@ def drag(
     start = open_start(model, seed, scene, layout_seed, truncation, device)
     if heatmaps is not None:
         require_heatmaps(start)
-    result = start.drag(pairs, mask=None if mask is None else read_mask_file(mask), mode=mode, max_steps=steps)
+    size = start.model.config.model.resolution
+    result = start.drag(pairs, mask=None if mask is None else read_mask_file(mask, size), mode=mode, max_steps=steps)
     save_png(result.scene.image, out, scale=1.0 if scale is None else scale)
     if save_scene is not None:
         result.scene.save(save_scene)
@@ -78,9 +81,9 @@ def drag(
         save_png(heatmap_figure(result), heatmaps)
     written = ", ".join(str(p) for p in (out, gif, mp4, json, heatmaps, save_scene) if p is not None)
     steps = "step" if result.steps == 1 else "steps"
-    typer.echo(f"{result.stop_reason.replace('_', ' ')} after {result.steps} {steps} in {result.seconds:.1f} s"
-               f"{kept_note(result.steps, result.kept_step)}; "
-               f"{result.distance:.1%} of the width from the target: {written}")
+    say(f"{result.stop_reason.replace('_', ' ')} after {result.steps} {steps} in {result.seconds:.1f} s"
+        f"{kept_note(result.steps, result.kept_step)}; "
+        f"{result.distance:.1%} of the width from the target: {written}")
 
 
 def kept_note(steps: int, kept: int) -> str:
@@ -100,14 +103,11 @@ def read_handle(text: str) -> "Handle":
     return start, target
 
 
-def read_mask_file(path: Path) -> "Image":
-    """A mask's picture; raises SpatialGANError naming the file where it is none."""
-    from PIL import Image
+def read_mask_file(path: Path, resolution: int) -> "Image":
+    """A mask's picture; raises SpatialGANError naming the file where it is none, or not of that size."""
+    from spatialgan.data.decoding import MAX_FILE_BYTES, open_image
+    from spatialgan.editing.drag.checks import painted_picture
+    from spatialgan.files import read_bytes, user_path
 
-    try:
-        with Image.open(path) as image:
-            return image.convert("L")
-    except FileNotFoundError:
-        raise SpatialGANError(f"{path} does not exist; give the mask as a PNG") from None
-    except Exception:  # Pillow's readers raise nearly anything on damaged files
-        raise SpatialGANError(f"{path} is no picture that can be read; give the mask as a PNG") from None
+    path = user_path(path)
+    return painted_picture(open_image(read_bytes(path, MAX_FILE_BYTES), str(path)), resolution, str(path))

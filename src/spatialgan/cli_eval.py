@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from spatialgan.cli_options import Device, JsonOption, Model, progress_bar
+from spatialgan.cli_options import Device, JsonOption, Model, progress_bar, say
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -82,14 +82,17 @@ def fd(
     config = loaded.config
     dataset = ImageDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
                                 fit=config.data.fit, holdout=config.data.holdout, split=split)
+    if dataset.skipped:
+        name, reason = dataset.skipped[0]
+        say(f"note: {len(dataset.skipped)} unusable, skipped, e.g. {name}: {reason}")
     extractor = EfficientNetLite2Features(loaded.device)
     with progress_bar() as show:
         result = frechet_of_model(loaded, dataset, extractor, num_samples=samples, first_seed=seed,
-                                  truncation=truncation, use_cache=not no_cache, on_progress=show, log=typer.echo)
+                                  truncation=truncation, use_cache=not no_cache, on_progress=show, log=say)
     typer.echo(f"Fréchet distance {result.distance:.3f} ({result.num_generated} generated, "
                f"{result.num_reference} real, {extractor.name})")
     if json is not None:
-        values = {**asdict(result), "split": split}
+        values = {**asdict(result), "split": split, "num_skipped": len(dataset.skipped)}
         write_result(json, result_record("fd", values, loaded, num_samples=samples, seed=seed, truncation=truncation,
                                          data=data, dataset=dataset, extractor=extractor))
 

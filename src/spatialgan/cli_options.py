@@ -1,6 +1,6 @@
 """What the commands share: options that mean the same everywhere, and the progress bar."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spatialgan.errors import SpatialGANError
+from spatialgan.terminal import printable
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
@@ -66,20 +67,35 @@ def open_start(model: str | None, seed: int | None, scene: Path | None, layout_s
     return gan.sample(seed, layout_seed=layout_seed, truncation=1.0 if truncation is None else truncation)
 
 
-def check_names(*pictures: Path | None, gif: Path | None, mp4: Path | None) -> None:
-    """Whether the files' names fit what will be written to them, and it can be, before any of it is drawn."""
-    from spatialgan.files import require_ending
+ENDINGS = {"--out": (".png", "pictures"), "--heatmaps": (".png", "pictures"), "--gif": (".gif", "animations"),
+           "--mp4": (".mp4", "videos")}
 
-    for path in pictures:
-        if path is not None:
-            require_ending(path, ".png", "pictures")
-    if gif is not None:
-        require_ending(gif, ".gif", "animations")
-    if mp4 is not None:
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """Whether the files' names fit what will be written to them, none is named twice, and each can be written, before
+    any of it is drawn. Both by option; a saved scene may take the place of the one that is read."""
+    from spatialgan.files import require_distinct, require_ending, require_writable
+
+    given = {option: path for option, path in outputs.items() if path is not None}
+    for option, path in given.items():
+        if option in ENDINGS:
+            require_ending(path, *ENDINGS[option])
+    require_distinct(given)
+    for option, path in inputs.items():
+        kept = {name: other for name, other in given.items() if (name, option) != ("--save-scene", "--scene")}
+        require_distinct({option: path, **kept})
+    if "--mp4" in given:
         from spatialgan.editing.video import require_encoder
 
-        require_ending(mp4, ".mp4", "videos")
         require_encoder()
+    for path in given.values():
+        require_writable(path)
+
+
+def say(*lines: str) -> None:
+    """Print lines, of which names of files may be a part."""
+    for line in lines:
+        typer.echo(printable(line))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from spatialgan.cli_options import Device, JsonOption, progress_bar
+from spatialgan.cli_options import Device, JsonOption, progress_bar, say
 
 Data = Annotated[Path, typer.Option(
     "--data", help="Folder or zip of pictures with instance masks: images/, masks/ and objects.jsonl.")]
@@ -65,7 +65,7 @@ def train_segmenter(
             "command": command_line(sys.argv), "starts_from": first_card or IMAGENET}
     save_segmenter(out, network, training_set.classes, card)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    typer.echo(f"{out}: {len(training_set.classes.objects)} classes of objects")
+    say(f"{out}: {len(training_set.classes.objects)} classes of objects")
 
 
 def segmenter(

@@ -10,6 +10,9 @@ from spatialgan.errors import SpatialGANError
 
 LEVEL_RESOLUTIONS = (4, 8, 16)  # the generator layers and discriminator features that levels 0, 1, 2 pair with
 MAX_THINGS = 8  # that reconstruction looks for in a picture: with more, there is hardly room for their middles
+MODEL_LIMITS = {"z_dim": 16384, "w_dim": 16384, "mapping_layers": 64, "channel_base": 1 << 20, "channel_max": 16384,
+                "num_objects": 256, "heatmap_kernel": 63, "heatmap_dilation": 64, "minibatch_std_group": 1 << 20}
+# Far beyond what anyone trains: a file that asks for more is damaged, or means harm.
 LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
 AttentionForm = Literal["channel", "sum"]
 AttentionSign = Literal["real", "fake"]
@@ -93,11 +96,10 @@ class ModelConfig:
         r = self.resolution
         require(32 <= r <= 1024 and r & (r - 1) == 0, f"model.resolution is {r}; use a power of two from 32 to 1024")
         require(self.image_channels in (1, 3), f"model.image_channels is {self.image_channels}; use 1 or 3")
-        for name in ("z_dim", "w_dim", "mapping_layers", "channel_base", "channel_max", "num_objects",
-                     "heatmap_dilation", "minibatch_std_group"):
-            require(getattr(self, name) >= 1, f"model.{name} is {getattr(self, name)}; use a number of at least 1")
+        for name, most in MODEL_LIMITS.items():
+            require(1 <= getattr(self, name) <= most, f"model.{name} is {getattr(self, name)}; use 1 to {most}")
         require(self.channel_base >= r, f"model.channel_base is {self.channel_base}; use at least the resolution, {r}")
-        require(self.heatmap_kernel >= 1 and self.heatmap_kernel % 2 == 1,
+        require(self.heatmap_kernel % 2 == 1,
                  f"model.heatmap_kernel is {self.heatmap_kernel}; use an odd number")
         require(0.001 <= self.center_std <= 10, f"model.center_std is {self.center_std}; use 0.001 to 10")
         require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")

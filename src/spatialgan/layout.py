@@ -139,7 +139,7 @@ class Layout:
         self.require_point(level, point)
         g = self.gaussians(level)
         if point is None:
-            return torch.ones(g.num_maps, device=g.angles.device)
+            return torch.ones(g.num_maps, device=g.angles.device, dtype=torch.float32)
         return F.one_hot(torch.tensor(point), g.num_maps).to(g.angles)
 
     def require_point(self, level: int, point: int | None) -> None:

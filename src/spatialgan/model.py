@@ -1,12 +1,13 @@
 """SpatialGAN: a trained generator with its configuration, its files, and the pictures it makes."""
 
+import hashlib
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -14,16 +15,21 @@ from spatialgan.attention import attention_of
 from spatialgan.config import AttentionForm, AttentionSign, RunConfig
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import file_hash, read_json, write_atomically
+from spatialgan.files import file_hash, read_json, require_file, user_path, write_atomically
 from spatialgan.layout import Layout
 from spatialgan.networks.discriminator import make_discriminator
 from spatialgan.networks.generator import Generator
+from spatialgan.sealed import UNREADABLE
 from spatialgan.settings import from_dict, to_dict, upgraded
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
+Network = TypeVar("Network", bound=nn.Module)
 FORMAT_VERSION = 2
+CARD_HASH = "card_sha256"
+FIELDS = ("format_version", CARD_HASH, "weights_sha256", "discriminator_sha256", "config", "card")
+STORED_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # that weights may be stored in
 WEIGHTS, DISCRIMINATOR, CARD = ".safetensors", ".discriminator.safetensors", ".json"
 FOREIGN = (".pkl", ".pt", ".pth")  # endings of other programs' models
 
@@ -59,17 +65,12 @@ class SpatialGAN:
         """
         path = find_weights(source)
         config, card = read_card(path.with_suffix(CARD))
-        generator = Generator(config.model)
-        load_weights(generator, path)
-        weights_hash = file_hash(path)
-        if read_json(path.with_suffix(CARD)).get("weights_sha256", weights_hash) != weights_hash:
-            raise SpatialGANError(f"{path} is not the file that {path.with_suffix(CARD).name} describes "
-                                  "(weights_sha256); copy both anew from where they come from")
+        generator = load_network(lambda: Generator(config.model), path)
         discriminator = None
         second = path.with_suffix(DISCRIMINATOR)
         if second.exists():
-            discriminator = make_discriminator(config.model, pretrained=False)
-            load_weights(discriminator, second)
+            discriminator = load_network(lambda: make_discriminator(config.model, pretrained=False), second)
+        weights_hash = check_hashes(path)
         model = cls(config, generator, discriminator, name=path.stem, weights_hash=weights_hash, card=card)
         return model.to(device)
 
@@ -155,7 +156,7 @@ def find_weights(source: str | Path) -> Path:
     bundled = bundled_models()
     if str(source) in bundled:
         return bundled[str(source)]
-    path = Path(source)
+    path = user_path(source)
     if path.is_dir():
         for folder in (path, path / "snapshots"):
             # Without its JSON it is a snapshot that a kill cut short: the one before is whole.
@@ -183,22 +184,53 @@ def find_weights(source: str | Path) -> Path:
 
 
 def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
-    """The configuration and the model card in a model's JSON file."""
+    """The configuration and the model card in a model's JSON file.
+
+    Raises:
+        SpatialGANError: it is missing, of another version, or not as it was saved; the message names it.
+    """
     if not path.exists():
         raise SpatialGANError(f"{path} is missing; it must lie beside the weights")
     data = read_json(path)
     version = data.get("format_version") if isinstance(data, dict) else None
-    if version not in (1, FORMAT_VERSION):
-        raise SpatialGANError(f"{path}: format_version is {version}; this version of spatialgan reads 1 and "
+    if type(version) is not int or version not in (1, FORMAT_VERSION):
+        raise SpatialGANError(f"{path}: format_version is {version!s:.40}; this version of spatialgan reads 1 and "
                               f"{FORMAT_VERSION}")
+    unknown = sorted(set(data) - set(FIELDS))
+    if unknown:
+        raise SpatialGANError(f"{path} has no field {', '.join(unknown)[:80]}; it has: {', '.join(FIELDS)}")
     card = data.get("card", {})
     if not isinstance(card, dict):
         raise SpatialGANError(f"{path}: card must be a JSON object, not {type(card).__name__}")
     try:
         values = data.get("config", {})
-        return from_dict(RunConfig, upgraded(values) if version == 1 else values), card
+        config = from_dict(RunConfig, upgraded(values) if version == 1 else values)
     except SpatialGANError as e:
         raise SpatialGANError(f"{path}: {e}") from None
+    if data.get(CARD_HASH, _card_hash(data)) != _card_hash(data):
+        raise SpatialGANError(f"{path} does not hold what was saved ({CARD_HASH}); copy it anew from where it comes "
+                              f"from, or, if you changed it yourself, take {CARD_HASH} out")
+    return config, card
+
+
+def _card_hash(data: dict[str, Any]) -> str:
+    """SHA-256 of a card's values but its own hash, in hex."""
+    values = {name: value for name, value in data.items() if name != CARD_HASH}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def check_hashes(weights: Path) -> str:
+    """The hash of a generator's file; raises SpatialGANError where its card names another one, or another one of the
+    discriminator's file beside it. Older cards may name none."""
+    card = weights.with_suffix(CARD)
+    named = read_json(card)
+    fields = {"weights_sha256": weights, "discriminator_sha256": weights.with_suffix(DISCRIMINATOR)}
+    found = {field: file_hash(path) for field, path in fields.items() if path.exists()}
+    for field, value in found.items():
+        if named.get(field, value) != value:
+            raise SpatialGANError(f"{fields[field]} is not the file that {card.name} describes ({field}); copy both "
+                                  "anew from where they come from")
+    return found["weights_sha256"]
 
 
 def save_model(path: str | Path, config: RunConfig, generator: Generator, discriminator: nn.Module | None, *,
@@ -211,34 +243,62 @@ def save_model(path: str | Path, config: RunConfig, generator: Generator, discri
         save_weights(discriminator, path.with_suffix(DISCRIMINATOR), dtype)
     else:
         path.with_suffix(DISCRIMINATOR).unlink(missing_ok=True)  # another model's would be taken for this one's
-    text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), "config": to_dict(config),
+    second = {} if discriminator is None else {"discriminator_sha256": file_hash(path.with_suffix(DISCRIMINATOR))}
+    text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), **second, "config": to_dict(config),
             "card": card}
+    text = {CARD_HASH: _card_hash(text), **text}
     write_atomically(path.with_suffix(CARD), lambda p: p.write_text(json.dumps(text, indent=1) + "\n"))
     return path
+
+
+def load_network(make: Callable[[], Network], path: Path) -> Network:
+    """The network that ``make`` makes, with the weights of a safetensors file.
+
+    It is built only once the file has been seen to fit: a card may ask for more than any memory has. Raises as
+    :func:`load_weights`.
+    """
+    with torch.device("meta"):  # shapes without numbers
+        wanted = make().float().state_dict()
+    stored = _read_weights(path, wanted)
+    network = make().float()  # whatever torch's default is in the program that this is used in
+    network.load_state_dict(stored)
+    return network
 
 
 def load_weights(network: nn.Module, path: Path, *, free: str | None = None) -> None:
     """Copy a safetensors file into a network; every tensor must be there, with its shape.
 
     Tensors whose names begin with ``free`` need not be on both sides: the network's own stay as they are.
+
+    Raises:
+        SpatialGANError: the file is not readable, or not of that network; the message names it.
     """
+    network.load_state_dict(_read_weights(path, network.state_dict(), free=free))
+
+
+def _read_weights(path: Path, wanted: dict[str, Tensor], *, free: str | None = None) -> dict[str, Tensor]:
+    require_file(path)
     try:
         stored = load_file(path)
-    except (SafetensorError, OSError) as e:
+    except UNREADABLE as e:
         raise SpatialGANError(f"{path} is not readable as safetensors: {e}") from None
-    wanted = network.state_dict()
     if free is not None:
         own = {n: t for n, t in wanted.items() if n.startswith(free)}
         stored = own | {n: t for n, t in stored.items() if n in wanted or not n.startswith(free)}
     problems = [f"{n} is missing" for n in wanted if n not in stored]
     problems += [f"{n} is not part of the model" for n in stored if n not in wanted]
-    problems += [f"{n} has shape {tuple(stored[n].shape)} instead of {tuple(t.shape)}"
-                 for n, t in wanted.items() if n in stored and stored[n].shape != t.shape]
-    problems += [f"{n} holds numbers that are not finite" for n, t in stored.items() if not t.isfinite().all()]
+    both = [(n, stored[n], t) for n, t in wanted.items() if n in stored]
+    problems += [f"{n} has shape {tuple(t.shape)} instead of {tuple(w.shape)}" for n, t, w in both
+                 if t.shape != w.shape]
+    problems += [f"{n} is of {t.dtype} instead of {w.dtype}" for n, t, w in both
+                 if t.dtype != w.dtype and not (t.dtype in STORED_DTYPES and w.dtype in STORED_DTYPES)]
+    if not problems:
+        stored = {n: t.to(w.dtype) for n, t, w in both}
+        problems = [f"{n} holds numbers that are not finite" for n, t in stored.items() if not t.isfinite().all()]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise SpatialGANError(f"{path} does not fit its configuration: {'; '.join(problems[:3])}{more}")
-    network.load_state_dict({n: t.to(wanted[n].dtype) for n, t in stored.items()})
+    return stored
 
 
 def save_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:

@@ -42,14 +42,15 @@ def _sample_levels(config: ModelConfig, batch: int, generator: torch.Generator) 
         if release and level > 0:
             centers = _uniform((batch, k, 2), -RELEASE_OFFSETS[level], RELEASE_OFFSETS[level], generator)
         elif release:
-            normal = torch.randn(batch, k, 2, generator=generator, device=generator.device)
+            normal = torch.randn(batch, k, 2, generator=generator, device=generator.device, dtype=torch.float32)
             centers = (0.5 + normal * RELEASE_CENTER_STD).clamp(0, 1)
         elif hierarchical and level > 0:
-            centers = torch.randn(batch, k, 2, generator=generator, device=generator.device) * OFFSET_STD
+            normal = torch.randn(batch, k, 2, generator=generator, device=generator.device, dtype=torch.float32)
+            centers = normal * OFFSET_STD
         else:
             centers = centers_inside((batch, k, 2), config.center_std, generator)
         stds = (s / 8).sqrt().expand(batch, k, 2)
-        levels.append(Gaussians(centers, stds, torch.zeros(batch, k, device=generator.device)))
+        levels.append(Gaussians(centers, stds, torch.zeros(batch, k, device=generator.device, dtype=torch.float32)))
     return Layout(tuple(levels), hierarchical)
 
 
@@ -60,7 +61,8 @@ def _sample_objects(config: ModelConfig, batch: int, generator: torch.Generator)
     stds = _uniform((batch, n, 1), config.object_std_min, config.object_std_max, generator)
     centers = spaced(candidates, stds[..., 0], spacing)
     stds = stds.expand(batch, n, 2)
-    return Layout((Gaussians(centers, stds, torch.zeros(batch, n, device=generator.device)),), hierarchical=False)
+    angles = torch.zeros(batch, n, device=generator.device, dtype=torch.float32)
+    return Layout((Gaussians(centers, stds, angles),), hierarchical=False)
 
 
 def spaced(candidates: Tensor, stds: Tensor, spacing: float) -> Tensor:
@@ -89,7 +91,7 @@ def _sample_noise(batch: int, generator: torch.Generator) -> Layout:
     """Heatmaps without structure (Table IV): pixels ~ N(1/2, (1/4)^2) clipped to 0..1 [ours]."""
     levels = []
     for k, size in zip(LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, strict=True):
-        noise = torch.randn(batch, k, size, size, generator=generator, device=generator.device)
+        noise = torch.randn(batch, k, size, size, generator=generator, device=generator.device, dtype=torch.float32)
         levels.append(Raster((0.5 + 0.25 * noise).clamp(0, 1)))
     return Layout(tuple(levels), hierarchical=False)
 
@@ -103,8 +105,9 @@ def with_impulse_noise(layout: Layout, share: float, size: int, generator: torch
     for level in range(len(layout.levels)):
         values = layout.heatmaps(level, LEVEL_RESOLUTIONS[level] if len(layout.levels) > 1 else size)
         device = generator.device
-        hit = torch.rand(values.shape, generator=generator, device=device) < share
-        extreme = (torch.rand(values.shape, generator=generator, device=device) < 0.5).to(values.dtype)
+        hit = torch.rand(values.shape, generator=generator, device=device, dtype=torch.float32) < share
+        is_one = torch.rand(values.shape, generator=generator, device=device, dtype=torch.float32) < 0.5
+        extreme = is_one.to(values.dtype)
         frames = layout.gaussians(level) if len(layout.levels) == 1 else None
         levels.append(Raster(torch.where(hit, extreme, values), frames))
     return Layout(tuple(levels), hierarchical=False)
@@ -114,10 +117,10 @@ def centers_inside(shape: tuple[int, ...], std: float, generator: torch.Generato
     """N(1/2, std^2), redrawn while outside the image: a truncated normal, drawn by inverting its distribution."""
     bound = 0.5 / std  # the image's edge, in standard deviations
     edge = math.erf(bound / math.sqrt(2))  # u in -edge..edge is inside
-    u = (torch.rand(shape, generator=generator, device=generator.device) * 2 - 1) * edge
+    u = (torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32) * 2 - 1) * edge
     # Where edge rounds to 1, u of -1 or 1 would be infinitely far out.
     return (0.5 + std * math.sqrt(2) * torch.erfinv(u)).clamp(0, 1)
 
 
 def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)
+    return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32)

@@ -9,6 +9,7 @@ from spatialgan.config import RunConfig, describe, require
 from spatialgan.errors import SpatialGANError
 
 T = TypeVar("T")
+MAX_WHOLE = 2**63 - 1  # what the libraries below count with
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -95,6 +96,8 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
         same = any(type(a) is type(value) and a == value for a in get_args(hint))
         require(same, f"{where} is {value!r}; use {describe(hint)}")
         return value
+    if hint is not float and isinstance(value, int) and abs(value) > MAX_WHOLE:
+        raise SpatialGANError(f"{where} is a whole number of {value.bit_length()} bits; use one of at most 63")
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         require(abs(value) <= sys.float_info.max, f"{where} is {value}; use a finite number")
         return float(value)

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pictures import make_folder
 from PIL import Image
 
+from spatialgan.data import decoding
 from spatialgan.data.images import ImageDataset
 from spatialgan.data.prepare import check, prepare
 from spatialgan.errors import SpatialGANError
@@ -248,3 +251,36 @@ def test_prepare_summary(tmp_path, awkward):
     lines = prepare(awkward, tmp_path / "ready", size=32, channels=1).summary()
     assert "10 grey images of 32x32 (crop)" in lines[0] and len(lines) == 4
     assert lines[2] == "skipped: images/10_empty.jpg: is empty (0 bytes)"
+
+
+def test_bad_files_are_not_kept_in_memory(tmp_path):
+    folder = make_folder(tmp_path / "set", count=1)
+    for i in range(20):
+        (folder / f"bad{i:02d}.png").write_bytes(bytes([65 + i]) * 1_000_000)
+    tracemalloc.start()
+    report = prepare(folder, tmp_path / "out", size=32)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(report.skipped) == 20 and peak < 12_000_000, (kept, peak)  # those at hand, and not all of them
+
+
+def test_one_picture_too_large_for_the_memory_ends_nothing(tmp_path, monkeypatch):
+    folder = make_folder(tmp_path / "set", count=3)
+    open_image = decoding.open_image
+
+    def full(data, name):
+        if name == "001.png":
+            raise MemoryError
+        return open_image(data, name)
+
+    monkeypatch.setattr(decoding, "open_image", full)
+    report = prepare(folder, tmp_path / "out", size=32)
+    assert report.num_written == 2 and [name for name, _ in report.skipped] == ["001.png"]
+    assert "needs more memory than there is" in report.skipped[0][1]
+
+
+def test_reports_tell_what_is_not_read(tmp_path):
+    folder = make_folder(tmp_path / "set", count=1)
+    (folder / "a.heic").touch()
+    assert "notice: 1 file is not read: 1 .heic" in check(folder).summary()
+    assert "notice: 1 file is not read: 1 .heic" in prepare(folder, tmp_path / "out", size=32).summary()

@@ -80,3 +80,33 @@ def test_mistakes_are_told_before_the_first_step(single, plain):
 def test_options_out_of_range_are_named(name, value):
     with pytest.raises(SpatialGANError, match=name):
         DragOptions(**{name: value})
+
+
+def test_what_is_transparent_is_not_painted():
+    mask = Image.new("RGBA", (32, 32), (255, 255, 255, 0))
+    mask.paste((255, 255, 255, 255), (0, 0, 32, 8))
+    kept = read_mask(mask, 32)
+    assert kept is not None and float(kept[0, 0, :8].sum()) == 0 and bool((kept[0, 0, 8:] == 1).all())
+    palette = Image.new("P", (32, 32), 0)
+    palette.putpalette([255, 255, 255, 255, 255, 255])
+    palette.paste(1, (0, 0, 32, 8))
+    palette.info["transparency"] = 0
+    assert torch.equal(read_mask(palette, 32), kept)
+
+
+def test_a_mask_is_turned_upright(tmp_path):
+    mask = Image.new("L", (32, 32), 0)
+    mask.paste(255, (0, 0, 32, 8))  # above, as the pixels are stored
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter: its upper edge is at the right
+    mask.save(tmp_path / "m.png", exif=exif)
+    with Image.open(tmp_path / "m.png") as turned:
+        kept = read_mask(turned, 32)
+    assert kept is not None and float(kept[0, 0, :, 24:].sum()) == 0 and bool((kept[0, 0, :, :24] == 1).all())
+
+
+def test_a_mask_of_another_size_is_refused_before_it_is_decoded(monkeypatch):
+    mask = Image.new("L", (33, 32), 255)
+    monkeypatch.setattr(mask, "load", lambda: pytest.fail("decoded"))
+    with pytest.raises(SpatialGANError, match="the mask has 33x32 pixels and the picture 32x32"):
+        read_mask(mask, 32)

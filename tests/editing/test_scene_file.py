@@ -150,3 +150,35 @@ def test_saving_replaces_the_file_whole(single, tmp_path):
     single.sample(1).save(path)
     assert single.load_scene(path).seed == 1
     assert [p.name for p in path.parent.iterdir()] == ["a.scene.json"]
+
+
+def test_scenes_have_a_limit_of_objects(multi, tmp_path):
+    scene = multi.sample(1)
+    data = scene.to_json()
+    level = data["layout"]["levels"][0]
+    for name in ("centers_xy", "stds", "angles"):
+        level[name] = level[name][:1] * 1000
+    with pytest.raises(SpatialGANError, match="a scene of 1000 objects is too large; use at most 64"):
+        Scene.from_json(multi, data)
+    while scene.num_objects < 64:
+        scene = scene.duplicate(0, 0.01, 0)
+    for edit in (lambda: scene.duplicate(0, 0, 0), lambda: scene.add(0.5, 0.5, 0.1, 3)):
+        with pytest.raises(SpatialGANError, match="a scene of 65 objects"):
+            edit()
+
+
+def test_a_huge_scene_file_is_not_read(single, tmp_path):
+    with open(tmp_path / "s.json", "wb") as f:
+        f.truncate(1 << 40)
+    with pytest.raises(SpatialGANError, match=r"s\.json has 1,099,512 MB, more than the 134 MB"):
+        Scene.load(single, tmp_path / "s.json")
+
+
+@pytest.mark.parametrize("number", [10**5000, -10**5000, 2**63],
+                         ids=["huge", "negative", "64 bits"])
+def test_huge_whole_numbers_are_named(multi, number):
+    scene = multi.sample(1)
+    for edit in (lambda: scene.move(number), lambda: scene.restyle(0, number), lambda: scene.resize(0, number),
+                 lambda: multi.sample(number)):
+        with pytest.raises(SpatialGANError):
+            edit()

@@ -21,6 +21,13 @@ def test_an_odd_size_and_all_frames_arrive(tmp_path):
     assert seen.stdout[-34 * 34 * 3] == pytest.approx(180, abs=12)
 
 
+def test_a_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo-12:30.mp4", "-y.mp4", "http:a.mp4"):
+        assert video.save_mp4(frames(), name, scale=1).stat().st_size > 500
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_mistakes(tmp_path, monkeypatch):
     with pytest.raises(SpatialGANError, match="at least one frame"):
         video.save_mp4([], tmp_path / "a.mp4")

@@ -126,10 +126,30 @@ def test_alone_a_process_asks_nobody(monkeypatch):
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "3")
-    monkeypatch.setenv("LOCAL_RANK", "2")
+    for name, value in {"WORLD_SIZE": "3", "RANK": "2", "LOCAL_RANK": "2", "MASTER_ADDR": "localhost",
+                        "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with (pytest.raises(SpatialGANError, match="no GPU for process 3; this machine has 2: give torchrun"),
           workers_of_environment("auto")):
         pass
+
+
+@pytest.mark.parametrize("changes", [
+    {"WORLD_SIZE": "2"}, {"WORLD_SIZE": "two"}, {"WORLD_SIZE": "0"}, {"WORLD_SIZE": "-1"}, {"WORLD_SIZE": "2.5"},
+    {"WORLD_SIZE": "2", "RANK": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"},
+    {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "x", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}])
+def test_variables_left_over_are_one_sentence(monkeypatch, changes):
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SpatialGANError, match="unset WORLD_SIZE to train in one"), workers_of_environment("cpu"):
+        pass
+
+
+def test_an_empty_world_is_one_process(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "")
+    with workers_of_environment("cpu") as (workers, _):
+        assert workers == Workers()

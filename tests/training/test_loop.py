@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tiny_run import tiny_config
 
@@ -18,9 +18,10 @@ from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import user_cache_dir
 from spatialgan.model import SpatialGAN
+from spatialgan.sealed import read_sealed
 from spatialgan.settings import to_dict
 from spatialgan.training import loop
-from spatialgan.training.checkpoint import list_checkpoints
+from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint
 from spatialgan.training.loop import train
 from spatialgan.training.record import NonFiniteError
 
@@ -87,8 +88,7 @@ def test_damaged_codes_are_named(tmp_path, pictures):
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
     path = tmp_path / "run" / "codes.safetensors"
     foreign = {k: v.clone() for k, v in load_file(path).items()}  # they may be mapped from the file
-    with safe_open(path, framework="pt") as f:
-        fingerprint = f.metadata()["data_fingerprint"]
+    fingerprint = read_sealed(path)[1]["data_fingerprint"]
     path.write_bytes(b"no codes")
     longer = replace(config, train=replace(config.train, kimg=0.016))
     with pytest.raises(SpatialGANError, match=r"codes\.safetensors, the pictures' codes, cannot be used"):
@@ -317,13 +317,131 @@ def test_a_start_that_fails_claims_no_folder(tmp_path, pictures):
         assert not (tmp_path / "run").exists()
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path, pictures):
-    config = tiny_config(train={"kimg": 0.032})
-    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 0.032, "sample_kimg": 1.0, "snapshot_kimg": 1.0})
+    train(config, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
+    shutil.copytree(tmp_path / "whole", tmp_path / "hurt")
+    older, newest = list_checkpoints(tmp_path / "hurt" / "checkpoint")
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 4
+    newest.write_bytes(data)
+    said = []
+    assert train(config, data=pictures, out=tmp_path / "hurt", device="cpu", report=said.append)
+    assert any(f"{newest} is damaged, and the run goes on from the one before" in line for line in said)
+    assert_same_bits(tmp_path / "whole", tmp_path / "hurt")
+    for path in (older, newest):
+        path.write_bytes(b"x" * 100)
+    with pytest.raises(SpatialGANError, match=older.name):
+        train(config, data=pictures, out=tmp_path / "hurt", device="cpu", report=quiet)
+
+
+def statistics(out: Path) -> list[dict]:
+    lines = [json.loads(line) for line in (out / "stats.jsonl").read_text().splitlines()]
+    for line in lines:
+        del line["images_per_sec"]  # of this computer at that time
+    return lines
+
+
+def test_statistics_of_a_run_that_went_on_are_those_of_one_that_did_not_stop(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 0.048, "log_kimg": 0.02, "checkpoint_kimg": 0.016, "sample_kimg": 1.0})
+    train(config, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
+    for kimg in (0.016, 0.028, 0.048):  # between lines, and between checkpoints
+        part = replace(config, train=replace(config.train, kimg=kimg))
+        train(part, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
+        assert statistics(tmp_path / "parts")[-1]["num_images_seen"] == round(kimg * 1000)
+    assert statistics(tmp_path / "parts") == statistics(tmp_path / "whole")
+    train(config, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)  # complete: nothing is lost
+    assert statistics(tmp_path / "parts") == statistics(tmp_path / "whole")
+
+
+def test_a_folder_is_one_run_s_at_a_time(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 1000.0, "checkpoint_kimg": 0.016})
+    out = tmp_path / "run"
+    process = start(config, pictures, out)
+    wait_for_checkpoint(process, out)
+    before = (out / "config.json").stat().st_mtime_ns
+    with pytest.raises(SpatialGANError, match=r"another process is training in .*run"):
+        train(config, data=pictures, out=out, device="cpu", report=quiet)
+    assert (out / "config.json").stat().st_mtime_ns == before
+    process.kill()
+    process.communicate(timeout=60)
+    short = replace(config, train=replace(config.train, kimg=0.016))
+    said = []
+    assert train(short, data=pictures, out=out, device="cpu", report=said.append)  # a dead process holds nothing
+    assert any("the run is complete" in line for line in said)
+
+
+@pytest.mark.parametrize("out", ["data/run", "data", ".", "linked/run"])
+def test_a_run_among_its_own_data_is_refused_and_nothing_written(tmp_path, pictures, out):
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copytree(pictures, tmp_path / "data")
+    (tmp_path / "data" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SpatialGANError, match="lie one inside the other"):
+        train(tiny_config(), data=tmp_path / "data", out=tmp_path / out, device="cpu", report=quiet)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_terminal_that_closes_costs_no_step(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 1000.0, "checkpoint_kimg": 0.016})
+    process = start(config, pictures, tmp_path / "run")
+    wait_for_checkpoint(process, tmp_path / "run")
+    process.stdout.close()  # as the terminal's end does
+    process.send_signal(signal.SIGHUP)
+    process.wait(timeout=60)
+    assert process.returncode == 0
     newest = list_checkpoints(tmp_path / "run" / "checkpoint")[-1]
-    newest.write_bytes(newest.read_bytes()[:1000])
-    with pytest.raises(SpatialGANError, match=newest.name):
-        train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    assert json.loads((tmp_path / "run" / "stats.jsonl").read_text().splitlines()[-1])["num_images_seen"] == int(
+        newest.stem)
+
+
+def test_nohup_is_respected():
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with loop.StopRequest() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.requested
+    finally:
+        signal.signal(signal.SIGHUP, old)
+
+
+def test_another_number_of_threads_is_noted(tmp_path, pictures, monkeypatch):
+    config = tiny_config(train={"kimg": 0.004, "sample_kimg": 1.0})
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    more = replace(config, train=replace(config.train, kimg=0.008))
+    said = []
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "get_num_threads", lambda: 3)
+        train(more, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
+    assert any("threads 1 before and 3 now; what follows may differ in its last bits" in line for line in said)
+
+
+def test_a_checkpoint_of_before_there_were_digests_is_taken_up(tmp_path, pictures):
+    config = tiny_config(train={"kimg": 0.004, "sample_kimg": 1.0})
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    path = list_checkpoints(tmp_path / "run" / "checkpoint")[-1]
+    tensors, values = read_sealed(path)
+    state = {k: v for k, v in values["state"].items() if k not in ("averages", "arithmetic")}
+    save_file(tensors, path, metadata={"state": json.dumps(state)})
+    more = replace(config, train=replace(config.train, kimg=0.008))
+    assert train(more, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+
+
+@pytest.mark.parametrize("state", [
+    "", "[]", "null", "7", '"text"', "{}", '{"num_images_seen": "8", "data_fingerprint": "x"}',
+    '{"num_images_seen": true, "data_fingerprint": "x"}', '{"num_images_seen": -1, "data_fingerprint": "x"}',
+    '{"num_images_seen": 1e3, "data_fingerprint": "x"}', f'{{"num_images_seen": {10**30}, "data_fingerprint": "x"}}',
+    '{"num_images_seen": 4, "data_fingerprint": 5}',
+    '{"num_images_seen": 4, "data_fingerprint": "x", "codes_hash": []}',
+    '{"num_images_seen": 4, "data_fingerprint": "x", "averages": []}',
+    '{"num_images_seen": 4, "data_fingerprint": "x", "arithmetic": 3}', "[" * 100_000])
+def test_a_state_of_any_wrong_type_is_named(tmp_path, state):
+    path = tmp_path / "000000004.safetensors"
+    save_file({"a": torch.zeros(1)}, path, metadata={"state": state})
+    with pytest.raises(SpatialGANError, match=r"000000004\.safetensors cannot be resumed from"):
+        load_checkpoint(path, modules={}, optimizers={}, tensors={})
 
 
 def test_divergence_stops_the_run_and_keeps_the_checkpoint(tmp_path, pictures):

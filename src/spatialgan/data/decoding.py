@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 
 # Named one by one because a renamed .eps would otherwise start Ghostscript.
 PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+MAX_FILE_BYTES = 1 << 29  # encoded: more than any picture of so many pixels needs
 MAX_SOURCE_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -81,8 +82,17 @@ def orientation(image: Image.Image) -> int:
     return value if value in _UPRIGHT else 1
 
 
-def convert(image: Image.Image, name: str, channels: int) -> Image.Image:
-    """Load, turn upright, and bring to mode L (1 channel) or RGB (3). Raises BadImageError."""
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """(width, height) as it will be once turned by EXIF, of an image that need not be loaded."""
+    width, height = image.size
+    return (height, width) if orientation(image) >= 5 else (width, height)
+
+
+def convert(image: Image.Image, name: str, channels: int, *, ground: str = "white") -> Image.Image:
+    """Load, turn upright, and bring to mode L (1 channel) or RGB (3); what is transparent shows the `ground`.
+
+    Raises BadImageError.
+    """
     mode = _mode(channels)
     try:
         image.load()
@@ -92,7 +102,7 @@ def convert(image: Image.Image, name: str, channels: int) -> Image.Image:
         elif image.has_transparency_data:
             # Before resizing, so that the colour hidden under transparent pixels bleeds into none.
             rgba = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+            image = Image.alpha_composite(Image.new("RGBA", rgba.size, ground), rgba)
         image = image.convert(mode)
         return image if turn is None else image.transpose(turn)
     except Exception as error:  # as in open_image
@@ -139,9 +149,17 @@ def decode(data: bytes, name: str, *, size: int, channels: int, fit: Fit) -> np.
     converted; resized with Pillow's LANCZOS. Raises BadImageError naming the file, SpatialGANError for a bad
     setting.
     """
-    image = fit_square(convert(open_image(data, name), name, channels), size, fit)
+    image = fit_square(upright(data, name, channels), size, fit)
     pixels = np.asarray(image).reshape(size, size, channels)  # (H, W) or (H, W, C) => (H, W, C)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))  # uint8 HWC => uint8 CHW
+
+
+def upright(data: bytes, name: str, channels: int) -> Image.Image:
+    """Encoded image => the whole of it, in mode L (1 channel) or RGB (3), as in :func:`decode`."""
+    try:
+        return convert(open_image(data, name), name, channels)
+    except MemoryError:
+        raise BadImageError(name, "needs more memory than there is; make it smaller first") from None
 
 
 def in_threads(

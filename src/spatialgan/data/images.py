@@ -67,7 +67,7 @@ class ImageDataset:
     """sha256 over the split's sorted names, their sizes and checksums, and what makes the pixels: resolution,
     channels, fit. Equal for equal images, so not over `mirror`, nor over how the split was named."""
     skipped: list[tuple[str, str]]
-    """(name, reason) of the files left out."""
+    """(name, reason) of the files left out, and of folders that cannot be listed."""
     images: torch.Tensor | None
     """uint8 (N, C, R, R), or None where the set is larger than `cache_bytes` and decoded at each use."""
     source: ImageSource
@@ -115,7 +115,8 @@ class ImageDataset:
             fit=fit,
             mirror=mirror,
             fingerprint=_fingerprint(names, stamps, (resolution, channels, fit)),
-            skipped=[(name, why) for name, why in zip(names, reasons, strict=True) if why is not None],
+            skipped=[*source.unreadable,
+                     *((name, why) for name, why in zip(names, reasons, strict=True) if why is not None)],
             images=None if pixels is None else torch.from_numpy(_compact(pixels, keep)),
             source=source,
             positions=[positions[row] for row in keep],

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from spatialgan.data.decoding import BadImageError, Fit, check_settings, convert, decode, fit_square, open_image
 from spatialgan.data.images import Split, split_indices
-from spatialgan.data.sources import ImageSource, image_names, open_source
+from spatialgan.data.sources import ImageSource, image_names, is_visible, open_source
 from spatialgan.errors import SpatialGANError
 
 TABLE = "objects.jsonl"
@@ -190,7 +190,7 @@ def fit_instances(ids: np.ndarray, size: int, fit: Fit) -> np.ndarray:
 
 
 def _visible(names: Iterable[str]) -> list[str]:
-    return sorted(n for n in names if not any(part.startswith((".", "__MACOSX")) for part in n.split("/")))
+    return sorted(n for n in names if is_visible(n))
 
 
 def _check_pairs(images: list[str], lines: dict[str, int], files: dict[str, int], table: str) -> None:

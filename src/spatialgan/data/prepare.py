@@ -25,11 +25,12 @@ from spatialgan.data.decoding import (
     in_threads,
     open_image,
     orientation,
+    upright,
 )
-from spatialgan.data.sources import ImageSource, open_source
+from spatialgan.data.sources import ImageSource, open_source, unread_note
 from spatialgan.data.windows import Box, Windows
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import written_whole
+from spatialgan.files import is_inside, user_path, written_whole
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 
@@ -61,6 +62,8 @@ class CheckReport:
     """(width, height) as seen upright => number of usable files; most frequent first."""
     num_duplicates: int
     """Usable files whose bytes are those of an earlier file."""
+    unread: dict[str, int]
+    """Ending ("" for none) => number of files among the images that are not read."""
 
     def summary(self) -> list[str]:
         """Lines of text for the command line: the totals, each kind of notice, each unusable file."""
@@ -74,6 +77,8 @@ class CheckReport:
         first = {p.kind: p for p in reversed(self.problems) if not p.fatal}
         for kind in sorted(first, key=lambda kind: -self.counts[kind]):
             lines.append(f"notice: {self.counts[kind]} {kind}, e.g. {first[kind].name}: {first[kind].reason}")
+        if self.unread:
+            lines.append(f"notice: {unread_note(self.unread)}")
         return lines + [f"unusable: {p.name}: {p.reason}" for p in self.problems if p.fatal]
 
 
@@ -97,7 +102,8 @@ def check(
     source = open_source(path)
     indices = range(len(source.names))
     seen = list(in_threads(lambda index: _look(source, index, resolution), indices, on_progress))
-    problems = [problem for one in seen for problem in one.problems]
+    problems = [Problem(name, reason, fatal=True, kind="unreadable") for name, reason in source.unreadable]
+    problems += [problem for one in seen for problem in one.problems]
     usable = [one for one in seen if one.size is not None]
     return CheckReport(
         path=str(path),
@@ -107,6 +113,7 @@ def check(
         counts=dict(Counter(problem.kind for problem in problems).most_common()),
         sizes=dict(Counter(one.size for one in usable if one.size is not None).most_common()),
         num_duplicates=len(usable) - len({one.digest for one in usable}),
+        unread=source.unread,
     )
 
 
@@ -115,8 +122,9 @@ def _look(source: ImageSource, index: int, resolution: int | None) -> _Seen:
     try:
         data = source.read(index)
         width, height = convert(open_image(data, name), name, channels=3).size
-    except BadImageError as error:
-        return _Seen(None, b"", [Problem(name, error.reason, fatal=True, kind="unreadable")])
+    except (BadImageError, MemoryError) as error:
+        reason = getattr(error, "reason", "needs more memory than there is; make it smaller first")
+        return _Seen(None, b"", [Problem(name, reason, fatal=True, kind="unreadable")])
     # Opened again, header only: loading forgets how the pixels were stored.
     notices = _notices(open_image(data, name))
     if width != height:
@@ -168,12 +176,16 @@ class PrepareReport:
     channels: int
     num_written: int
     skipped: list[tuple[str, str]]
-    """(name, reason) of the files left out."""
+    """(name, reason) of the files left out, and of folders that cannot be listed."""
+    unread: dict[str, int]
+    """Ending ("" for none) => number of files among the images that are not read."""
 
     def summary(self) -> list[str]:
         """Lines of text for the command line."""
         kind = "grey" if self.channels == 1 else "colour"
         lines = [f"{self.path}: {self.num_written} {kind} images of {self.size}x{self.size} ({self.fit})"]
+        if self.unread:
+            lines.append(f"notice: {unread_note(self.unread)}")
         return lines + [f"skipped: {name}: {reason}" for name, reason in self.skipped]
 
 
@@ -194,12 +206,12 @@ def prepare(
     in it. Masks and objects of `src` are not carried over. Raises SpatialGANError where a setting is
     wrong, `dst` exists or cannot be written, or nothing in `src` is usable.
     """
-    src, dst = Path(src).expanduser(), Path(dst).expanduser()
+    src, dst = user_path(src), user_path(dst)
     if size not in SIZES:
         raise SpatialGANError(f"size={size}: choose a power of two, one of {', '.join(map(str, SIZES))}")
     check_settings(size, channels, fit)
     source = open_source(src)
-    _check_destination(src, dst)
+    _check_destination(source, src, dst)
     try:
         with _writer(dst) as writer:
             num_written, skipped = _write_images(source, writer, size, fit, channels, windows, on_progress)
@@ -210,14 +222,22 @@ def prepare(
             writer.write("card.json", (json.dumps(card, indent=2) + "\n").encode())
     except OSError as error:
         raise SpatialGANError(f"{dst}: cannot be written ({error.strerror or error})") from error
-    return PrepareReport(str(dst), size, fit, channels, num_written, skipped)
+    return PrepareReport(str(dst), size, fit, channels, num_written, skipped, source.unread)
 
 
-def _check_destination(src: Path, dst: Path) -> None:
+def _check_destination(source: ImageSource, src: Path, dst: Path) -> None:
     if dst.exists() or dst.is_symlink():
         raise SpatialGANError(f"{dst}: exists already; choose another name or remove it first")
-    if src.is_dir() and dst.resolve().is_relative_to(src.resolve()):
+    if any(is_inside(dst, folder) for folder in source.folders):
         raise SpatialGANError(f"{dst}: lies inside the source {src}; choose a place outside")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """One image as it is written, and where its box lies in it."""
+
+    png: bytes
+    box: Box | None
 
 
 def _write_images(
@@ -226,27 +246,26 @@ def _write_images(
 ) -> tuple[int, list[tuple[str, str]]]:
     """Number the usable images in order; (number written, [(name, reason) of the others])."""
 
-    def work(index: int) -> tuple[bytes, Box | None] | BadImageError:
+    def work(index: int) -> _Prepared | tuple[str, str]:
         name = source.names[index]
         try:
-            image, box = convert(open_image(source.read(index), name), name, channels), None
+            image, box = upright(source.read(index), name, channels), None
             if windows is not None:
                 image, box = windows.cut(image, name)
-            return _png(fit_square(image, size, fit)), box
+            return _Prepared(_png(fit_square(image, size, fit)), box)
         except BadImageError as error:
-            return error
+            return error.name, error.reason  # not the error: its traceback holds the file's bytes
 
-    skipped: list[tuple[str, str]] = []
+    skipped = list(source.unreadable)
     num_written, digits, boxes = 0, max(6, len(str(len(source.names)))), []
     for result in in_threads(work, range(len(source.names)), on_progress):
-        if isinstance(result, BadImageError):
-            skipped.append((result.name, result.reason))
+        if isinstance(result, tuple):
+            skipped.append(result)
         else:
-            png, box = result
             name = f"images/{num_written:0{digits}d}.png"
-            writer.write(name, png)
-            if box is not None:
-                boxes.append(json.dumps({"file": name, "box": [round(v, 4) for v in box]}) + "\n")
+            writer.write(name, result.png)
+            if result.box is not None:
+                boxes.append(json.dumps({"file": name, "box": [round(v, 4) for v in result.box]}) + "\n")
             num_written += 1
     if boxes:
         writer.write("boxes.jsonl", "".join(boxes).encode())

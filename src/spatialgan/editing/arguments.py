@@ -7,6 +7,7 @@ from typing import Any
 
 from spatialgan.errors import SpatialGANError
 
+LARGEST_WHOLE = 2**63 - 1
 LARGEST = 1e6  # of any number: far beyond what an edit can mean, and nothing that follows overflows
 _short = reprlib.Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 60
@@ -19,11 +20,14 @@ def shown(value: Any) -> str:
 
 
 def whole(value: Any, name: str) -> int:
-    """``value`` as an int; raises SpatialGANError naming it where it is no whole number."""
+    """``value`` as an int; raises SpatialGANError naming it where it is no whole number, or beyond LARGEST_WHOLE."""
     try:
-        return operator.index(value)
+        number = operator.index(value)
     except TypeError:
         raise SpatialGANError(f"{name} is {shown(value)}; use a whole number") from None
+    if abs(number) > LARGEST_WHOLE:
+        raise SpatialGANError(f"{name} is a number of {number.bit_length()} bits; use a whole number of at most 63")
+    return number
 
 
 def seed_number(value: Any, name: str = "seed") -> int:
@@ -41,7 +45,8 @@ def finite(value: Any, name: str) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise SpatialGANError(f"{name} is {shown(value)}; use a finite number")
+        given = f"a number of {value.bit_length()} bits" if isinstance(value, int) else shown(value)
+        raise SpatialGANError(f"{name} is {given}; use a finite number")
     if abs(number) > LARGEST:
         raise SpatialGANError(f"{name} is {number:g}; use a number from {-LARGEST:,.0f} to {LARGEST:,.0f}")
     return number

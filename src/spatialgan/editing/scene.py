@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from spatialgan.model import SpatialGAN
 
 
+MAX_OBJECTS = 64  # memory and time grow with each
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """One picture and what it is made of. Immutable: do not write into its tensors or its image.
@@ -93,7 +96,7 @@ class Scene:
         if self.w_offset is not None:
             return self.w_offset
         config = self.model.config.model
-        return torch.zeros(config.num_ws, self.z.shape[0], config.w_dim)
+        return torch.zeros(config.num_ws, self.z.shape[0], config.w_dim, dtype=torch.float32)
 
     def heatmaps(self, size: int | None = None) -> list[Tensor]:
         """The complete heatmap of each level, ``(size, size)`` in 0..1, for display; ``size`` None: the picture's."""
@@ -118,7 +121,7 @@ class Scene:
         """Move by ``dx`` to the right and ``dy`` down; level 0 of a hierarchical layout carries the others along."""
         where = self._where(level, point)
         dx, dy = finite(dx, "dx"), finite(dy, "dy")
-        layout = self._require_layout().moved(torch.tensor([dx, dy]), **where)
+        layout = self._require_layout().moved(torch.tensor([dx, dy], dtype=torch.float32), **where)
         return self._edited("move", where, dx=dx, dy=dy, layout=layout)
 
     def move_to(self, level: int, x: float, y: float, *, point: int | None = None) -> "Scene":
@@ -128,7 +131,8 @@ class Scene:
         layout = self._require_layout()
         centers = layout.level_centers(where["level"])  # (K, 2)
         now = centers.mean(dim=0) if where["point"] is None else centers[where["point"]]
-        return self._edited("move_to", where, x=x, y=y, layout=layout.moved(torch.tensor([x, y]) - now, **where))
+        there = torch.tensor([x, y], dtype=torch.float32)
+        return self._edited("move_to", where, x=x, y=y, layout=layout.moved(there - now, **where))
 
     def resize(self, level: int, factor: float, *, point: int | None = None) -> "Scene":
         """Multiply the standard deviations by ``factor``, above 0."""
@@ -195,7 +199,7 @@ class Scene:
         self._require_styles("duplicate", "what is there can be moved")
         i = self._where(i, None)["point"]
         dx, dy = finite(dx, "dx"), finite(dy, "dy")
-        copy = self._require_layout()[i : i + 1].moved(torch.tensor([dx, dy]))
+        copy = self._require_layout()[i : i + 1].moved(torch.tensor([dx, dy], dtype=torch.float32))
         changes = self._with_object(copy, self.z[i], self.w_offset_or_zeros[:, i])
         return self._edited("duplicate", {}, object=i, dx=dx, dy=dy, **changes)
 
@@ -207,7 +211,8 @@ class Scene:
         self._require_styles("add", "a new layout (with_new_layout, --new-layout) places what is there anew")
         x, y, std, seed = finite(x, "x"), finite(y, "y"), positive(std, "std"), seed_number(seed)
         self._require_layout().gaussians(0)  # raises where the heatmaps are pixels, which no object can be added to
-        new = Gaussians(torch.tensor([[x, y]]), torch.tensor([[std, std]]), torch.zeros(1))
+        center, stds = (torch.tensor([pair], dtype=torch.float32) for pair in ((x, y), (std, std)))
+        new = Gaussians(center, stds, torch.zeros_like(center[:, 0]))
         changes = self._with_object(Layout((new,), hierarchical=False), self._new_style(seed))
         return self._edited("add", {}, x=x, y=y, std=std, seed=seed, **changes)
 
@@ -293,13 +298,15 @@ class Scene:
         return replace(config, num_objects=self.num_objects) if config.encoding == "multi" else config
 
     def _new_style(self, seed: int) -> Tensor:
-        return torch.randn(self.z.shape[1], generator=random_stream(seed, "object style"))  # (z_dim,)
+        stream = random_stream(seed, "object style")
+        return torch.randn(self.z.shape[1], generator=stream, dtype=torch.float32)  # (z_dim,)
 
     def _with_object(self, new: Layout, style: Tensor, offset: Tensor | None = None) -> dict[str, Any]:
         """Layout, z and w_offset with one more object, behind the others and before the background.
 
         ``style`` is its z (z_dim,), ``offset`` its own w_offset (num_ws, w_dim), None for none.
         """
+        require_few_objects(self.model.config.model, self.num_objects + 1)
         # The leading dimension of one picture's layout is its objects.
         layout = Layout.cat([self._require_layout(), new])
         changes = {"layout": layout, "z": torch.cat([self.z[:-1], style[None], self.z[-1:]])}
@@ -308,3 +315,10 @@ class Scene:
             own = torch.zeros_like(w[:, 0]) if offset is None else offset
             changes["w_offset"] = torch.cat([w[:, :-1], own[:, None], w[:, -1:]], dim=1)
         return changes
+
+
+def require_few_objects(config: ModelConfig, count: int) -> None:
+    """Raise SpatialGANError where a scene would have more objects than a picture is drawn of."""
+    most = max(MAX_OBJECTS, config.num_objects)
+    if count > most:
+        raise SpatialGANError(f"a scene of {count} objects is too large; use at most {most}")

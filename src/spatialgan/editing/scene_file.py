@@ -9,9 +9,9 @@ from torch import Tensor
 
 from spatialgan.config import LEVEL_NUM_CENTERS, ModelConfig
 from spatialgan.editing.arguments import finite, whole
-from spatialgan.editing.scene import Scene
+from spatialgan.editing.scene import Scene, require_few_objects
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import read_json, write_atomically
+from spatialgan.files import read_json, user_path, write_atomically
 from spatialgan.layout import Gaussians, Layout, layout_from_json, layout_to_json, tensor_from_json, tensor_to_json
 from spatialgan.networks.digest import weights_digest
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spatialgan.model import SpatialGAN
 
 FORMAT_VERSION = 1
+MAX_FILE_BYTES = 128 << 20  # heatmaps as pixels take up to 40 MB
 
 
 def scene_to_json(scene: Scene) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def save_scene(scene: Scene, path: str | Path) -> Path:
 
 def load_scene(model: "SpatialGAN", path: str | Path) -> Scene:
     """Read a scene; raises SpatialGANError naming the file and what is wrong with it."""
-    data = read_json(Path(path))
+    data = read_json(user_path(path), limit=MAX_FILE_BYTES)
     try:
         return scene_from_json(model, data)
     except SpatialGANError as e:
@@ -91,7 +92,7 @@ def bundled_model_of(path: str | Path) -> str:
     """The bundled model that a saved scene was made with, by name; raises SpatialGANError where it is not bundled."""
     from spatialgan.model import bundled_models
 
-    data = read_json(Path(path))
+    data = read_json(user_path(path), limit=MAX_FILE_BYTES)
     made_with = data.get("model") if isinstance(data, dict) else None
     name = made_with.get("name") if isinstance(made_with, dict) else None
     if not isinstance(name, str):
@@ -134,6 +135,7 @@ def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
     counts = tuple(entry.num_maps for entry in layout.levels)
     wanted = LEVEL_NUM_CENTERS if config.layout == "single" else (config.num_objects,)
     if config.encoding == "multi" and len(counts) == 1 and counts[0] >= 1:
+        require_few_objects(config, counts[0])
         wanted = counts  # any number of objects
     if counts != wanted:
         raise SpatialGANError(f"the scene's layout has {list(counts)} centres on its levels; "

@@ -57,7 +57,8 @@ def save_mp4(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *
                "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-movflags", "+faststart", "-f", "mp4"]
 
     def write(partial: Path) -> None:
-        done = subprocess.run([*command, str(partial)], input=data, capture_output=True, check=False)
+        # file: or ffmpeg takes what stands before a colon in a name, as in 12:30.mp4, for a protocol.
+        done = subprocess.run([*command, f"file:{partial}"], input=data, capture_output=True, check=False)
         if done.returncode:
             lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
             raise SpatialGANError(f"{path} cannot be encoded: {lines[-1]}")

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spatialgan.data.images import ImageDataset, to_uint8
@@ -15,8 +13,9 @@ from spatialgan.editing.arguments import finite
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import FeatureExtractor
 from spatialgan.evaluation.samples import generate_seeds
-from spatialgan.files import user_cache_dir, write_atomically
+from spatialgan.files import user_cache_dir
 from spatialgan.model import SpatialGAN
+from spatialgan.sealed import UNREADABLE, read_sealed, save_sealed
 
 CACHE_FORMAT = 1  # raise it when the same pictures, network and weights come to give other features
 BATCH_SIZE = 32
@@ -168,7 +167,10 @@ def reference_statistics(dataset: ImageDataset, extractor: FeatureExtractor, fol
     gaussian = running.gaussian()
     if path is not None:
         tensors = {"mean": gaussian.mean, "covariance": gaussian.covariance, "count": torch.tensor(gaussian.count)}
-        write_atomically(path, lambda p: save_file(tensors, p))
+        try:
+            save_sealed(tensors, path, {"format": CACHE_FORMAT})
+        except SpatialGANError as e:  # as in a home folder that cannot be written
+            log(f"note: the reference features are not kept for the next time: {e}")
     return gaussian, "off" if path is None else "miss"
 
 
@@ -184,7 +186,9 @@ def _load(path: Path) -> Gaussian | None:
     if not path.is_file():
         return None
     try:
-        stored = load_file(path)
+        stored, values = read_sealed(path)
+        if values.get("format") != CACHE_FORMAT:
+            return None
         return Gaussian(stored["mean"], stored["covariance"], int(stored["count"]))
-    except (SafetensorError, KeyError, OSError):
+    except UNREADABLE:
         return None

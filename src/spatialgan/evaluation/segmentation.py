@@ -20,7 +20,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.features import resize_antialiased, rgb
 from spatialgan.evaluation.panoptic import NONE, find_regions
 from spatialgan.files import file_hash, read_json, write_atomically
-from spatialgan.model import CARD, WEIGHTS, load_weights, save_weights
+from spatialgan.model import CARD, WEIGHTS, load_network, save_weights
 from spatialgan.networks.segmenter import INPUT_SIZE, Classes, Heads, SegmenterNetwork
 
 FORMAT_VERSION = 1
@@ -270,9 +270,7 @@ def save_segmenter(path: Path, network: SegmenterNetwork, classes: Classes, card
 def load_segmenter(path: Path) -> tuple[SegmenterNetwork, Classes, dict[str, Any]]:
     """The network, its classes and its card; raises SpatialGANError naming the file."""
     classes, card = _read_card(path)
-    network = SegmenterNetwork(classes)
-    load_weights(network, path)
-    return network, classes, card
+    return load_network(lambda: SegmenterNetwork(classes), path), classes, card
 
 
 def check_segmenter_path(path: Path) -> None:

@@ -31,13 +31,14 @@ def level_of(resolution: int, num_levels: int) -> int:
 
 def sample_z(config: ModelConfig, batch: int, generator: torch.Generator) -> Tensor:
     """Latent codes ``(B, S, z_dim)``: one a picture, or one an object and the background's last."""
-    return torch.randn(batch, config.num_styles, config.z_dim, generator=generator, device=generator.device)
+    return torch.randn(batch, config.num_styles, config.z_dim, generator=generator, device=generator.device,
+                       dtype=torch.float32)
 
 
 def sample_noise(config: ModelConfig, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """Noise inputs, one ``(B, 1, r, r)`` a layer, coarse to fine; a generator without ``noise_inputs`` ignores them."""
-    sizes = noise_sizes(config)
-    return tuple(torch.randn(batch, 1, r, r, generator=generator, device=generator.device) for r in sizes)
+    return tuple(torch.randn(batch, 1, r, r, generator=generator, device=generator.device, dtype=torch.float32)
+                 for r in noise_sizes(config))
 
 
 def noise_sizes(config: ModelConfig) -> list[int]:

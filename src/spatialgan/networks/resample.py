@@ -11,7 +11,7 @@ from torch.nn import functional as F
 def fir_kernel(channels: int, gain: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The outer product of [1, 3, 3, 1] / 8 with itself, once a channel: ``(C, 1, 4, 4)``, sum ``gain``."""
     with torch.inference_mode(False):  # what the cache keeps must serve a training step, too
-        k = torch.tensor([1.0, 3.0, 3.0, 1.0])
+        k = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=torch.float32)
         k = torch.outer(k, k) * (gain / 64)
         return k.to(dtype=dtype, device=device).expand(channels, 1, 4, 4).contiguous()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, UnidentifiedImageError
 
 from spatialgan.editing.drag import drag_steps
+from spatialgan.editing.drag.checks import painted_picture
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.session import Busy, Session
 
@@ -84,10 +85,6 @@ def read_mask(text: str | None, resolution: int) -> Image.Image | None:
         return None
     try:
         image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=("PNG",))
-        if image.size != (resolution, resolution):  # known before anything is decoded
-            width, height = image.size
-            raise SpatialGANError(f"the mask has {width}x{height} pixels and the picture {resolution}x{resolution}; "
-                                  "paint a mask of the picture's size")
-        return image.convert("L")
+        return painted_picture(image, resolution)
     except (binascii.Error, UnidentifiedImageError, OSError, ValueError, SyntaxError):
         raise SpatialGANError("the mask is not readable; send the base64 of a PNG") from None

@@ -31,8 +31,8 @@ def draw_augmentation(policy: tuple[str, ...], batch: int, resolution: int, gene
 
     color = shift = cutout = None
     if "color" in policy:
-        low, width = torch.tensor([[-0.5, 0.0, 0.5], [1.0, 2.0, 1.0]], device=device)
-        color = low + width * torch.rand(batch, 3, generator=generator, device=device)
+        low, width = torch.tensor([[-0.5, 0.0, 0.5], [1.0, 2.0, 1.0]], device=device, dtype=torch.float32)
+        color = low + width * torch.rand(batch, 3, generator=generator, device=device, dtype=torch.float32)
     if "translation" in policy:
         most = int(resolution * MAX_SHIFT + 0.5)
         shift = whole(-most, most)
@@ -62,7 +62,8 @@ def visible_pixels(a: Augmentation, batch: int, resolution: int) -> Tensor | Non
     """``(B, R, R)``: 1 where an augmented picture shows what was drawn, 0 elsewhere; None where all is shown."""
     visible: Tensor | None = None
     if a.shift_px is not None:
-        visible = shift_images(torch.ones(batch, 1, resolution, resolution, device=a.shift_px.device), a.shift_px)
+        inside = torch.ones(batch, 1, resolution, resolution, device=a.shift_px.device, dtype=torch.float32)
+        visible = shift_images(inside, a.shift_px)
     if a.cutout_px is not None:
         mask = cutout_mask(a.cutout_px, resolution)
         visible = mask.float() if visible is None else visible * mask

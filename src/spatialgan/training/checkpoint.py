@@ -5,20 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import write_atomically
+from spatialgan.sealed import UNREADABLE, read_sealed, save_sealed
 
 NUM_KEPT = 2
 
 
+class DamagedCheckpointError(SpatialGANError):
+    """A checkpoint that holds no state: cut short, changed, or no checkpoint at all."""
+
+
 def save_checkpoint(folder: Path, *, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer],
                     tensors: dict[str, Tensor], state: dict[str, Any]) -> Path:
-    """Write ``folder/NNNNNNNNN.safetensors`` and remove all but the newest two.
+    """Write ``folder/NNNNNNNNN.safetensors`` and remove all but it and the one before.
 
     Args:
         folder: the run's ``checkpoint`` folder.
@@ -35,9 +37,12 @@ def save_checkpoint(folder: Path, *, modules: dict[str, nn.Module], optimizers: 
             stored |= {f"optimizer.{name}.{i}.{key}": t for key, t in moments.items()}
     stored = {name: t.detach().cpu().contiguous() for name, t in stored.items()}
     path = folder / f"{state['num_images_seen']:09d}.safetensors"
-    write_atomically(path, lambda p: save_file(stored, p, metadata={"state": json.dumps(state)}))
-    for old in list_checkpoints(folder)[:-NUM_KEPT]:
-        old.unlink()
+    save_sealed(stored, path, {"state": state})
+    there = list_checkpoints(folder)
+    kept = [p for p in there if p <= path][-NUM_KEPT:]  # what is beyond is damaged: the run went on from before it
+    for old in there:
+        if old not in kept:
+            old.unlink()
     return path
 
 
@@ -53,26 +58,69 @@ def load_checkpoint(path: Path, *, modules: dict[str, nn.Module], optimizers: di
     Everything is read to the CPU and copied over, so that resuming needs no more memory of the device than starting.
 
     Raises:
-        SpatialGANError: the file is damaged or of another architecture; the message names it.
+        DamagedCheckpointError: the file is damaged; the message names it, and nothing has been copied.
+        SpatialGANError: it is of another architecture.
     """
     try:
-        with safe_open(path, framework="pt", device="cpu") as f:
-            stored = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118 (safe_open is no dict)
-            state = json.loads(f.metadata()["state"])
+        stored, values = read_sealed(path)
+        state = _checked_state(values)
+    except UNREADABLE as e:
+        raise DamagedCheckpointError(_refusal(path, e)) from None
+    try:
         for name, module in modules.items():
-            prefix = f"module.{name}."
-            module.load_state_dict({k.removeprefix(prefix): t for k, t in stored.items() if k.startswith(prefix)})
+            _load_module(module, _part(stored, f"module.{name}."))
         for name, optimizer in optimizers.items():
-            _load_optimizer(optimizer, {k.removeprefix(f"optimizer.{name}."): t for k, t in stored.items()
-                                        if k.startswith(f"optimizer.{name}.")})
+            _load_optimizer(optimizer, _part(stored, f"optimizer.{name}."))
         for name, tensor in tensors.items():
+            _require_like(f"tensor.{name}", stored[f"tensor.{name}"], tensor)
             tensor.copy_(stored[f"tensor.{name}"])
     except torch.OutOfMemoryError:
         raise  # the file is as good as before
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, TypeError) as e:
-        raise SpatialGANError(f"the checkpoint {path} cannot be resumed from: {str(e).splitlines()[0]}; "
-                              "delete it to go on from the one before") from None
+    except UNREADABLE as e:
+        raise SpatialGANError(_refusal(path, e)) from None
     return state
+
+
+def _refusal(path: Path, error: Exception) -> str:
+    reason = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+    return f"the checkpoint {path} cannot be resumed from: {reason}; delete it to go on from the one before"
+
+
+def _checked_state(values: dict[str, Any]) -> dict[str, Any]:
+    """The state among a checkpoint's values; raises ValueError or KeyError where it is not as :func:`save_checkpoint`
+    has written it."""
+    state = values["state"]
+    if isinstance(state, str):  # as earlier versions stored it, without a digest
+        state = json.loads(state)
+    if not isinstance(state, dict):
+        raise ValueError(f"its state is {type(state).__name__}, not an object")
+    seen, data, codes = state["num_images_seen"], state["data_fingerprint"], state.get("codes_hash")
+    if type(seen) is not int or not 0 <= seen < 2**63:
+        raise ValueError(f"its num_images_seen is {seen!r:.40}, not a whole number")
+    if not isinstance(data, str) or not isinstance(codes, str | None):
+        raise ValueError("its data_fingerprint or codes_hash is no text")
+    for name in ("averages", "arithmetic"):
+        if not isinstance(state.setdefault(name, {}), dict):  # earlier versions had none
+            raise ValueError(f"its {name} is {type(state[name]).__name__}, not an object")
+    return state
+
+
+def _part(stored: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in stored.items() if name.startswith(prefix)}
+
+
+def _load_module(module: nn.Module, stored: dict[str, Tensor]) -> None:
+    for name, own in module.state_dict().items():
+        if name in stored:  # load_state_dict tells what is missing
+            _require_like(name, stored[name], own)
+    module.load_state_dict(stored)
+
+
+def _require_like(name: str, stored: Tensor, wanted: Tensor) -> None:
+    """Raise ValueError where copying would take one kind of number for another, or one number for many."""
+    if (stored.dtype, stored.shape) != (wanted.dtype, wanted.shape):
+        raise ValueError(f"{name} is of {stored.dtype} and shape {tuple(stored.shape)}, "
+                         f"not {wanted.dtype} and {tuple(wanted.shape)}")
 
 
 def _load_optimizer(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
@@ -84,5 +132,6 @@ def _load_optimizer(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
         if name == "step":  # a fused optimiser counts on the parameter's device, another on the CPU
             value = value.to(p.device if optimizer.defaults.get("fused") else "cpu")
         else:
+            _require_like(key, value, p)
             value = torch.empty_like(p, memory_format=torch.preserve_format).copy_(value)
         optimizer.state[p][name] = value

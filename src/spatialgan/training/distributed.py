@@ -18,6 +18,7 @@ from spatialgan.config import RunConfig
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 
+TORCHRUN = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")  # what it sets besides WORLD_SIZE
 TIMEOUT = timedelta(hours=3)  # of one waiting for the others: the first one may be making codes
 
 
@@ -61,7 +62,7 @@ class Workers:
         """Whether it is so in any process; ``device`` is where tensors can be sent from."""
         if self.count == 1:
             return flag
-        asked = torch.tensor(float(flag), device=device)
+        asked = torch.tensor(float(flag), device=device, dtype=torch.float32)
         torch.distributed.all_reduce(asked)
         return bool(asked > 0)
 
@@ -79,9 +80,10 @@ def workers_of_environment(device: str) -> Iterator[tuple[Workers, torch.device]
         device: as users name it; with several processes ``auto`` and ``cuda`` mean a GPU for each, by its LOCAL_RANK.
 
     Raises:
-        SpatialGANError: there is no such device, or there are fewer GPUs than processes.
+        SpatialGANError: there is no such device, there are fewer GPUs than processes, or torchrun's variables are not
+            as it sets them.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    count = _count_of_environment()
     if count == 1:
         yield Workers(), choose_device(device)
         return
@@ -103,6 +105,28 @@ def workers_of_environment(device: str) -> Iterator[tuple[Workers, torch.device]
         yield Workers(torch.distributed.get_rank(), count), chosen
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _count_of_environment() -> int:
+    """The number of processes; raises SpatialGANError where WORLD_SIZE is left over from something else, which the
+    other variables do not fit."""
+    count = _variable("WORLD_SIZE") if os.environ.get("WORLD_SIZE") else 1
+    if count == 1:
+        return 1
+    missing = [name for name in TORCHRUN if not os.environ.get(name)]
+    if count < 1 or missing or not all(0 <= _variable(name) < count for name in ("RANK", "LOCAL_RANK")):
+        reason = f"{', '.join(missing)} not set" if missing else "RANK and LOCAL_RANK do not fit it"
+        raise SpatialGANError(f"WORLD_SIZE is {count} in the environment, and {reason}; start several processes with "
+                              "torchrun, which sets all of them, or unset WORLD_SIZE to train in one")
+    return count
+
+
+def _variable(name: str) -> int:
+    text = os.environ[name]
+    if not text.strip().isdecimal():
+        raise SpatialGANError(f"{name} is {text!r} in the environment, not a whole number; start several processes "
+                              "with torchrun, which sets it, or unset WORLD_SIZE to train in one")
+    return int(text)
 
 
 def require_shares(config: RunConfig, count: int) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import CARD, DISCRIMINATOR, find_weights, load_weights, read_card
+from spatialgan.model import CARD, DISCRIMINATOR, check_hashes, find_weights, load_weights, read_card
 from spatialgan.networks.discriminator import ResidualDiscriminator, make_discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.layers import SLOPE, SQRT2
@@ -42,6 +42,7 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
             discriminator, without coarse processing, or with too few channels.
     """
     weights, stored = check_source(config, source)
+    check_hashes(weights)
     second = weights.with_suffix(DISCRIMINATOR)
     size, wanted = stored.model.resolution, config.model.resolution
     model = config.model

@@ -3,23 +3,33 @@
 import json
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from spatialgan.config import RunConfig
 from spatialgan.data.images import ImageDataset, to_float
+from spatialgan.data.sources import unread_note
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import file_hash, read_json, write_atomically
+from spatialgan.files import file_hash, is_inside, read_json, user_path, write_atomically
+from spatialgan.locks import locked
 from spatialgan.model import CARD, save_model
 from spatialgan.networks.combined import CombinedDiscriminator
 from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.settings import from_dict, is_earlier, to_dict
+from spatialgan.terminal import printable
 from spatialgan.training.aids.codes import Codes, check_size, codes_of
 from spatialgan.training.aids.reconstruction import known_pictures
-from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from spatialgan.training.checkpoint import (
+    DamagedCheckpointError,
+    list_checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
 from spatialgan.training.distributed import Workers, require_shares, workers_of_environment
 from spatialgan.training.growing import load_or_grow
 from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
@@ -27,6 +37,7 @@ from spatialgan.training.samples import write_samples
 from spatialgan.training.step import Trainee, make_trainee, training_step
 
 CONFIG, SKIPPED, CODES = "config.json", "skipped.txt", "codes.safetensors"
+BUSY = "another process is training in {}; wait for it to end, or give another --out"
 CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measures its features on
 # May change when a run goes on.
 FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "keep_snapshots", "checkpoint_kimg")
@@ -38,8 +49,8 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
 
     Writes ``config.json``, ``codes.safetensors`` (where it reconstructs; a copy for later runs goes to the user's
     cache), ``stats.jsonl``, TensorBoard events, ``samples/``, ``snapshots/`` (EMA generator and D, for users) and
-    ``checkpoint/`` (for going on). SIGINT and SIGTERM end the run after the step at hand, with a checkpoint; before the
-    first step there is nothing to save.
+    ``checkpoint/`` (for going on). SIGINT, SIGTERM and SIGHUP end the run after the step at hand, with a checkpoint;
+    before the first step there is nothing to save. One process at a time trains in a folder.
 
     Args:
         config: all choices.
@@ -58,9 +69,12 @@ def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str =
     """
     with workers_of_environment(device) as (workers, chosen):
         require_shares(config, workers.count)
-        report = report if workers.is_first else _silent
+        report = _steady(report) if workers.is_first else _silent
+        out = user_path(out)
         try:
-            return _train(config, data, Path(out), chosen, init_from, report, workers)
+            dataset = _open_data(config, data, out, report)
+            with locked(out, BUSY.format(out)) if workers.is_first else nullcontext():
+                return _train(config, dataset, out, chosen, init_from, report, workers)
         except KeyboardInterrupt:  # from the first step on, _loop waits for the one at hand to end
             report("stopped before the first step of this call; the same command begins, or goes on, again")
             return False
@@ -70,23 +84,43 @@ def _silent(_: str) -> None:
     """In place of a report: of several processes, one talks."""
 
 
-def _train(config: RunConfig, data: str | Path, out: Path, device: torch.device, init_from: str | None,
-           report: Callable[[str], None], workers: Workers) -> bool:
+def _steady(report: Callable[[str], None]) -> Callable[[str], None]:
+    """A report that no run ends for, where the terminal or the program that reads it is gone."""
+
+    def say(line: str) -> None:
+        with suppress(OSError):
+            report(line)
+
+    return say
+
+
+def _open_data(config: RunConfig, data: str | Path, out: Path, report: Callable[[str], None]) -> ImageDataset:
+    """The pictures; raises SpatialGANError also where the run would write among them, or them among its own."""
     d = config.data
     dataset = ImageDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
                                 fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
+    for folder in dataset.source.folders:
+        if is_inside(out, folder) or is_inside(folder, out):
+            raise SpatialGANError(f"--out {out} and --data {data} lie one inside the other, and the run's sample grids "
+                                  "would become pictures to train on; give --out a folder outside")
     report(f"{dataset.num_images} pictures of {Path(data).name}"
            + (f", one in {d.holdout} held out" if d.holdout else "")
            + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else ""))
+    if dataset.source.unread:
+        report(unread_note(dataset.source.unread))
     if config.reconstructs:
         check_size(dataset)
+    return dataset
+
+
+def _train(config: RunConfig, dataset: ImageDataset, out: Path, device: torch.device, init_from: str | None,
+           report: Callable[[str], None], workers: Workers) -> bool:
     _check_folder(out, config)
     t = make_trainee(config, device)
     t.workers = workers
-    checkpoints = list_checkpoints(out / "checkpoint")
-    codes_hash = None
-    if checkpoints:
-        codes_hash = _resume(t, checkpoints[-1], dataset)
+    state = _resume(t, list_checkpoints(out / "checkpoint"), dataset, report)
+    codes_hash = None if state is None else state.get("codes_hash")
+    if state is not None:
         done = t.num_images_seen >= int(config.train.kimg * 1000)
         report(f"going on at {t.num_images_seen / 1000:g} kimg" if not done else
                f"the run is complete at {t.num_images_seen / 1000:g} kimg; raise --kimg to train on")
@@ -102,7 +136,7 @@ def _train(config: RunConfig, data: str | Path, out: Path, device: torch.device,
     if workers.is_first:
         write_atomically(out / CONFIG, lambda p: p.write_text(json.dumps(to_dict(config), indent=1) + "\n"))
     if dataset.skipped and workers.is_first:
-        lines = [f"{name}: {reason}\n" for name, reason in dataset.skipped]
+        lines = [printable(f"{name}: {reason}") + "\n" for name, reason in dataset.skipped]
         write_atomically(out / SKIPPED, lambda p: p.write_text("".join(lines), encoding="utf-8"))
     codes = None
     if config.reconstructs_at(t.num_images_seen) and t.num_images_seen < config.train.kimg * 1000:
@@ -117,16 +151,17 @@ def _train(config: RunConfig, data: str | Path, out: Path, device: torch.device,
             raise SpatialGANError(f"{out / CODES} does not hold the codes that this run was started with; put its own "
                                   "file back, or delete it to have it made anew; if it was just made, an earlier "
                                   f"version found other codes: start a new run, with --init-from {out}")
-    return _loop(t, dataset, codes, out, report)
+    return _loop(t, dataset, codes, out, report, Averages(None if state is None else state["averages"]))
 
 
-def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, report: Callable[[str], None]) -> bool:
+def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, report: Callable[[str], None],
+          averages: Averages) -> bool:
     c = t.config.train
     total_nimg = int(c.kimg * 1000)
     if not t.workers.is_first:
         return _follow(t, dataset, codes)
-    record = Record(out, num_images_seen=t.num_images_seen, total_nimg=total_nimg, report=report)
-    averages = Averages()
+    record = Record(out, num_images_seen=t.num_images_seen, total_nimg=total_nimg, report=report,
+                    unfinished=bool(averages.state()) and t.num_images_seen < total_nimg)
     if t.num_images_seen == 0:
         with record.pause_clock():
             write_samples(t, out / "samples" / "000000000.png")
@@ -142,13 +177,15 @@ def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, rep
                 every = max(1, round(kimg * 1000))
                 return last or t.num_images_seen // every > start // every
 
-            if due(c.log_kimg):
+            if due(c.log_kimg, last=False):
                 record.write(averages.take(), t.num_images_seen)
+            elif last:  # of the steps so far: a run that goes on has the whole line in its place
+                record.write(averages.means(), t.num_images_seen)
             with record.pause_clock():
                 if due(c.sample_kimg):
                     write_samples(t, out / "samples" / f"{t.num_images_seen:09d}.png")
                 if due(c.checkpoint_kimg):
-                    _write_checkpoint(t, out, dataset)
+                    _write_checkpoint(t, out, dataset, averages)
                 if due(c.snapshot_kimg):
                     _write_snapshot(t, out, dataset)
             if stopping:
@@ -214,14 +251,36 @@ def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
         t.ema.load_state_dict(t.generator.state_dict())
 
 
-def _resume(t: Trainee, path: Path, dataset: ImageDataset) -> str | None:
-    """Take up a checkpoint; returns the hash of the codes that the run was started with, where it has some."""
-    state = load_checkpoint(path, **_parts(t))
+def _resume(t: Trainee, checkpoints: list[Path], dataset: ImageDataset,
+            report: Callable[[str], None]) -> dict[str, Any] | None:
+    """Take up the newest checkpoint, or where that is damaged the one before; returns its state, None where there are
+    none."""
+    if not checkpoints:
+        return None
+    *before, newest = checkpoints
+    try:
+        state = load_checkpoint(newest, **_parts(t))
+    except DamagedCheckpointError as e:
+        if not before:
+            raise
+        report(f"the checkpoint {newest} is damaged, and the run goes on from the one before: {e}")
+        return _resume(t, before, dataset, report)
     if state["data_fingerprint"] != dataset.fingerprint:
         raise SpatialGANError("the data are not those that this run was started with; give the same --data, "
                               "or another --out and --init-from to train on with new data")
     t.num_images_seen = state["num_images_seen"]
-    return state.get("codes_hash")
+    now = _arithmetic(t)
+    changed = [f"{name} {old} before and {now[name]} now" for name, old in state["arithmetic"].items()
+               if name in now and now[name] != old]
+    if changed:
+        report(f"note: {', '.join(changed)}; what follows may differ in its last bits from a run without this change")
+    return state
+
+
+def _arithmetic(t: Trainee) -> dict[str, Any]:
+    """What the last bits of sums depend on besides the configuration."""
+    return {"threads": torch.get_num_threads(), "processes": t.workers.count, "device": t.device.type,
+            "torch": torch.__version__}
 
 
 def _parts(t: Trainee) -> dict[str, dict]:
@@ -234,10 +293,11 @@ def _parts(t: Trainee) -> dict[str, dict]:
             "tensors": {"path_mean": t.path_mean}}
 
 
-def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset) -> None:
+def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset, averages: Averages) -> None:
     check_finite_weights({"G": t.generator, "D": t.discriminator}, t.num_images_seen)
     state = {"num_images_seen": t.num_images_seen, "data_fingerprint": dataset.fingerprint, "config": to_dict(t.config),
-             "codes_hash": file_hash(out / CODES) if (out / CODES).exists() else None}
+             "codes_hash": file_hash(out / CODES) if (out / CODES).exists() else None,
+             "averages": averages.state(), "arithmetic": _arithmetic(t)}
     save_checkpoint(out / "checkpoint", **_parts(t), state=state)
 
 
@@ -270,7 +330,8 @@ def remove_old_snapshots(newest: Path, *, keep: int) -> None:
 
 
 class StopRequest:
-    """While active, SIGINT and SIGTERM ask for a stop instead of killing the process in the middle of a step."""
+    """While active, SIGINT, SIGTERM and SIGHUP (a terminal that closes) ask for a stop, and do not kill the process in
+    the middle of a step."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -280,7 +341,10 @@ class StopRequest:
 
     def __enter__(self) -> "StopRequest":
         self._old = {}
-        for s in (signal.SIGINT, signal.SIGTERM):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            s = getattr(signal, name, None)  # Windows has no SIGHUP
+            if s is None or (name == "SIGHUP" and signal.getsignal(s) == signal.SIG_IGN):  # as under nohup
+                continue
             try:
                 self._old[s] = signal.signal(s, self._handle)
             except ValueError:  # only the main thread may take signals; elsewhere the caller stops the run

@@ -1,16 +1,19 @@
 """What a run writes for people: statistics, TensorBoard events, progress lines."""
 
+import errno
 import json
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import write_atomically
+from spatialgan.files import require_file, write_atomically
 
 
 class NonFiniteError(SpatialGANError):
@@ -20,19 +23,34 @@ class NonFiniteError(SpatialGANError):
 class Averages:
     """Means of named scalars since the last line, without waiting for the device at every step."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        """With the ``state`` that another one had, to go on from it; raises SpatialGANError where it is none."""
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        for name, entry in (state or {}).items():
+            if not (isinstance(entry, list) and len(entry) == 2 and type(entry[0]) is float and type(entry[1]) is int
+                    and entry[1] > 0):
+                raise SpatialGANError(f"the checkpoint's average {name} is {entry!r:.40}, not a sum and a count")
+            self._sums[name] = torch.tensor(entry[0], dtype=torch.float32)
+            self._counts[name] = entry[1]
 
     def add(self, values: dict[str, Tensor]) -> None:
         for name, value in values.items():
             v = value.detach().float()
-            self._sums[name] = self._sums[name] + v if name in self._sums else v.clone()
+            self._sums[name] = self._sums[name].to(v.device) + v if name in self._sums else v.clone()
             self._counts[name] = self._counts.get(name, 0) + 1
+
+    def state(self) -> dict[str, list[float | int]]:
+        """The sum and the count of each, exactly, as JSON values."""
+        return {name: [float(s), self._counts[name]] for name, s in self._sums.items()}
+
+    def means(self) -> dict[str, float]:
+        """The means so far."""
+        return {name: float(s) / self._counts[name] for name, s in self._sums.items()}
 
     def take(self) -> dict[str, float]:
         """The means, and start again."""
-        means = {name: float(s) / self._counts[name] for name, s in self._sums.items()}
+        means = self.means()
         self._sums, self._counts = {}, {}
         return means
 
@@ -69,25 +87,37 @@ def _stopped(num_images_seen: int, what: list[str]) -> NonFiniteError:
 
 
 class Record:
-    """``stats.jsonl``, TensorBoard events where it is installed, and a line for the terminal."""
+    """``stats.jsonl``, TensorBoard events where it is installed, and a line for the terminal.
 
-    def __init__(self, out: Path, *, num_images_seen: int, total_nimg: int, report: Callable[[str], None]):
+    None of them is worth a run: what cannot be written is left out, with a note.
+    """
+
+    def __init__(self, out: Path, *, num_images_seen: int, total_nimg: int, report: Callable[[str], None],
+                 unfinished: bool = False):
+        """Go on from ``num_images_seen``; ``unfinished``: the line of that moment was of a part of its steps, and the
+        whole one is to come."""
         self.path = out / "stats.jsonl"
         self.total_nimg, self.report = total_nimg, report
-        self._keep_until(num_images_seen)
+        self._told = False
+        last = num_images_seen - unfinished
+        self._keep_until(last)
         self._time, self._nimg = time.monotonic(), num_images_seen
         self._board = None
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            from spatialgan.training.board import Board
         except ImportError:
             report("TensorBoard is not installed (pip install 'spatialgan[train]'); statistics go to stats.jsonl alone")
-        else:
-            self._board = SummaryWriter(str(out / "tensorboard"), purge_step=num_images_seen + 1)
+            return
+        try:
+            self._board = Board(out / "tensorboard", purge_step=last + 1)
+        except OSError as e:
+            self._leave_board(e)
 
     def _keep_until(self, num_images_seen: int) -> None:
         """Drop lines of steps that will be run again, and a last line cut short by a kill."""
         if not self.path.exists():
             return
+        require_file(self.path)
         lines = []
         for line in self.path.read_text(errors="replace").splitlines():
             try:
@@ -102,13 +132,13 @@ class Record:
         now = time.monotonic()
         speed = (num_images_seen - self._nimg) / max(now - self._time, 1e-9)
         self._time, self._nimg = now, num_images_seen
-        with self.path.open("a") as f:
-            values = {k: float(f"{v:.6g}") for k, v in means.items()}
-            line = {"num_images_seen": num_images_seen, "images_per_sec": round(speed, 2), **values}
-            f.write(json.dumps(line) + "\n")
+        values = {k: float(f"{v:.6g}") for k, v in means.items()}
+        self._append({"num_images_seen": num_images_seen, "images_per_sec": round(speed, 2), **values})
         if self._board is not None:
-            for name, value in {**means, "images_per_sec": speed}.items():
-                self._board.add_scalar(name, value, num_images_seen)
+            try:
+                self._board.add({**means, "images_per_sec": speed}, num_images_seen)
+            except OSError as e:
+                self._leave_board(e)
         eta_sec = max(0, self.total_nimg - num_images_seen) / max(speed, 1e-9)
         shown = "  ".join(f"{name.split('/')[-1]} {value:.3f}"
                           for name, value in means.items() if name.startswith("loss/"))
@@ -121,7 +151,27 @@ class Record:
 
     def close(self) -> None:
         if self._board is not None:
-            self._board.close()
+            try:
+                self._board.close()
+            except OSError as e:
+                self._leave_board(e)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        """A line of the file: all of it, or nothing."""
+        try:
+            with self.path.open("ab", buffering=0) as f:
+                data, before = (json.dumps(line) + "\n").encode(), f.tell()
+                if f.write(data) != len(data):
+                    f.truncate(before)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as e:
+            if not self._told:
+                self.report(f"{self.path} cannot be written: {e.strerror}; training goes on without its statistics")
+            self._told = True  # once: it would be said at every line
+
+    def _leave_board(self, error: OSError) -> None:
+        self._board = None
+        self.report(f"TensorBoard's events cannot be written: {error.strerror or error}; training goes on without them")
 
 
 class _Pause:

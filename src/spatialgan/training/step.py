@@ -86,8 +86,8 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
     """Networks with weights drawn from ``train.seed``, and their optimisers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.train.seed, "weights"))
-        generator = Generator(config.model)
-        discriminator = make_discriminator(config.model)
+        generator = Generator(config.model).float()
+        discriminator = make_discriminator(config.model).float()
     generator.to(device=device, memory_format=torch.channels_last)
     discriminator.to(device=device, memory_format=torch.channels_last)
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
@@ -98,7 +98,7 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
               loss.path_length_interval if loss.path_length_weight else 0),
         _adam([p for p in discriminator.parameters() if p.requires_grad], c.d_lr, (c.beta1, c.beta2),
               loss.r1_interval if loss.r1_gamma else 0),
-        torch.zeros((), device=device),
+        torch.zeros((), device=device, dtype=torch.float32),
         reconstruction_optimizer(generator, config.train.beta2) if config.only_reconstructs_at(0) else None,
         comparison_network(device) if config.reconstructs else None,
     )
@@ -215,7 +215,7 @@ def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
     D's attention is that of the augmented picture: heatmaps move with it, and what G did not draw does not count.
     """
     loss, size = config.loss, config.model.resolution
-    total, stats = torch.zeros((), device=output.logits.device), {}
+    total, stats = torch.zeros((), device=output.logits.device, dtype=torch.float32), {}
     heatmaps: dict[int, Tensor] = {}
     visible = visible_pixels(a, output.logits.shape[0], size)
     attention = attention_maps(output, levels=loss.align_levels, form=loss.attention, sign=loss.attention_sign)
@@ -251,7 +251,7 @@ def path_length_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
     for _ in range(num_parts):
         ws, layout, noise = draw_ws(t, micro, random)
         images = t.generator.synthesize(ws, layout, noise).image
-        y = torch.randn(images.shape, generator=random, device=t.device)
+        y = torch.randn(images.shape, generator=random, device=t.device, dtype=torch.float32)
         penalty, mean = path_length_penalty(images, ws, t.path_mean, y, decay=PATH_MEAN_SHARE / num_parts)
         (penalty * weight).backward()
         t.path_mean.copy_(mean.detach())
@@ -345,7 +345,7 @@ def mix_styles(ws: Tensor, others: Tensor, probability: float, random: torch.Gen
     """With ``probability``, a picture takes the w of ``others`` (B, L, S, D) from a random layer on."""
     b, num_ws = ws.shape[:2]
     first = torch.randint(1, num_ws, (b, 1), generator=random, device=ws.device)
-    mixed = torch.rand(b, 1, generator=random, device=ws.device) < probability
+    mixed = torch.rand(b, 1, generator=random, device=ws.device, dtype=torch.float32) < probability
     foreign = mixed & (torch.arange(num_ws, device=ws.device) >= first)  # (B, L)
     return torch.where(foreign[:, :, None, None], others, ws)
 

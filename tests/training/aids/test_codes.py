@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from safetensors import safe_open
-from safetensors.torch import save_file
 from tiny_run import tiny_config
 
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
+from spatialgan.sealed import read_sealed, save_sealed
 from spatialgan.training.aids import codes as codes_module
 from spatialgan.training.aids.codes import (
     CHROMA_WEIGHT,
@@ -148,9 +147,7 @@ def test_a_run_that_has_lost_its_codes_takes_no_others_from_the_cache(rooms, tmp
     codes_of(rooms, config, path, CPU, said.append, own_hash=own_hash, cache_dir=tmp_path / "cache")
     assert file_hash(path) == own_hash and len([line for line in said if line.startswith("finding")]) == 1
     (cached,) = (tmp_path / "cache").iterdir()
-    with safe_open(cached, framework="pt") as f:
-        marks = f.metadata()
-    save_file({**vars(first), "z": -first.z}, cached, metadata=marks)
+    save_sealed({**vars(first), "z": -first.z}, cached, read_sealed(cached)[1])
     path.unlink()
     assert torch.equal(codes_of(rooms, config, path, CPU, own_hash=own_hash, cache_dir=tmp_path / "cache").z, first.z)
     assert file_hash(path) == own_hash

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from spatialgan.data.decoding import convert, upright_size
 from spatialgan.editing.arguments import finite, whole
 from spatialgan.editing.drag.records import Handle, Mode
 from spatialgan.errors import SpatialGANError
@@ -49,15 +50,12 @@ def read_mask(mask: Any, resolution: int) -> Tensor | None:
     if mask is None:
         return None
     if isinstance(mask, Image.Image):
-        mask = np.array(mask.convert("L"))  # a copy: the picture's own pixels are read-only
+        mask = np.array(painted_picture(mask, resolution))  # a copy: the picture's own pixels are read-only
     try:
         values = mask if isinstance(mask, Tensor) else torch.as_tensor(np.array(mask))
     except (TypeError, ValueError):
         raise SpatialGANError("the mask is neither a picture nor an array of numbers") from None
-    if tuple(values.shape) != (resolution, resolution):
-        size = "x".join(str(n) for n in reversed(values.shape))
-        raise SpatialGANError(f"the mask has {size} pixels and the picture {resolution}x{resolution}; "
-                              "paint a mask of the picture's size")
+    _require_size(tuple(reversed(values.shape)), resolution)
     half = 128 if values.dtype == torch.uint8 else 0.5
     painted = values if values.dtype == torch.bool else values >= half
     if not bool(painted.any()):
@@ -65,6 +63,22 @@ def read_mask(mask: Any, resolution: int) -> Tensor | None:
     if bool(painted.all()):
         return None
     return (~painted).float()[None, None]
+
+
+def painted_picture(mask: Image.Image, resolution: int, name: str = "the mask") -> Image.Image:
+    """A mask's grey picture, as people see it on black: turned upright by EXIF, and what is transparent is not painted.
+
+    Raises:
+        SpatialGANError: it is not of the picture's size, which is seen before anything is decoded; or it is damaged.
+    """
+    _require_size(upright_size(mask), resolution)
+    return convert(mask, name, 1, ground="black")
+
+
+def _require_size(size: tuple[int, ...], resolution: int) -> None:
+    if size != (resolution, resolution):
+        raise SpatialGANError(f"the mask has {'x'.join(map(str, size))} pixels and the picture "
+                              f"{resolution}x{resolution}; paint a mask of the picture's size")
 
 
 def check_mode(scene: "Scene", mode: Mode) -> None:

@@ -89,7 +89,7 @@ class DragRun:
         scale = resolution / 512
         self.disc = disc_xy(options.disc_radius_px or max(3, 3 * scale), resolution, device=device)
         self.window = disc_xy(options.window_radius_px or max(6, 12 * scale), resolution, device=device)
-        self.tracked_disc = self.disc if options.track_disc else torch.zeros(1, 2, device=device)
+        self.tracked_disc = self.disc if options.track_disc else torch.zeros(1, 2, device=device, dtype=torch.float32)
         kept = read_mask(mask, resolution)
         feature_resolution = resolution // 2
         self.kept = None if kept is None else resize_maps(kept.to(device), feature_resolution)

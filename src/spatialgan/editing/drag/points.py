@@ -98,6 +98,7 @@ def along(starts_xy: Tensor, moves_xy: Tensor, window_xy: Tensor, step: float) -
     candidates = []
     for start, move in zip(starts_xy, moves_xy, strict=True):
         count = 1 + int(torch.ceil(move.norm() / step))
-        way = start + torch.linspace(0, 1, count, device=start.device)[:, None] * move  # (count, 2)
+        shares = torch.linspace(0, 1, count, device=start.device, dtype=torch.float32)
+        way = start + shares[:, None] * move  # (count, 2)
         candidates.append((way[:, None] + window_xy).reshape(-1, 2))
     return candidates

@@ -54,7 +54,7 @@ class Variables:
     def w_std(self) -> float:
         """The standard deviation of w over random style codes, averaged over its dimensions."""
         shape = (NUM_CODES, *self._z.shape[1:])
-        z = torch.randn(shape, generator=random_stream(0, "drag w_std")).to(self._z.device)
+        z = torch.randn(shape, generator=random_stream(0, "drag w_std"), dtype=torch.float32).to(self._z.device)
         layout = None if self._layout is None else self._layout.map(lambda t: t.expand(NUM_CODES, *t.shape[1:]))
         with torch.no_grad():
             return float(self.generator.ws(z, layout)[:, 0].flatten(0, 1).std(dim=0).mean())

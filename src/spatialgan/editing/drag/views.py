@@ -116,7 +116,7 @@ def heatmap_figure(result: DragResult, *, columns: int = 6) -> Image.Image:
         SpatialGANError: the model reads no heatmaps.
     """
     require_heatmaps(result.scene)
-    indices = torch.linspace(0, result.kept_step, max(2, columns)).round().long().unique().tolist()
+    indices = torch.linspace(0, result.kept_step, max(2, columns), dtype=torch.float32).round().long().unique().tolist()
     steps = [result.trace[i] for i in indices]
     pictures = [enlarge(step.image, None) for step in steps]
     rows = [[with_handles(p, step.handles, result.targets) for p, step in zip(pictures, steps, strict=True)]]

@@ -8,15 +8,12 @@ that place, and a background one of the rest. No label is used.
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,11 +21,12 @@ from spatialgan.config import ModelConfig
 from spatialgan.coords import pixel_centers_xy, to_grid
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import file_hash, user_cache_dir, write_atomically
+from spatialgan.files import file_hash, user_cache_dir
 from spatialgan.layout import render_gaussians
 from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
 from spatialgan.networks.projected import resize_images
 from spatialgan.sampling import sample_layout
+from spatialgan.sealed import UNREADABLE, read_sealed, save_sealed
 from spatialgan.streams import random_stream
 from spatialgan.training.aids.subject import (
     Subjects,
@@ -55,7 +53,6 @@ FINGERPRINT = "data_fingerprint"
 MODEL_FIELDS = ("resolution", "layout", "num_objects", "num_styles", "z_dim", "encoding", "object_std_min",
                 "object_std_max", "sampling")  # that codes depend on
 SOURCES = ("codes.py", "subject.py", "things.py")  # a change of these may find other codes
-UNUSABLE = (SafetensorError, OSError, TypeError, ValueError, RuntimeError)  # what reading a damaged file raises
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
 CHUNK = 16  # pictures at once; larger batches make the allocator hand memory back and fetch it again
 
@@ -123,7 +120,7 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
                 _keep(codes, cached, dataset, report)
     try:
         codes = _load(path, dataset, config)
-    except UNUSABLE as e:
+    except UNREADABLE as e:
         raise SpatialGANError(f"{path}, the pictures' codes, cannot be used: {e}; "
                               "delete it, and it is made anew") from None
     if config.layout == "single" and config.encoding != "none" and (codes.stds == 1).all():
@@ -150,41 +147,43 @@ def _find(dataset: ImageDataset, config: ModelConfig, device: torch.device, repo
 
 def _save(codes: Codes, path: Path, dataset: ImageDataset) -> None:
     marks = {FINGERPRINT: dataset.fingerprint}
-    write_atomically(path, lambda p: save_file(vars(codes), p, metadata=marks))
+    save_sealed(vars(codes), path, marks)
 
 
 def _keep(codes: Codes, cached: Path, dataset: ImageDataset, report: Callable[[str], None]) -> None:
     """For later runs, where that can be; this one has its own file."""
-    own = cached.with_suffix(f".{os.getpid()}")  # two runs of a sweep may end at once, and no one reads a half
     try:
-        _save(codes, own, dataset)
-        own.replace(cached)
+        _save(codes, cached, dataset)
         report(f"codes: kept for later runs on the same pictures and model in {cached}")
-    except (SpatialGANError, OSError) as e:
+    except SpatialGANError as e:
         report(f"codes: later runs have to find them again: {e}")
 
 
 def _load(path: Path, dataset: ImageDataset, config: ModelConfig) -> Codes:
-    """Raises one of :data:`UNUSABLE` where it holds no codes of these pictures."""
-    with safe_open(path, framework="pt") as f:
-        if (f.metadata() or {}).get(FINGERPRINT) != dataset.fingerprint:
-            raise ValueError("it holds those of other pictures")
-        codes = Codes(**{name: f.get_tensor(name) for name in f.keys()})  # noqa: SIM118 (safe_open is no dict)
+    """Raises one of :data:`UNREADABLE` where it holds no codes of these pictures."""
+    tensors, marks = read_sealed(path)
+    if marks.get(FINGERPRINT) != dataset.fingerprint:
+        raise ValueError("it holds those of other pictures")
+    codes = Codes(**tensors)
     things = (2, dataset.num_images, config.num_objects if config.layout == "multi" else 1)
     wanted = ((2, dataset.num_images, config.num_styles, config.z_dim), (*things, 2), things)
     found = tuple(tuple(t.shape) for t in (codes.z, codes.centers_xy, codes.stds))
     if found != wanted:
         raise ValueError(f"it holds tensors of shapes {found}, not {wanted}")
+    if any(t.dtype != torch.float32 or not t.isfinite().all() for t in tensors.values()):
+        raise ValueError("it holds tensors that are not of finite float32 numbers")
     return codes
 
 
 def _cached(path: Path, dataset: ImageDataset, config: ModelConfig, own_hash: str | None) -> Codes | None:
     """Codes of an earlier run; None where there are none of that hash, or where the file is damaged and has to be made
     again."""
+    if not path.is_file():
+        return None
     try:
         codes = _load(path, dataset, config)
         return codes if own_hash in (None, file_hash(path)) else None
-    except UNUSABLE:
+    except UNREADABLE:
         return None
 
 
@@ -208,7 +207,7 @@ def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devi
     network, n = _network(device), dataset.num_images
     if config.encoding == "none":
         z = _picture_codes(network, dataset, config.z_dim, device, progress)
-        return Codes(z, torch.full((2, n, 1, 2), 0.5), torch.ones(2, n, 1))
+        return Codes(z, torch.full((2, n, 1, 2), 0.5, dtype=torch.float32), torch.ones(2, n, 1, dtype=torch.float32))
     subjects = subjects_of(subject_maps(torch.cat(
         [descriptors(network, images).half().cpu() for images in _chunks(dataset, device, progress, (False,))])))
     both = torch.stack([subjects.centers_xy, subjects.mirrored().centers_xy])  # (2, N, 2)
@@ -335,7 +334,7 @@ def whiten(rows: Tensor, width: int) -> Tensor:
         u, s, _ = torch.pca_lowrank(rows, q=max(1, rank), niter=4)
     known = u[:, s > 1e-4 * s[0]] * rows.shape[0] ** 0.5  # what is not there must not be blown up to variance 1
     stream = random_stream(0, "components that are not there")
-    rest = torch.randn(rows.shape[0], width - known.shape[1], generator=stream)
+    rest = torch.randn(rows.shape[0], width - known.shape[1], generator=stream, dtype=torch.float32)
     return torch.cat([known, rest], dim=1)
 
 
@@ -351,7 +350,7 @@ def _whitened(rows: list[tuple[Tensor, Tensor]], width: int) -> Tensor:
 def _usual(network: EfficientNetLite, dataset: ImageDataset, device: torch.device) -> tuple[Tensor, Tensor]:
     """Of the finest features: the mean at each place over pictures, (C, h, w), and how far single pictures are from it,
     as a standard deviation over all places, (C, 1, 1)."""
-    total, squares, count = torch.zeros((), device=device), torch.zeros((), device=device), 0
+    (total, squares), count = torch.zeros(2, device=device, dtype=torch.float32).unbind(), 0
     some = torch.randperm(dataset.num_images, generator=random_stream(0, "usual pictures"))[:USUAL_PICTURES]
     for images in _chunks(dataset, device, None, (False,), some.sort()[0]):
         fine = large_maps(network, images)[0]

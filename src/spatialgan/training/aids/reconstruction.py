@@ -89,7 +89,7 @@ def reconstruct(generator: Generator, network: EfficientNetLite, known: Known,
 
 def noisy_codes(codes: Tensor, random: torch.Generator) -> Tensor:
     """Codes (B, S, z_dim) with noise mixed in; their variance stays."""
-    noise = torch.randn(codes.shape, generator=random, device=codes.device)
+    noise = torch.randn(codes.shape, generator=random, device=codes.device, dtype=torch.float32)
     return (1 - CODE_NOISE**2) ** 0.5 * codes + CODE_NOISE * noise
 
 

@@ -49,7 +49,7 @@ def things_of(subject_maps: Tensor, unusual: Tensor, count: int) -> Things:
     centers, radii = [first.centers_xy], [first.radii]
     contrasts = disc_contrasts(unusual)  # (N, R, s s)
     grid = pixel_centers_xy(*unusual.shape[1:], device=unusual.device).reshape(-1, 2)
-    sizes = torch.tensor(RADII, device=unusual.device)
+    sizes = torch.tensor(RADII, device=unusual.device, dtype=torch.float32)
     overlap = unusual.new_zeros(len(unusual), len(grid))
     for _ in range(count - 1):
         reach = radii[-1] + GAP  # (N, 1)

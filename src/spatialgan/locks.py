@@ -1,0 +1,55 @@
+"""A lock that a process holds while it lives: the system takes it back, however the process ends."""
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from spatialgan.errors import SpatialGANError
+
+LOCK = ".lock"
+UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # network drives without locks: go on as before
+
+
+@contextmanager
+def locked(folder: Path, busy: str) -> Iterator[None]:
+    """Hold ``folder`` for this process alone; it is made where it is missing, and removed again where it stays empty.
+
+    Raises:
+        SpatialGANError: another process holds it, which ``busy`` says; or the folder cannot be written.
+    """
+    path = folder / LOCK
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b")  # noqa: SIM115 (closed below, before it is removed)
+    except OSError as e:
+        raise SpatialGANError(f"{path} cannot be written: {e.strerror}") from None
+    try:
+        if not _take(file):
+            raise SpatialGANError(busy)
+        yield
+    finally:
+        file.close()  # and with it the lock
+        with suppress(OSError):
+            if os.listdir(folder) == [LOCK]:  # nothing has become of it: the folder is as free as before
+                path.unlink()
+                folder.rmdir()
+
+
+def _take(file: IO[bytes]) -> bool:
+    """Whether the lock is this process's now."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+        return e.errno in UNKNOWN
+    return True
