@@ -38,6 +38,7 @@ VARIANTS = {
     "noalign": Variant("no alignment", ("loss.align=none",)),
     "noalign-seed1": Variant("no alignment, another seed", ("loss.align=none", "train.seed=1")),
     "sum": Variant("attention of the sum (the textbook's form)", ("loss.attention=sum",)),
+    "real": Variant("attention of what speaks for real", ("loss.attention_sign=real",)),
     "nobeside": Variant("no reconstruction beside", ("aids.reconstruct_weight=0",)),
     "nospacing": Variant("independent layouts", ("model.object_spacing=0",)),
     "nocoords": Variant("no object coordinates",

@@ -10,7 +10,7 @@ A lean towards the middle, or wherever else, cancels within such a pair: chance 
 Three choices matter, and ``--set`` changes them:
 
 - ``loss.attention_sign=fake``, the release's and the default. With ``real`` (benchmarks/results/steering-real.json)
-  seed 0 had -0.10, the thing leans away from its heatmap, and none of five follows.
+  one of five seeds follows (0.67); the others have -0.10 to 0.02.
   Perhaps what speaks for "real" in a picture that D knows is generated is the plain ground; that was not looked into.
 - ``model.encoded_max_resolution=8``: the easier heatmaps are to read, the more often G takes its things' places from
   them by itself, without alignment, and not from z. In the search (single runs, bfloat16, D shown G's own pictures)

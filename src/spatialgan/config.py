@@ -190,7 +190,8 @@ class LossConfig:
     """D's attention: GradCAM with the ReLU on each channel (the conference release), or on their sum (the textbook)."""
     attention_sign: AttentionSign = "fake"
     """What attention looks for: what speaks for "fake", as in the conference release, or for "real", as the journal has
-    it. Trained from scratch, models follow their heatmaps with the first alone (``benchmarks/steering.py``)."""
+    it. From scratch, five of five seeds follow their heatmaps with the first, one of five with the second
+    (``benchmarks/steering.py``)."""
     align_levels: tuple[int, ...] = (0, 1, 2)
     """Levels that are aligned: D features of 4x4, 8x8, 16x16."""
     path_length_weight: float = 0.0

@@ -164,7 +164,7 @@ def test_wrong_files_are_named(written: Path, tmp_path: Path) -> None:
             PanopticSegmenter(path, device="cpu")
 
     fails("nowhere.safetensors is not a segmenter", tmp_path / "nowhere.safetensors")
-    fails("tiny.json is not a segmenter", card)
+    fails("there is no segmenter .*tiny.json; use floors, rooms", card)
     fails("cats-64.json does not describe a segmenter", bundled_models()["cats-64"])
     card.write_text(json.dumps(data | {"classes": {"objects": ["bed"]}}))
     fails("tiny.json: classes must hold the lists objects and surroundings")
