@@ -130,7 +130,7 @@ def test_a_scene_that_opens_gives_its_command(client, visit, edits):
         assert client.get(home + path).status_code == 200, path
 
 
-@pytest.mark.parametrize("seeds", [{"seed": -1}, {"seed": 10**300}, {"seed": None}, {"layout_seed": None},
+@pytest.mark.parametrize("seeds", [{"seed": -1}, {"seed": 2**62}, {"seed": None}, {"layout_seed": None},
                                    {"noise_seed": -7}, {"truncation": 1e6}, {"truncation": 0}])
 def test_a_scene_with_other_seeds_gives_its_command(client, visit, seeds):
     home = visit()
@@ -138,6 +138,13 @@ def test_a_scene_with_other_seeds_gives_its_command(client, visit, seeds):
     assert send(client, "PUT", f"{home}/scene.json", scene).status_code == 200
     assert "--scene" in client.get(f"{home}/command").json()["command"] or "truncation" in seeds
     assert client.get(home).status_code == 200
+
+
+def test_a_scene_with_a_seed_beyond_all_numbers_is_refused(client, visit):
+    home = visit()
+    scene = client.get(f"{home}/scene.json").json() | {"seed": 10**300}
+    answer = send(client, "PUT", f"{home}/scene.json", scene)
+    assert answer.status_code == 400 and "at most 63" in answer.json()["error"]
 
 
 def damaged(value: Any, chance: random.Random) -> Any:

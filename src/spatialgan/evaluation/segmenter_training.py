@@ -155,6 +155,7 @@ def train_segmenter(data: TrainingSet, *, num_images: int, batch: int = 16, seed
             another training.
     """
     settings = {"num_images": num_images, "batch": batch, "seed": seed, "set_size": len(data.images),
+                "data_fingerprint": "",  # of the whole set; its size has to do
                 "start_from": weights_digest(start_from) if start_from else "ImageNet"}
     weights = class_weights(data).to(device)
     network = start_from or _fresh_network(data, seed)
