@@ -137,13 +137,15 @@ def test_all_that_a_trainee_holds_is_on_its_device(monkeypatch):
     {"loss": {"path_length_weight": 2.0, "style_mixing": 0.5}, "train": {"augment": "diffaug"}},
     {"loss": {"align": "multi"}, "model": {"layout": "multi", "encoding": "multi"}},
 ], ids=["single", "multi"])
-def test_a_step_stays_on_the_trainees_device(sections):
+def test_a_step_stays_on_the_trainees_device_and_draws_from_its_own_stream(sections):
     """Whatever torch's default device is: a tensor made without naming one would be on "meta" here, and of no use."""
     t = make_trainee(tiny_config(**sections), CPU)
     training_step(t, REALS)  # constants are kept from the first step on
     t.num_images_seen = 0
+    state = torch.get_rng_state()
     with torch.device("meta"):
         stats = training_step(t, REALS)
+    assert torch.equal(torch.get_rng_state(), state)
     assert {x.device.type for x in [*stats.values(), *t.tensors]} == {"cpu"}
 
 

@@ -126,10 +126,17 @@ def test_the_step_follows_the_mean_over_micro_batches():
     t, other = make_trainee(config, CPU), make_trainee(config, CPU)
     known = Known(torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1, torch.randn(4, 1, config.model.z_dim),
                   torch.rand(4, 1, 2), torch.full((4, 1), 0.3))
-    reconstruction_step(t, known, seeded())
+    stats = reconstruction_step(t, known, seeded())
     random = seeded()
-    losses = [reconstruct(other.generator, other.comparison, known[i : i + 2], random)[0] for i in (0, 2)]
+    losses, ws = zip(*(reconstruct(other.generator, other.comparison, known[i : i + 2], random) for i in (0, 2)),
+                     strict=True)
     (sum(losses) / 2).backward()
+    assert stats.keys() == {"loss/reconstruct"}
+    torch.testing.assert_close(stats["loss/reconstruct"], sum(losses).detach() / 2)
+    w_mean = torch.zeros(config.model.w_dim)
+    for w in ws:
+        w_mean = 0.998 * w_mean + 0.002 * w[:, 0].mean(dim=(0, 1)).detach()
+    torch.testing.assert_close(t.generator.mapping.w_mean, w_mean)
     for mine, by_hand in zip(t.generator.parameters(), other.generator.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, by_hand.grad)
     assert all(p.grad is None for p in t.comparison.parameters())
