@@ -165,12 +165,14 @@ def test_the_step_is_the_sum_of_its_terms(model, loss):
 
 
 @pytest.mark.parametrize(("num_images_seen", "with_r1", "with_path"),
-                         [(0, True, True), (4, False, False), (8, False, True), (12, True, False), (24, True, True)])
+                         [(0, True, True), (4, False, False), (8, False, True), (10, False, True), (12, True, False),
+                          (24, True, True)])
 def test_regularisation_is_due_every_interval(num_images_seen, with_r1, with_path):
     config = tiny_config(loss={"r1_interval": 3, "path_length_weight": 2.0, "path_length_interval": 2})
     t = recorded(config, num_images_seen=num_images_seen)
     training_step(t, REALS)
     assert len(t.g_optimizer.taken) == 1 + with_path and len(t.d_optimizer.taken) == 1 + with_r1
+    assert t.num_images_seen == num_images_seen + 4
 
 
 @pytest.mark.parametrize("micro", [0, 1])
@@ -199,9 +201,11 @@ def test_path_length_in_stylegan2s_words(micro):
     assert t.path_mean.item() == pytest.approx(a.item(), rel=1e-5)
 
 
-def test_augmentation_reaches_all_that_d_sees_and_heatmaps_move_with_it():
+@pytest.mark.parametrize(("model", "align"), [({}, "single"), (MULTI, "multi")])
+def test_augmentation_reaches_all_that_d_sees_and_heatmaps_move_with_it(model, align):
     policy = ("color", "translation", "cutout")
-    t = recorded(tiny_config(train={"augment": "diffaug", "augment_policy": policy}))
+    t = recorded(tiny_config(model=model, loss={"align": align},
+                             train={"augment": "diffaug", "augment_policy": policy}))
     random = step_generator(0, 0, CPU)
     layout, _, images = pictures(t, random)
     a = draw_augmentation(policy, 4, 32, random)

@@ -311,11 +311,15 @@ def test_path_length_keeps_to_the_micro_batch(monkeypatch):
     assert sizes == [2, 2]
 
 
-def test_path_length_of_a_single_picture():
+def test_path_length_of_a_single_picture(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(step_module, "path_length_penalty",
+                        lambda images, *args, **kwargs: sizes.append(len(images)) or path_length_penalty(images, *args,
+                                                                                                       **kwargs))
     t = make_trainee(tiny_config(loss={"path_length_weight": 2.0}, train={"batch_size": 1},
                                  model={"minibatch_std_group": 1}), CPU)
     assert step_module.path_length_step(t, step_generator(0, 0, CPU)).keys() == {"loss/path"}
-    assert t.path_mean > 0
+    assert sizes == [1] and t.path_mean > 0
 
 
 def test_with_full_style_mixing_every_picture_has_two_styles():
