@@ -103,10 +103,17 @@ def test_the_releases_softplus_is_the_fake_sign():
         torch.testing.assert_close(m, gradcam(out.features[SIZES[level]], gradient))
 
 
-@pytest.mark.parametrize("scale", [1e-9, 1e-3, 1e6])
+@pytest.mark.parametrize("scale", [1e-21, 1e-9, 1e-3, 1e6])
 def test_the_size_of_gradients_does_not_matter(scale: float):
     features, gradients = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
     torch.testing.assert_close(gradcam(features, gradients * scale), gradcam(features, gradients))
+
+
+def test_a_picture_with_small_gradients_is_as_it_is_alone():
+    features, gradients = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    gradients[1] *= 1e-9
+    torch.testing.assert_close(gradcam(features, gradients)[1:], gradcam(features[1:], gradients[1:]))
+    assert gradcam(features, gradients)[1].max() > 0.99
 
 
 @pytest.mark.parametrize("form", ["channel", "sum"])

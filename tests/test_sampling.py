@@ -47,7 +47,7 @@ def test_truncated_normal_against_its_distribution():
         assert float((x < q).float().mean()) == pytest.approx(below, abs=0.015)
 
 
-@pytest.mark.parametrize("u", [0.0, 1 - 2**-24])
+@pytest.mark.parametrize("u", [0.0, 1 - 2**-24, 1.0])
 @pytest.mark.parametrize("std", [0.001, 0.05, 0.09, 0.1, 1 / 3, 10])
 def test_the_extreme_draws_are_inside(monkeypatch: pytest.MonkeyPatch, u: float, std: float):
     monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, u))
@@ -94,7 +94,7 @@ def test_areas_of_influence(sampling: str):
         assert float(s.max()) == pytest.approx(high, abs=(high - low) * 0.01)
         assert float(s.mean()) == pytest.approx((low + high) / 2, abs=(high - low) * 0.02)
         assert torch.equal(g.stds[..., 0], g.stds[..., 1])
-        assert (g.angles == 0).all()
+        assert torch.equal(g.angles, torch.zeros(4000, 2**level))
 
 
 def test_the_releases_layouts_have_their_own_centers():
@@ -155,8 +155,9 @@ def test_the_releases_layouts_do_not_heed_center_std():
 
 def test_multi_object_layouts():
     layout = sample(replace(MULTI, num_objects=4, object_std_min=0.1, object_std_max=0.3), batch=4000)
-    assert not layout.hierarchical
+    assert layout.hierarchical is False
     assert len(layout.levels) == 1
+    assert torch.equal(layout.gaussians(0).angles, torch.zeros(4000, 4))
     assert layout.centers.shape == layout.stds.shape == (4000, 4, 2)
     assert ((layout.centers >= 0) & (layout.centers <= 1)).all()
     assert float(layout.centers.std()) == pytest.approx(TRUNCATED_STD, rel=0.02)
@@ -215,6 +216,7 @@ def test_noise_layouts_have_no_structure():
         assert 0.22 < float(v.std()) < 0.25  # 1/4, less what clipping takes
         neighbours = torch.stack([v[..., 1:].flatten(), v[..., :-1].flatten()])
         assert abs(float(torch.corrcoef(neighbours)[0, 1])) < 0.04
+    assert layout.hierarchical is False
     assert layout.heatmaps(1, 8) is layout.levels[1].values
     assert layout.heatmaps(1, 32).shape == (500, 2, 32, 32)
 
@@ -233,11 +235,20 @@ def test_impulse_noise_share():
 def test_impulse_noise_of_single_object_layouts_is_at_their_own_sizes():
     layout = sample(replace(SINGLE, impulse_noise=0.5))
     assert [level.values.shape for level in layout.levels] == [(2, 1, 4, 4), (2, 2, 8, 8), (2, 4, 16, 16)]
-    assert not layout.hierarchical
-    assert isinstance(sample(replace(MULTI, resolution=64, impulse_noise=0.5)).levels[0], Raster)
+    assert layout.hierarchical is False
+    assert all(level.frames is None for level in layout.levels)
 
 
-@pytest.mark.parametrize(
+def test_impulse_noise_leaves_objects_their_frames():
+    config = replace(MULTI, resolution=64)
+    clean, noisy = sample(config), sample(replace(config, impulse_noise=0.5))
+    (level,) = noisy.levels
+    assert isinstance(level, Raster) and level.values.shape == (2, config.num_objects, 64, 64)
+    for name in ("centers_xy", "stds", "angles"):
+        assert torch.equal(getattr(level.frames, name), getattr(clean.gaussians(0), name))
+
+
+KINDS = pytest.mark.parametrize(
     "config",
     [
         SINGLE,
@@ -250,6 +261,19 @@ def test_impulse_noise_of_single_object_layouts_is_at_their_own_sizes():
     ],
     ids=["hierarchical", "multi", "spaced", "independent", "noise", "release", "impulse"],
 )
+
+
+@KINDS
+def test_layouts_are_on_the_generators_device(config: ModelConfig):
+    """Whatever torch's default device is: a tensor made without naming one would be on "meta" here."""
+    generator, tensors = seeded(), []
+    with torch.device("meta"):
+        layout = sample_layout(config, 2, generator)
+    layout.map(lambda t: tensors.append(t) or t)
+    assert {t.device.type for t in tensors} == {"cpu"}
+
+
+@KINDS
 def test_seeds_reproduce(config: ModelConfig):
     first, again, other = (layout_to_json(sample(config, seed=seed)[0]) for seed in (3, 3, 4))
     assert first == again

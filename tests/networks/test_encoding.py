@@ -141,6 +141,45 @@ def test_kernel_and_dilation_set_how_far_a_heatmap_pixel_reaches(kernel: int, di
     assert {(int(i), int(j)) for i, j in touched.nonzero()} == expected
 
 
+def touched_by_a_dot(f) -> set[tuple[int, int]]:
+    """Pixels of ``f(maps)`` that change with the pixel (8, 8) of a 16x16 map, seen from there."""
+    maps = torch.zeros(1, 1, 16, 16)
+    dot = maps.clone()
+    dot[0, 0, 8, 8] = 5.0
+    return {(int(i) - 8, int(j) - 8) for i, j in ((f(dot) - f(maps))[0].abs().amax(dim=0) > 1e-6).nonzero()}
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (3, 2)])
+@pytest.mark.parametrize("fine", [False, True])
+def test_dilation_is_of_all_convolutions_of_stem_and_sel_concat(kernel: int, dilation: int, fine: bool):
+    stem, sel = HeatmapStem(1, kernel=kernel, dilation=dilation), SELConcat(4, 1, kernel=kernel, dilation=dilation,
+                                                                            fine=fine)
+    randomize(stem)
+    randomize(sel)
+    x = torch.randn(1, 4, 16, 16)
+    for f, num_convs in ((stem, 2), (lambda maps: sel(x, maps), 1 + fine)):
+        steps = [i * dilation for i in range(-num_convs, num_convs + 1)]
+        assert touched_by_a_dot(f) == {(i, j) for i in steps for j in steps}
+
+
+def test_in_bfloat16_features_stay_in_bfloat16():
+    """Statistics are taken in float32, but no convolution is given float32 features or heatmaps to convert."""
+    norm, concat = SELNorm(4, 2, kernel=3, dilation=1, residual_kernel=1), SELConcat(4, 2, kernel=3, dilation=1,
+                                                                                     fine=False)
+    seen = []
+    for conv in (norm.residual, concat.conv):
+        conv.register_forward_pre_hook(lambda _, args: seen.append(args[0].dtype))
+    x, maps = torch.randn(1, 4, 8, 8), torch.rand(1, 2, 8, 8)
+    exact = norm(x, maps), concat(x, maps)
+    seen.clear()
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = norm(x.bfloat16(), maps), concat(x.bfloat16(), maps)
+    assert seen == [torch.bfloat16, torch.bfloat16]
+    for a, b in zip(rough, exact, strict=True):
+        assert a.dtype == torch.bfloat16
+        torch.testing.assert_close(a.float(), b, rtol=0.03, atol=0.03)
+
+
 def test_gradients_reach_heatmap_feature_and_weights():
     for sel in (
         SELNorm(3, 2, kernel=3, dilation=1, residual_kernel=3),

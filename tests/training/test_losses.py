@@ -39,13 +39,14 @@ def test_r1_of_a_quadratic():
     torch.testing.assert_close(r1_penalty(Quadratic(), x), expected)
 
 
-def test_path_length_of_a_linear_generator():
-    # images = A w: |J^T y| is |A^T y|, for a single w.
+@pytest.mark.parametrize(("height", "width"), [(4, 4), (2, 8)])
+def test_path_length_of_a_linear_generator(height, width):
+    # images = A w: |J^T y| is |A^T y|, for a single w; y is divided by the square root of 16 pixels.
     g = torch.Generator().manual_seed(0)
     a = torch.randn(3 * 4 * 4, 5, generator=g)
     ws = torch.randn(2, 1, 1, 5, generator=g, requires_grad=True)
-    images = (ws.reshape(2, 5) @ a.T).reshape(2, 3, 4, 4)
-    y = torch.randn(2, 3, 4, 4, generator=g)
+    images = (ws.reshape(2, 5) @ a.T).reshape(2, 3, height, width)
+    y = torch.randn(2, 3, height, width, generator=g)
     penalty, mean = path_length_penalty(images, ws, torch.tensor(1.0), y, decay=0.5)
     lengths = ((y.reshape(2, -1) / 4) @ a).norm(dim=1)
     expected_mean = 0.5 * 1.0 + 0.5 * lengths.mean()
@@ -132,6 +133,16 @@ def test_iou():
     assert attention_iou(torch.zeros(1, 8, 8), torch.zeros(1, 8, 8)).item() == 0.0
 
 
+def test_iou_is_each_pictures_own_and_what_is_at_the_threshold_is_not_above_it():
+    heatmap, attention = torch.zeros(3, 2, 2), torch.zeros(3, 2, 2)
+    heatmap[0], attention[0] = 1.0, torch.tensor([[1.0, 0.0], [0.0, 0.0]])  # 1 of 4
+    heatmap[1], attention[1] = 0.5, torch.tensor([[0.75, 0.5], [0.5, 0.5]])  # 0 of 1
+    heatmap[2, 0, 0], attention[2, 0] = 0.75, torch.tensor([0.75, 0.5])  # 1 of 1
+    assert attention_iou(attention, heatmap).item() == pytest.approx((1 / 4 + 0 + 1) / 3)
+    assert attention_iou(heatmap, attention).item() == pytest.approx((1 / 4 + 0 + 1) / 3)
+    assert attention_iou(attention, heatmap, threshold=0.75).item() == pytest.approx((1 / 4 + 0 + 0) / 3)
+
+
 @pytest.mark.parametrize("mean", ["all", "above"])
 @pytest.mark.parametrize("tau", [0.25, 2.0])
 def test_hidden_pixels_do_not_count(mean, tau):
@@ -144,6 +155,16 @@ def test_hidden_pixels_do_not_count(mean, tau):
                                multi_alignment_loss(attention[cut], candidates[cut], **how))
     torch.testing.assert_close(alignment_loss(attention, candidates[:, 0], visible=visible, **how),
                                alignment_loss(attention[cut], candidates[:, 0][cut], **how))
+
+
+@pytest.mark.parametrize("mean", ["all", "above"])
+@pytest.mark.parametrize("tau", [0.25, 2.0])
+def test_of_a_single_visible_pixel_the_mean_is_its_own_distance(mean, tau):
+    visible = torch.zeros(1, 4, 4)
+    visible[0, 1, 2] = 1
+    attention, heatmap = torch.full((1, 4, 4), 0.5), torch.zeros(1, 4, 4)
+    loss = alignment_loss(attention, heatmap, tau=tau, mean=mean, visible=visible)
+    assert loss.item() == (0.0 if mean == "all" and tau > 0.5 else 0.5)
 
 
 def test_where_nothing_is_visible_nothing_is_aligned():

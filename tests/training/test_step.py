@@ -6,13 +6,17 @@ from tiny_run import tiny_config
 
 from spatialgan.attention import attention_maps
 from spatialgan.layout import LEVEL_RESOLUTIONS, resize_maps
-from spatialgan.networks.generator import sample_z
-from spatialgan.streams import random_stream
+from spatialgan.networks.discriminator import DiscriminatorOutput, make_discriminator
+from spatialgan.networks.generator import Generator, sample_z
+from spatialgan.sampling import sample_layout
+from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training import step as step_module
 from spatialgan.training.augment import Augmentation, augment
+from spatialgan.training.distributed import Workers
 from spatialgan.training.losses import alignment_loss, path_length_penalty
 from spatialgan.training.step import align, draw_pictures, make_trainee, mix_styles, step_generator, training_step
 
+CPU = torch.device("cpu")
 REALS = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(9)) * 2 - 1
 
 
@@ -31,7 +35,14 @@ def test_a_step_changes_all_networks_and_counts_images():
     assert t.num_images_seen == 4
     for old, network in zip(before, (t.generator, t.discriminator, t.ema), strict=True):
         assert changed(old, network)
-    assert {"loss/G", "loss/D", "loss/align", "loss/R1", "D/real", "D/fake", "iou/level0", "iou/level2"} <= set(stats)
+    by_level = {f"{name}/level{i}" for name in ("iou", "empty") for i in range(3)}
+    assert set(stats) == {"loss/G", "loss/D", "loss/align", "loss/R1", "D/real", "D/fake"} | by_level
+
+
+def test_a_step_without_alignment_or_regularisation_records_the_rest():
+    t = make_trainee(tiny_config(loss={"align": "none", "r1_gamma": 0.0}), CPU)
+    assert set(training_step(t, REALS)) == {"loss/G", "loss/D", "D/real", "D/fake"}
+    assert t.r_optimizer is None and t.comparison is None
 
 
 def test_the_generator_step_leaves_d_alone_and_the_discriminator_step_g():
@@ -85,6 +96,108 @@ class _state:
 
     def state_dict(self):
         return self.d
+
+
+def test_weights_and_steps_have_random_streams_of_their_own():
+    """By name, so that a seed means the same in every release; each process has its own draws of a step."""
+    state = torch.get_rng_state()
+    t = make_trainee(tiny_config(train={"seed": 3}), CPU)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(stream_seed(3, "weights"))
+    networks = Generator(t.config.model), make_discriminator(t.config.model)
+    for network, same in zip(networks, (t.generator, t.discriminator), strict=True):
+        assert not changed(weights(network), same)
+    assert step_generator(3, 8, CPU).initial_seed() == stream_seed(3, "training step at image 8")
+    assert step_generator(3, 8, CPU, 1).initial_seed() == stream_seed(3, "training step at image 8 of process 1")
+
+
+def test_a_process_steps_along_its_own_draws():
+    t, other = make_trainee(tiny_config(), CPU), make_trainee(tiny_config(), CPU)
+    t.workers = Workers(rank=1)
+    expected, _ = step_module.generator_step(other, step_generator(0, 0, CPU, rank=1))
+    torch.testing.assert_close(training_step(t, REALS)["loss/G"], expected["loss/G"])
+
+
+def test_convolutions_are_in_channels_last_order_and_the_average_is_not_trained():
+    t = make_trainee(tiny_config(), CPU)
+    for network in (t.generator, t.discriminator):
+        kernels = [p for p in network.parameters() if p.ndim == 4 and p.shape[-1] > 1 and p.shape[1] > 1]
+        assert len(kernels) > 5
+        assert all(p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous() for p in kernels)
+    assert not t.ema.training and not any(p.requires_grad for p in t.ema.parameters())
+
+
+def test_all_that_a_trainee_holds_is_on_its_device(monkeypatch):
+    monkeypatch.setattr(step_module, "_adam", lambda parameters, *_: torch.optim.SGD(parameters))  # fused needs a CPU
+    t = make_trainee(tiny_config(), torch.device("meta"))
+    assert t.device.type == "meta" and {x.device.type for x in t.tensors} == {"meta"}
+
+
+@pytest.mark.parametrize("sections", [
+    {"loss": {"path_length_weight": 2.0, "style_mixing": 0.5}, "train": {"augment": "diffaug"}},
+    {"loss": {"align": "multi"}, "model": {"layout": "multi", "encoding": "multi"}},
+], ids=["single", "multi"])
+def test_a_step_stays_on_the_trainees_device_and_draws_from_its_own_stream(sections):
+    """Whatever torch's default device is: a tensor made without naming one would be on "meta" here, and of no use."""
+    t = make_trainee(tiny_config(**sections), CPU)
+    training_step(t, REALS)  # constants are kept from the first step on
+    t.num_images_seen = 0
+    state = torch.get_rng_state()
+    with torch.device("meta"):
+        stats = training_step(t, REALS)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert {x.device.type for x in [*stats.values(), *t.tensors]} == {"cpu"}
+
+
+def test_the_record_has_ds_verdicts_and_the_share_of_empty_maps():
+    t = make_trainee(tiny_config(loss={"r1_gamma": 0.3}), CPU)
+    shown, judge = [], t.discriminator.forward
+    t.discriminator.forward = lambda images: shown.append(judge(images)) or shown[-1]
+    stats = training_step(t, REALS)
+    verdicts = [out.logits.mean().item() for out in shown[:3]]
+    assert stats["D/fake"].item() == pytest.approx(verdicts[1]) and stats["D/real"].item() == pytest.approx(verdicts[2])
+
+    config = tiny_config(loss={"align_levels": (1,), "align_tau": 0.0})
+    features = torch.rand(4, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    features[1] *= -1  # its channels' weights are positive: nothing in it speaks for real
+    features.requires_grad_()
+    layout = sample_layout(config.model, 4, torch.Generator().manual_seed(0))
+    output = DiscriminatorOutput(features.mean(dim=(1, 2, 3))[:, None], {8: features})
+    _, stats = align(config, output, layout, Augmentation(None, None, None))
+    assert set(stats) == {"iou/level1", "empty/level1"}
+    assert stats["empty/level1"].item() == 0.25
+    seen = resize_maps(attention_maps(output, levels=(1,))[1], 32)
+    heatmap, shares = layout.level_map(1, 32), []
+    for a, h in zip(seen > 0.5, heatmap > 0.5, strict=True):
+        shares.append(int((a & h).sum()) / int((a | h).sum()))
+    assert stats["iou/level1"].item() == pytest.approx(sum(shares) / 4)
+
+
+def test_the_running_mean_of_w_follows_the_pictures_that_g_is_judged_on_alone():
+    config = tiny_config(loss={"path_length_weight": 2.0})
+    t, other = make_trainee(config, CPU), make_trainee(config, CPU)
+    random = step_generator(0, 0, CPU)
+    ws, *_ = step_module.draw_ws(other, 4, random)
+    training_step(t, REALS)
+    torch.testing.assert_close(t.generator.mapping.w_mean, 0.002 * ws[:, 0].mean(dim=(0, 1)).detach())
+    assert not other.generator.mapping.w_mean.any()
+
+
+def test_gs_step_leaves_no_gradients_in_d():
+    t = make_trainee(tiny_config(), CPU)
+    step_module.generator_step(t, step_generator(0, 0, CPU))
+    assert all(p.grad is None for p in t.discriminator.parameters())
+
+
+def test_autocast_is_bfloat16_whatever_the_devices_default():
+    t = make_trainee(tiny_config(train={"precision": "bfloat16"}), CPU)
+    default = torch.get_autocast_dtype("cpu")
+    torch.set_autocast_dtype("cpu", torch.float16)
+    try:
+        with step_module.autocast(t):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    finally:
+        torch.set_autocast_dtype("cpu", default)
 
 
 def test_r1_runs_every_interval_only():
@@ -198,12 +311,34 @@ def test_path_length_keeps_to_the_micro_batch(monkeypatch):
     assert sizes == [2, 2]
 
 
+def test_path_length_of_a_single_picture(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(step_module, "path_length_penalty",
+                        lambda images, *args, **kwargs: sizes.append(len(images)) or path_length_penalty(images, *args,
+                                                                                                       **kwargs))
+    t = make_trainee(tiny_config(loss={"path_length_weight": 2.0}, train={"batch_size": 1},
+                                 model={"minibatch_std_group": 1}), CPU)
+    assert step_module.path_length_step(t, step_generator(0, 0, CPU)).keys() == {"loss/path"}
+    assert sizes == [1] and t.path_mean > 0
+
+
+def test_with_full_style_mixing_every_picture_has_two_styles():
+    t = make_trainee(tiny_config(loss={"style_mixing": 1.0}, model={"encoding": "flatten"}), CPU)
+    ws, _, _ = step_module.draw_ws(t, 8, step_generator(0, 0, CPU))
+    assert ((ws[:, 0] - ws[:, -1]).abs().amax(dim=(1, 2)) > 0).all()
+
+
 def test_style_mixing_takes_later_layers_from_the_other():
     a, b = torch.zeros(500, 6, 1, 2), torch.ones(500, 6, 1, 2)
     mixed = mix_styles(a, b, 0.9, torch.Generator().manual_seed(0))[:, :, 0, 0]
     assert (mixed[:, 0] == 0).all() and (mixed.diff(dim=1) >= 0).all()
     assert (mixed[:, -1] == 1).float().mean().item() == pytest.approx(0.9, abs=0.05)
+    # The layer from which on styles change is any but the first, each as often.
+    first = 6 - mixed.sum(dim=1)[mixed[:, -1] == 1]
+    for layer in range(1, 6):
+        assert (first == layer).float().mean().item() == pytest.approx(1 / 5, abs=0.06)
     assert torch.equal(mix_styles(a, b, 0.0, torch.Generator().manual_seed(0)), a)
+    assert torch.equal(mix_styles(a, b, 1.0, torch.Generator().manual_seed(0))[:, -1], b[:, -1])
 
 
 def test_bfloat16_follows_float32():
@@ -222,6 +357,12 @@ def test_adam_rates_shrink_with_lazy_regularisation():
     assert g["lr"] == 0.0025 and d["lr"] == pytest.approx(0.0025 * 4 / 5)
     assert d["betas"][1] == pytest.approx(0.99 ** (4 / 5))
     assert g["betas"] == (0.0, 0.99)
+    t = make_trainee(tiny_config(loss={"path_length_weight": 2.0, "path_length_interval": 3, "r1_gamma": 0.0},
+                                 train={"beta1": 0.5, "beta2": 0.9, "g_lr": 0.01, "d_lr": 0.02}), torch.device("cpu"))
+    d, g = t.d_optimizer.param_groups[0], t.g_optimizer.param_groups[0]
+    assert g["lr"] == pytest.approx(0.01 * 3 / 4) and d["lr"] == 0.02
+    assert g["betas"] == pytest.approx((0.5 ** (3 / 4), 0.9 ** (3 / 4))) and d["betas"] == (0.5, 0.9)
+    assert g["eps"] == d["eps"] == 1e-8
 
 
 def test_g_may_have_a_second_moment_decay_of_its_own():

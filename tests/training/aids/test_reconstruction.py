@@ -19,7 +19,7 @@ from spatialgan.training.aids.reconstruction import (
     reconstruction_loss,
     thing_weights,
 )
-from spatialgan.training.step import make_trainee, reconstruction_step, training_step
+from spatialgan.training.step import make_trainee, reconstruction_step, step_generator, training_step
 
 CPU = torch.device("cpu")
 
@@ -126,13 +126,34 @@ def test_the_step_follows_the_mean_over_micro_batches():
     t, other = make_trainee(config, CPU), make_trainee(config, CPU)
     known = Known(torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1, torch.randn(4, 1, config.model.z_dim),
                   torch.rand(4, 1, 2), torch.full((4, 1), 0.3))
-    reconstruction_step(t, known, seeded())
+    stats = reconstruction_step(t, known, seeded())
     random = seeded()
-    losses = [reconstruct(other.generator, other.comparison, known[i : i + 2], random)[0] for i in (0, 2)]
+    losses, ws = zip(*(reconstruct(other.generator, other.comparison, known[i : i + 2], random) for i in (0, 2)),
+                     strict=True)
     (sum(losses) / 2).backward()
+    assert stats.keys() == {"loss/reconstruct"}
+    torch.testing.assert_close(stats["loss/reconstruct"], sum(losses).detach() / 2)
+    w_mean = torch.zeros(config.model.w_dim)
+    for w in ws:
+        w_mean = 0.998 * w_mean + 0.002 * w[:, 0].mean(dim=(0, 1)).detach()
+    torch.testing.assert_close(t.generator.mapping.w_mean, w_mean)
     for mine, by_hand in zip(t.generator.parameters(), other.generator.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, by_hand.grad)
     assert all(p.grad is None for p in t.comparison.parameters())
+
+
+def test_at_first_a_step_is_one_of_reconstruction_alone():
+    config = tiny_config(aids={"reconstruct_kimg": 0.001})  # one picture: the first step only
+    t, other = make_trainee(config, CPU), make_trainee(config, CPU)
+    reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
+    known = Known(reals, torch.randn(4, 1, config.model.z_dim), torch.rand(4, 1, 2), torch.full((4, 1), 0.3))
+    d_before = [p.clone() for p in t.discriminator.parameters()]
+    stats, expected = training_step(t, reals, known), reconstruction_step(other, known, step_generator(0, 0, CPU))
+    torch.testing.assert_close(stats, expected)
+    for mine, by_hand in zip(t.generator.parameters(), other.generator.parameters(), strict=True):
+        torch.testing.assert_close(mine, by_hand)
+    assert all(torch.equal(p, old) for p, old in zip(t.discriminator.parameters(), d_before, strict=True))
+    assert t.num_images_seen == 4 and {"loss/G", "loss/D"} <= set(training_step(t, reals))
 
 
 def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
