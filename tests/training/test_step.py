@@ -157,7 +157,7 @@ def test_the_record_has_ds_verdicts_and_the_share_of_empty_maps():
     verdicts = [out.logits.mean().item() for out in shown[:3]]
     assert stats["D/fake"].item() == pytest.approx(verdicts[1]) and stats["D/real"].item() == pytest.approx(verdicts[2])
 
-    config = tiny_config(loss={"align_levels": (1,), "align_tau": 0.0})
+    config = tiny_config(loss={"align_levels": (1,), "align_tau": 0.0, "attention_sign": "real"})
     features = torch.rand(4, 2, 8, 8, generator=torch.Generator().manual_seed(0))
     features[1] *= -1  # its channels' weights are positive: nothing in it speaks for real
     features.requires_grad_()
@@ -166,7 +166,7 @@ def test_the_record_has_ds_verdicts_and_the_share_of_empty_maps():
     _, stats = align(config, output, layout, Augmentation(None, None, None))
     assert set(stats) == {"iou/level1", "empty/level1"}
     assert stats["empty/level1"].item() == 0.25
-    seen = resize_maps(attention_maps(output, levels=(1,))[1], 32)
+    seen = resize_maps(attention_maps(output, levels=(1,), sign="real")[1], 32)
     heatmap, shares = layout.level_map(1, 32), []
     for a, h in zip(seen > 0.5, heatmap > 0.5, strict=True):
         shares.append(int((a & h).sum()) / int((a | h).sum()))
