@@ -237,12 +237,20 @@ def read_bytes(path: Path, limit: int) -> bytes:
         raise SpatialGANError(f"{path} is not readable: {e.strerror}") from None
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text; raises ValueError on anything else, also where it is nested beyond reading."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def read_json(path: Path, *, limit: int = MAX_JSON_BYTES) -> Any:
     """A JSON file's value; raises SpatialGANError naming the file where it cannot be read, or is beyond ``limit``."""
     data = read_bytes(path, limit)
     try:
-        return json.loads(data.decode("utf-8-sig"))  # some editors put a mark before UTF-8
-    except (ValueError, RecursionError) as e:
+        return parse_json(data.decode("utf-8-sig"))  # some editors put a mark before UTF-8
+    except ValueError as e:
         raise SpatialGANError(f"{path} is not JSON: {e}") from None
 
 

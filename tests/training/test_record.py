@@ -25,7 +25,7 @@ def test_non_finite_values_stop_the_run_naming_the_term():
 
 def test_going_on_drops_later_and_broken_lines(tmp_path):
     lines = [json.dumps({"num_images_seen": n}).encode() for n in (8, 16, 24)]
-    lines += [b"\xff\x00", b"[1]", b'{"num_images_seen": "x"}', b'{"num_images_seen": 3']
+    lines += [b"\xff\x00", b"[1]", b'{"num_images_seen": "x"}', b"[" * 100_000, b'{"num_images_seen": 3']
     (tmp_path / "stats.jsonl").write_bytes(b"\n".join(lines))
     said = []
     record = Record(tmp_path, num_images_seen=16, total_nimg=100, report=said.append)

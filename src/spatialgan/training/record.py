@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import require_file, write_atomically
+from spatialgan.files import parse_json, require_file, write_atomically
 
 
 class NonFiniteError(SpatialGANError):
@@ -121,7 +121,7 @@ class Record:
         lines = []
         for line in self.path.read_text(errors="replace").splitlines():
             try:
-                if json.loads(line)["num_images_seen"] <= num_images_seen:
+                if parse_json(line)["num_images_seen"] <= num_images_seen:
                     lines.append(line + "\n")
             except (ValueError, KeyError, TypeError):
                 continue

@@ -1,0 +1,85 @@
+"""Attacks on words: edits and settings as people type them, and the result files that tables are made of."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from attack_judging import command
+from attack_models import KINDS, tiny_model
+from attack_mutations import NUMBER_WORDS, ODD_TEXTS, bad_json, bad_word, dumped, near_value
+from PIL import Image
+
+from spatialgan.cli_drag import read_handle
+from spatialgan.cli_edits import FORMS, read_seeds
+from spatialgan.config import RunConfig
+from spatialgan.settings import with_settings
+from spatialgan.training.presets import PRESETS, preset
+
+Calls = Iterator[Callable[[], Any]]
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+EDITS = {"move": ("0:0.2,-0.1", "2.1:0.05,0"), "resize": ("0:1.5", "1.0:2"), "remove": ("1", "0:0.5"),
+         "restyle": ("1:7", "background:7"), "duplicate": ("0:0.3,0",), "add": ("0.5,0.7,0.1:7",),
+         "stretch": ("0:1.5,0.8",), "rotate": ("0:30",), "new-styles": ("7",), "new-layout": ("7",)}
+assert set(EDITS) == set(FORMS)
+
+
+def result(home: Path) -> Callable[[Random, Path], Calls]:
+    good = [json.loads((RESULTS / name).read_text()) for name in ("comove.json", "fd.json", "comove-independent.json")]
+
+    def attack(random: Random, folder: Path) -> Calls:
+        for i in range(random.choice((1, 2))):
+            data = random.choice(good)
+            (folder / f"{i}.json").write_bytes(dumped(random, bad_json(random, data)))
+        yield lambda: command("tables", "1", "--runs", str(folder))
+
+    return attack
+
+
+def edit(home: Path) -> Callable[[Random, Path], Calls]:
+    paths = [tiny_model(kind).save(home / kind) for kind in KINDS]
+
+    def attack(random: Random, folder: Path) -> Calls:
+        words = ["--model", str(random.choice((paths[0], *paths))), "--out", str(folder / "o.png")]
+        words += ["--seed", "1" if random.random() < 0.9 else random.choice((*NUMBER_WORDS, *ODD_TEXTS))]
+        for option in random.choices(list(EDITS), k=random.choice((1, 1, 2, 3))):
+            words += [f"--{option}", bad_word(random, *EDITS[option])]
+        for option in ("--truncation", "--layout-seed", "--scale"):
+            if random.random() < 0.1:
+                words += [option, random.choice((*NUMBER_WORDS, "0.7"))]
+        if random.random() < 0.2:
+            words += ["--save-scene", str(folder / "s.json")]
+        yield lambda: command("edit", *words)
+        if random.random() < 0.1:
+            yield lambda: read_seeds(bad_word(random, "0-15,42", "7"))
+            yield lambda: read_handle(bad_word(random, "0.4,0.5:0.55,0.5"))
+
+    return attack
+
+
+def setting(home: Path) -> Callable[[Random, Path], Calls]:
+    good = {f"{section.name}.{f.name}": getattr(getattr(RunConfig(), section.name), f.name)
+            for section in fields(RunConfig) for f in fields(section.default_factory)}
+    odd = ("[1,2]", "4,8", "[" * 5000, "[[[1]]]", *NUMBER_WORDS, *ODD_TEXTS)
+    (home / "set").mkdir()
+    Image.new("RGB", (64, 64)).save(home / "set" / "a.png")
+
+    def attack(random: Random, folder: Path) -> Calls:
+        names = random.choices(list(good), k=random.choice((1, 2, 4)))
+        words = [f"{name}={near_value(random, good[name]) if random.random() < 0.7 else random.choice(odd)}"
+                 for name in names]
+        if random.random() < 0.2:
+            words.append(bad_word(random, "train.batch_size=32", "loss.style_mixing=0.9"))
+        name = random.choice([*PRESETS, "tiny"])
+        configs: list[RunConfig] = []
+        yield lambda: configs.append(with_settings(preset(name), words))
+        if configs or random.random() < 0.1:
+            yield lambda: command("train", "--data", str(home / "set"), "--preset", name, "--out", str(folder / "run"),
+                                  "--dry-run", *(w for word in words for w in ("--set", word)))
+
+    return attack
+
+
+WORD_KINDS = {"result": result, "edit": edit, "set": setting}
