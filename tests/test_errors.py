@@ -3,8 +3,9 @@
 import pytest
 
 from spatialgan.data.decoding import BadImageError
-from spatialgan.errors import MAX_LENGTH, SpatialGANError
+from spatialgan.errors import SpatialGANError
 from spatialgan.settings import with_settings
+from spatialgan.terminal import MAX_LENGTH
 from spatialgan.training.presets import preset
 
 

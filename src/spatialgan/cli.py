@@ -35,7 +35,7 @@ from spatialgan.cli_segmenter import segmenter, train_segmenter
 from spatialgan.cli_studio import studio
 from spatialgan.cli_tables import tables
 from spatialgan.errors import SpatialGANError
-from spatialgan.terminal import printable, tolerate_any_name
+from spatialgan.terminal import bounded, tolerate_any_name
 
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
@@ -63,12 +63,12 @@ def main(argv: list[str] | None = None) -> None:
     try:
         app(args=argv, prog_name="spatialgan")
     except SpatialGANError as e:
-        print(f"error: {printable(str(e))}", file=sys.stderr)
+        print(f"error: {e}", file=sys.stderr)
         sys.exit(2)
     except OSError as e:
         if e.filename is None and e.errno not in STREAM_ERRORS:
             raise
-        where = "the output" if e.filename is None else printable(str(e.filename))
+        where = "the output" if e.filename is None else bounded(str(e.filename))
         print(f"error: {where}: {e.strerror}", file=sys.stderr)
         if e.filename is None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the end

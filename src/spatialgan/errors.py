@@ -1,8 +1,6 @@
 """The one exception for mistakes that a user can put right."""
 
-from spatialgan.terminal import printable
-
-MAX_LENGTH = 2000  # characters of a sentence: a value that is quoted may have millions
+from spatialgan.terminal import bounded
 
 
 class SpatialGANError(Exception):
@@ -13,6 +11,4 @@ class SpatialGANError(Exception):
     """
 
     def __init__(self, sentence: str):
-        text = printable(sentence[: 4 * MAX_LENGTH] + sentence[4 * MAX_LENGTH :][-4 * MAX_LENGTH :])
-        half = MAX_LENGTH // 2
-        super().__init__(text if len(text) <= MAX_LENGTH else f"{text[: half - 2]} ... {text[-half + 3 :]}")
+        super().__init__(bounded(sentence))

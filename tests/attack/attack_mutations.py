@@ -91,7 +91,7 @@ def _change_at(random: Random, parent: Any, key: Any, spots: list[tuple[Any, Any
     elif kind == 3:
         other, name, _ = random.choice(spots)
         parent[key] = copy.deepcopy(other[name])
-    elif kind == 4 and type(old) in (int, float):
+    elif kind == 4 and type(old) in (int, float) and abs(old) < 1e300:
         parent[key] = random.choice((-old, old + 1, old * 1000, old / 3, str(old), [old], float(old)))
     elif kind == 4 and isinstance(old, str) and old:
         at = random.randrange(len(old))
@@ -108,11 +108,11 @@ def near_value(random: Random, old: Any) -> Any:
     """Another value of the same type, which may pass."""
     if isinstance(old, bool) or old is None:
         return not old
-    if isinstance(old, int | float):
+    if isinstance(old, int | float) and abs(old) < 1e300:
         return random.choice((random.choice(NEAR_NUMBERS), old + 1, old * 2, old / 2, old * 1.01, -old))
     if isinstance(old, str):
         return random.choice(NEAR_TEXTS)
-    return old[: len(old) // 2] if isinstance(old, list) else {}
+    return old[: len(old) // 2] if isinstance(old, list) else random.choice(NEAR_NUMBERS)
 
 
 def _spots(value: Any, depth: int = 0) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from attack_judging import command
 from attack_models import KINDS, tiny_model
-from attack_mutations import NUMBER_WORDS, ODD_TEXTS, bad_json, bad_word, dumped, near_value
+from attack_mutations import NEAR_NUMBERS, NUMBER_WORDS, ODD_TEXTS, bad_json, bad_word, dumped, near_value
 from PIL import Image
 
 from spatialgan.cli_drag import read_handle
@@ -82,4 +82,41 @@ def setting(home: Path) -> Callable[[Random, Path], Calls]:
     return attack
 
 
-WORD_KINDS = {"result": result, "edit": edit, "set": setting}
+def command_line(home: Path) -> Callable[[Random, Path], Calls]:
+    """Whole command lines, some of whose values are odd: paths, numbers, choices."""
+    model = str(tiny_model("multi").save(home / "multi"))
+    (home / "set").mkdir()
+    for i in range(2):
+        Image.new("RGB", (32, 32), (i, 9, 9)).save(home / "set" / f"{i}.png")
+    tiny_model("multi").sample(1).save(home / "a.scene.json")
+    scene, data = str(home / "a.scene.json"), str(home / "set")
+    good = (
+        ["generate", "--model", model, "--seeds", "0-2", "--out", "o", "--truncation", "0.5", "--layout-seed", "3",
+         "--scale", "2", "--grid", "--heatmaps", "--save-scenes"],
+        ["edit", "--model", model, "--scene", scene, "--out", "o.png", "--move", "0:0.1,0", "--gif", "o.gif",
+         "--save-scene", "b.scene.json", "--scale", "1"],
+        ["drag", "--model", model, "--seed", "1", "--handle", "0.4,0.5:0.5,0.5", "--max-steps", "1", "--out", "o.png",
+         "--mode", "heatmaps", "--json", "o.json"],
+        ["models", "info", model], ["models", "list"], ["data", "check", data, "--resolution", "32"],
+        ["data", "prepare", data, "new", "--size", "32", "--fit", "pad", "--channels", "3"],
+        ["tables", "1", "--runs", str(RESULTS), "--out", "t.md"], ["import", model, "--out", "m"],
+        ["export", "--model", model, "--to", "rosinality", "--out", "m.pt"],
+        ["train", "--data", data, "--preset", "tiny", "--out", "run", "--kimg", "1", "--device", "cpu", "--dry-run",
+         "--init-from", model, "--set", "train.batch_size=4"])
+    odd = [t.replace("\0", "").replace("\ud800", "\udce9") for t in (*ODD_TEXTS, *NUMBER_WORDS)]  # as systems hand on
+    odd += [".", "/dev/null", "/proc/self/mem", "/dev/zero", scene, data, model, "~nobody/x", "a/" * 3000, "x" * 300]
+
+    def attack(random: Random, folder: Path) -> Calls:
+        words = list(random.choice(good))
+        for _ in range(random.choice((0, 1, 1, 2))):
+            at = random.randrange(1, len(words))
+            words[at] = random.choice(odd) if random.random() < 0.7 else str(random.choice(NEAR_NUMBERS))
+        if random.random() < 0.1:
+            del words[random.randrange(len(words))]
+        words = ["0" if w == "/" else w for w in words]  # not a walk through the whole disk
+        yield lambda: command(*words)
+
+    return attack
+
+
+WORD_KINDS = {"command": command_line, "result": result, "edit": edit, "set": setting}

@@ -174,6 +174,23 @@ def test_folders_without_results(tmp_path: Path) -> None:
         read_results(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["ratio", "chance", "antithetic.ratio", "antithetic.chance", "control"])
+@pytest.mark.parametrize("key", ["mean", "mean_interval"])
+def test_a_summary_that_lacks_a_number_is_named(tmp_path: Path, name: str, key: str) -> None:
+    result = record("comove", "c", **MULTI)
+    summary = {"mean": 0.5, "mean_interval": None}
+    result["values"]["antithetic"] = {"ratio": dict(summary), "chance": dict(summary)}
+    write_result(tmp_path / "c.json", result)
+    assert len(read_results(tmp_path)) == 1
+    at = result["values"]
+    for part in name.split("."):
+        at = at[part]
+    del at[key]
+    write_result(tmp_path / "c.json", result)
+    with pytest.raises(SpatialGANError, match=rf"c\.json is not a whole result file: values\.{name} is missing"):
+        read_results(tmp_path)
+
+
 @pytest.mark.parametrize(("changes", "message"), [
     ({"model": None}, "model.name, model.weights_sha256 is missing or of the wrong type"),
     ({"model": {"name": "m", "weights_sha256": "c", "config": None}}, "model.config must be a JSON object"),

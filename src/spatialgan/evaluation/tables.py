@@ -104,9 +104,13 @@ def _check(result: dict[str, Any]) -> None:
     if names and at("values.antithetic") is not None:  # earlier result files have none
         names += ("antithetic.ratio", "antithetic.chance")
     for name in names:
-        mean, interval = at(f"values.{name}.mean"), at(f"values.{name}.mean_interval")
+        summary = at(f"values.{name}")
+        if not isinstance(summary, dict) or not {"mean", "mean_interval"} <= set(summary):  # each may be null
+            wrong.append(f"values.{name}")
+            continue
+        mean, interval = summary["mean"], summary["mean_interval"]
         pair = interval is None or (isinstance(interval, list) and len(interval) == 2 and all(map(is_number, interval)))
-        if not isinstance(at(f"values.{name}"), dict) or not (mean is None or is_number(mean)) or not pair:
+        if not (mean is None or is_number(mean)) or not pair:
             wrong.append(f"values.{name}")
     if not wrong and "config" in result["model"]:  # earlier result files have none
         _config(result["model"])
