@@ -41,8 +41,8 @@ def test_a_step_changes_all_networks_and_counts_images():
 
 def test_a_step_without_alignment_or_regularisation_records_the_rest():
     t = make_trainee(tiny_config(loss={"align": "none", "r1_gamma": 0.0}), CPU)
-    assert set(training_step(t, REALS)) == {"loss/G", "loss/D", "D/real", "D/fake"}
     assert t.r_optimizer is None and t.comparison is None
+    assert set(training_step(t, REALS)) == {"loss/G", "loss/D", "D/real", "D/fake"}
 
 
 def test_the_generator_step_leaves_d_alone_and_the_discriminator_step_g():
@@ -129,8 +129,18 @@ def test_convolutions_are_in_channels_last_order_and_the_average_is_not_trained(
 
 def test_all_that_a_trainee_holds_is_on_its_device(monkeypatch):
     monkeypatch.setattr(step_module, "_adam", lambda parameters, *_: torch.optim.SGD(parameters))  # fused needs a CPU
-    t = make_trainee(tiny_config(), torch.device("meta"))
-    assert t.device.type == "meta" and {x.device.type for x in t.tensors} == {"meta"}
+    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}), torch.device("meta"))
+    assert t.device.type == "meta"
+    assert {x.device.type for x in [*t.tensors, *t.comparison.state_dict().values()]} == {"meta"}
+
+
+def test_a_step_draws_on_the_trainees_device(monkeypatch):
+    asked = []
+    monkeypatch.setattr(step_module, "random_stream",
+                        lambda seed, purpose, device: asked.append(device) or random_stream(seed, purpose))
+    step_generator(0, 0, "cuda:1")
+    training_step(make_trainee(tiny_config(), CPU), REALS)
+    assert asked == ["cuda:1", CPU]
 
 
 @pytest.mark.parametrize("sections", [
@@ -362,7 +372,7 @@ def test_adam_rates_shrink_with_lazy_regularisation():
     d, g = t.d_optimizer.param_groups[0], t.g_optimizer.param_groups[0]
     assert g["lr"] == pytest.approx(0.01 * 3 / 4) and d["lr"] == 0.02
     assert g["betas"] == pytest.approx((0.5 ** (3 / 4), 0.9 ** (3 / 4))) and d["betas"] == (0.5, 0.9)
-    assert g["eps"] == d["eps"] == 1e-8
+    assert g["eps"] == d["eps"] == 1e-8 and g["fused"] and d["fused"]
 
 
 def test_g_may_have_a_second_moment_decay_of_its_own():
