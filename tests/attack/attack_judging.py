@@ -3,7 +3,6 @@
 import contextlib
 import io
 import re
-import resource
 import signal
 import sys
 import time
@@ -116,5 +115,7 @@ def _memory(*, reset: bool = False) -> float:
                 f.write("5")
         with open("/proc/self/status") as f:
             return int(re.search(r"VmHWM:\s+(\d+) kB", f.read())[1]) * 1024.0
+    import resource  # not on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1.0 if sys.platform == "darwin" else 1024.0)
