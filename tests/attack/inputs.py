@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -77,10 +77,11 @@ def run(home: Path, *, tries: int, seed: int = 0, seconds: float = float("inf"),
     """So many tries, in turn over the kinds, or until the time is over."""
     inputs = Inputs(home, kinds or list(KINDS))
     end = time.monotonic() + seconds
-    for i in range(tries):
-        if time.monotonic() > end:
-            break
-        inputs.run_one(inputs.kinds[i % len(inputs.kinds)], seed + i // len(inputs.kinds))
+    with suppress(KeyboardInterrupt):  # what was found so far is shown
+        for i in range(tries):
+            if time.monotonic() > end:
+                break
+            inputs.run_one(inputs.kinds[i % len(inputs.kinds)], seed + i // len(inputs.kinds))
     return inputs
 
 
