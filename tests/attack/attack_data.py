@@ -3,7 +3,6 @@
 import io
 import json
 import struct
-import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -206,5 +205,3 @@ def objects(home: Path) -> Callable[[Random, Path], Calls]:
 
 
 DATA_KINDS = {"image": image, "zip": zip_file, "lmdb": lmdb_folder, "boxes": boxes, "objects": objects}
-if sys.platform == "win32":
-    del DATA_KINDS["lmdb"]

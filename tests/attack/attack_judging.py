@@ -3,7 +3,6 @@
 import contextlib
 import io
 import re
-import resource
 import signal
 import sys
 import time
@@ -68,21 +67,28 @@ def _outcome(call: Callable[[], Any]) -> tuple[str, str]:
 
 def command(*words: str) -> None:
     """A command line of ours in this process; raises Refused where it ends as a refusal should."""
-    out, err = io.StringIO(), io.StringIO()
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
+    err = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", newline="")  # as sys.stderr
     code: Any = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main(list(words))
         except SystemExit as e:
             code = e.code or 0
-    said = out.getvalue() + err.getvalue()
+    told, complained = _written(out), _written(err)
+    said = told + complained
     if code not in EXIT_CODES or "Traceback" in said or ESCAPES.search(said):
         raise AssertionError(f"exit code {code}: {said[-300:]}")
-    errors = [line for line in err.getvalue().splitlines() if line.startswith("error: ")]
+    errors = [line for line in complained.splitlines() if line.startswith("error: ")]
     if errors and (len(errors) != 1 or len(errors[0]) > MAX_SENTENCE):
         raise AssertionError(f"no sentence of one line: {said[-300:]}")
     if code:
-        raise Refused(err.getvalue())
+        raise Refused(complained)
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    return stream.buffer.getvalue().decode()
 
 
 @contextlib.contextmanager
@@ -109,5 +115,7 @@ def _memory(*, reset: bool = False) -> float:
                 f.write("5")
         with open("/proc/self/status") as f:
             return int(re.search(r"VmHWM:\s+(\d+) kB", f.read())[1]) * 1024.0
+    import resource  # not on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1.0 if sys.platform == "darwin" else 1024.0)

@@ -1,6 +1,7 @@
 """Attacks on words: edits and settings as people type them, and the result files that tables are made of."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -8,13 +9,14 @@ from random import Random
 from typing import Any
 
 from attack_judging import command
-from attack_models import KINDS, tiny_model
+from attack_models import FIXTURES, FOREIGN, KINDS, tiny_model
 from attack_mutations import NEAR_NUMBERS, NUMBER_WORDS, ODD_TEXTS, bad_json, bad_word, dumped, near_value
 from PIL import Image
 
 from spatialgan.cli_drag import read_handle
 from spatialgan.cli_edits import FORMS, read_seeds
 from spatialgan.config import RunConfig
+from spatialgan.model import SpatialGAN
 from spatialgan.settings import with_settings
 from spatialgan.training.presets import PRESETS, preset
 
@@ -84,12 +86,12 @@ def setting(home: Path) -> Callable[[Random, Path], Calls]:
 
 def command_line(home: Path) -> Callable[[Random, Path], Calls]:
     """Whole command lines, some of whose values are odd: paths, numbers, choices."""
-    model = str(tiny_model("multi").save(home / "multi"))
+    tiny_model("multi").save(home / "m")
+    SpatialGAN.from_pretrained(home, device="cpu").sample(1).save(home / "a.scene.json")
     (home / "set").mkdir()
     for i in range(2):
         Image.new("RGB", (32, 32), (i, 9, 9)).save(home / "set" / f"{i}.png")
-    tiny_model("multi").sample(1).save(home / "a.scene.json")
-    scene, data = str(home / "a.scene.json"), str(home / "set")
+    model, scene, data = "m.safetensors", "a.scene.json", "set"
     good = (
         ["generate", "--model", model, "--seeds", "0-2", "--out", "o", "--truncation", "0.5", "--layout-seed", "3",
          "--scale", "2", "--grid", "--heatmaps", "--save-scenes"],
@@ -99,8 +101,8 @@ def command_line(home: Path) -> Callable[[Random, Path], Calls]:
          "--mode", "heatmaps", "--json", "o.json"],
         ["models", "info", model], ["models", "list"], ["data", "check", data, "--resolution", "32"],
         ["data", "prepare", data, "new", "--size", "32", "--fit", "pad", "--channels", "3"],
-        ["tables", "1", "--runs", str(RESULTS), "--out", "t.md"], ["import", model, "--out", "m"],
-        ["export", "--model", model, "--to", "rosinality", "--out", "m.pt"],
+        ["tables", "1", "--runs", str(RESULTS), "--out", "t.md"], ["import", str(FIXTURES / FOREIGN[1]), "--out", "n"],
+        ["export", "--model", model, "--to", "rosinality", "--out", "n.pt"],
         ["train", "--data", data, "--preset", "tiny", "--out", "run", "--kimg", "1", "--device", "cpu", "--dry-run",
          "--init-from", model, "--set", "train.batch_size=4"])
     odd = [t.replace("\0", "").replace("\ud800", "\udce9") for t in (*ODD_TEXTS, *NUMBER_WORDS)]  # as systems hand on
@@ -113,7 +115,8 @@ def command_line(home: Path) -> Callable[[Random, Path], Calls]:
             words[at] = random.choice(odd) if random.random() < 0.7 else str(random.choice(NEAR_NUMBERS))
         if random.random() < 0.1:
             del words[random.randrange(len(words))]
-        words = ["0" if w == "/" else w for w in words]  # not a walk through the whole disk
+        words = ["0" if w in ("/", "~") else w for w in words]  # nothing outside of the folder is read or written
+        shutil.copytree(home, folder, dirs_exist_ok=True)  # some tries name these files as outputs
         yield lambda: command(*words)
 
     return attack

@@ -11,13 +11,12 @@ or 2, or it takes more than 5 s of work or 1.5 GB. Exits with 1 where any did.
 import argparse
 import faulthandler
 import json
-import resource
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -78,14 +77,17 @@ def run(home: Path, *, tries: int, seed: int = 0, seconds: float = float("inf"),
     """So many tries, in turn over the kinds, or until the time is over."""
     inputs = Inputs(home, kinds or list(KINDS))
     end = time.monotonic() + seconds
-    for i in range(tries):
-        if time.monotonic() > end:
-            break
-        inputs.run_one(inputs.kinds[i % len(inputs.kinds)], seed + i // len(inputs.kinds))
+    with suppress(KeyboardInterrupt):  # what was found so far is shown
+        for i in range(tries):
+            if time.monotonic() > end:
+                break
+            inputs.run_one(inputs.kinds[i % len(inputs.kinds)], seed + i // len(inputs.kinds))
     return inputs
 
 
 def _main() -> int:
+    import resource  # not on Windows, where the tests are skipped but collected
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tries", type=int, default=2000, help="over all kinds")
     parser.add_argument("--hours", type=float, help="in place of --tries: as many as there is time for")

@@ -112,7 +112,9 @@ def test_without_boxes_nothing_changes(cats: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("line", ["{", "[1]", '{"file": 3, "head": [0, 0, 1, 1]}', '{"file": "a", "head": [0, 0, 1]}',
                                   '{"file": "a", "head": [0, 0, 0, 1]}', '{"file": "a", "head": [0.5, 0, 0.6, 1]}',
-                                  '{"file": "a", "head": [0, 0, NaN, 1]}', '{"file": "a"}'])
+                                  '{"file": "a", "head": [0, 0, NaN, 1]}', '{"file": "a"}',
+                                  '{"file": "a", "head": [0.1, NaN, 0.5, 0.5]}',
+                                  '{"file": "a", "head": [0, "nan", 1, 1]}', '{"file": "a", "head": [0, 0, 1, "nan"]}'])
 def test_a_bad_line_is_named(tmp_path: Path, line: str):
     path = tmp_path / "boxes.jsonl"
     path.write_text('{"file": "b", "head": [0, 0, 1, 1]}\n' + line + "\n")

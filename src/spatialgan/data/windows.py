@@ -7,6 +7,7 @@ has marked the subjects, say the heads of cats, windows cut at random show them 
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,8 @@ def read_boxes(path: Path, source: Path) -> dict[str, Box]:
             (values,) = entry.values()
             box = tuple(float(v) for v in values)
             x, y, w, h = box
-            usable = isinstance(name, str) and w > 0 and h > 0 and min(x, y) >= 0 and max(x + w, y + h) <= 1.001
+            usable = (isinstance(name, str) and all(map(math.isfinite, box)) and w > 0 and h > 0
+                      and min(x, y) >= 0 and max(x + w, y + h) <= 1.001)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
             usable = False
         if not usable:
