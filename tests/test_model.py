@@ -246,6 +246,11 @@ def test_attention_is_what_the_model_was_trained_with_unless_another_is_asked_fo
     torch.testing.assert_close(other.sample(0).attention(), other.attention(images)[0])
 
 
+def test_a_card_with_numbers_for_names_is_read_back(model: SpatialGAN, tmp_path: Path):
+    path = model.save(tmp_path / "runs", card={"runs": {2: "a", 10: "b"}})
+    assert SpatialGAN.from_pretrained(path).card["runs"] == {"2": "a", "10": "b"}
+
+
 def test_unknown_field_of_the_configuration_is_named(saved: Path):
     config = json.loads(saved.with_suffix(".json").read_text())["config"]
     config["model"]["depth"] = 3

@@ -27,16 +27,27 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
         file = open(path, "a+b")  # noqa: SIM115 (closed below, before it is removed)
     except OSError as e:
         raise SpatialGANError(f"{path} cannot be written: {e.strerror}") from None
+    held = False
     try:
-        if not _take(file):
+        held = _take(file) and _is_there(file, path)
+        if not held:
             raise SpatialGANError(busy)
         yield
     finally:
         file.close()  # and with it the lock
-        with suppress(OSError):
-            if os.listdir(folder) == [LOCK]:  # nothing has become of it: the folder is as free as before
-                path.unlink()
-                folder.rmdir()
+        if held:  # else the folder is another process's, which may not have written anything yet
+            with suppress(OSError):
+                if os.listdir(folder) == [LOCK]:  # nothing has become of it: the folder is as free as before
+                    path.unlink()
+                    folder.rmdir()
+
+
+def _is_there(file: IO[bytes], path: Path) -> bool:
+    """Whether the open file is still the one of that name: the process that held it may just have removed it."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError:
+        return False
 
 
 def _take(file: IO[bytes]) -> bool:

@@ -246,6 +246,7 @@ def save_model(path: str | Path, config: RunConfig, generator: Generator, discri
     second = {} if discriminator is None else {"discriminator_sha256": file_hash(path.with_suffix(DISCRIMINATOR))}
     text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), **second, "config": to_dict(config),
             "card": card}
+    text = json.loads(json.dumps(text))  # as it will be read: there, keys are texts, and are sorted as such
     text = {CARD_HASH: _card_hash(text), **text}
     write_atomically(path.with_suffix(CARD), lambda p: p.write_text(json.dumps(text, indent=1) + "\n"))
     return path

@@ -30,6 +30,11 @@ def test_an_imported_model_draws_the_same_as_its_file_and_keeps_its_noise(tmp_pa
     assert model.config.train.batch_size == 64 and model.card["imported_from"] == "ada-style.pkl"
 
 
+def test_a_name_with_dots_is_converted(tmp_path):
+    source = Path(shutil.copy(PATH, tmp_path / "faces.discriminator.pkl"))
+    assert converted(source).exists() and SpatialGAN.from_pretrained(source, device="cpu").discriminator is not None
+
+
 def test_saved_in_half_precision_noise_stays(tmp_path):
     SpatialGAN.from_pretrained(import_model(PATH, tmp_path / "a"), device="cpu").save(tmp_path / "b")
     half = SpatialGAN.from_pretrained(tmp_path / "b.safetensors", device="cpu")

@@ -37,7 +37,8 @@ def converted(source: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
         try:
-            model.save(partial / source.stem, dtype=torch.float32)
+            # Without dots: NAME.discriminator would be taken for the second file of a NAME.
+            model.save(partial / source.stem.replace(".", "-"), dtype=torch.float32)
             _put_in_place(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)

@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 import json
-from http.cookies import CookieError, SimpleCookie
+
+from starlette.requests import cookie_parser
 
 from spatialgan.studio.guard import App, Receive, Scope, Send, header, refuse, send_all
 from spatialgan.studio.visits import Rate, TooMany, visitor_name
@@ -52,7 +53,8 @@ class Login:
             await refuse(scope, receive, send, 401, UNKNOWN, {"www-authenticate": "Bearer"})
 
     def _knows(self, scope: Scope) -> bool:
-        cookie = _cookies(header(scope, "cookie")).get(self.cookie, "")
+        # Cookies of other programs on this host come along, and one that is malformed must not hide ours.
+        cookie = cookie_parser(header(scope, "cookie")).get(self.cookie, "")
         if hmac.compare_digest(cookie.encode(), self.proof.encode()):
             return True
         kind, _, given = header(scope, "authorization").partition(" ")
@@ -86,13 +88,6 @@ class Login:
         secure = "; Secure" if scope.get("scheme") == "https" else ""
         cookie = (f"{self.cookie}={self.proof}; Path={path}; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Strict{secure}")
         await send_all(send, 204, b"", {"set-cookie": cookie, "cache-control": "no-store"})
-
-
-def _cookies(text: str) -> dict[str, str]:
-    try:
-        return {key: morsel.value for key, morsel in SimpleCookie(text).items()}
-    except CookieError:
-        return {}
 
 
 async def _body(receive: Receive) -> bytes:

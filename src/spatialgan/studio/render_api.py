@@ -70,7 +70,7 @@ async def render(request: Request, body: Render) -> Response:
 @router.post("/render/batch", response_class=Response, responses=binary("application/zip"))
 async def render_batch(request: Request, body: Batch) -> Response:
     """Draw many pictures: a ZIP of 0000.png, 0001.png, and so on, in the order of the request."""
-    request.app.state.rate.spend(visitor_name(request.scope), len(body.pictures) - 1)  # the request itself was counted
+    request.app.state.rate.charge(visitor_name(request.scope), len(body.pictures) - 1)  # the request itself was counted
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         for i, recipe in enumerate(body.pictures):

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import torch
 import uvicorn
@@ -107,8 +106,10 @@ def let_in(app: FastAPI, access: Access, rate: Rate) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; raises SpatialGANError where the address is taken, or is none of this computer's."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family)
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as e:
+        raise SpatialGANError(f"the studio cannot listen on {host}, port {port}: {e.strerror or e}") from None
+    try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
@@ -169,6 +170,6 @@ def serve(models: Models, *, access: Access, port: int, open_browser: bool, repo
             if access.token is None:
                 report("It asks nobody for a token; --token, or the variable SPATIALGAN_TOKEN, makes it ask.")
         if open_browser:
-            page = url if access.token is None else f"{url}login#{quote(access.token)}"
-            threading.Timer(0.5, webbrowser.open, (page,)).start()
+            # Without the token, for which the page asks: others see what a browser is started with.
+            threading.Timer(0.5, webbrowser.open, (url,)).start()
         uvicorn.Server(config).run(sockets=[listener])

@@ -47,6 +47,10 @@ class Rate:
         wait = self.wait_s(visitor)
         if wait:
             raise TooMany(wait)
+        self.charge(visitor, amount)
+
+    def charge(self, visitor: str, amount: float) -> None:
+        """Count what a request that was let in turns out to cost, which may leave the visitor in debt."""
         bucket = self._bucket(visitor)
         if bucket is not None:
             bucket.left -= amount
