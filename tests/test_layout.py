@@ -386,3 +386,11 @@ def test_frames_of_rasters_are_kept():
     assert Layout.cat([raster, bare]).levels[0].frames is None
     with pytest.raises(SpatialGANError, match="raster has no frames"):
         bare.own_coordinates(0, 8)
+
+
+@pytest.mark.parametrize("shape", [[1, 10**400, 0.5], [-1, -1], [0], [1.0], [True], "1", None, {"0": 1}, [2]])
+def test_shapes_that_are_none_are_refused(shape):
+    data = tensor_to_json(torch.ones(1)) | {"shape": shape}
+    with pytest.raises(ValueError):
+        tensor_from_json(data)
+    assert tensor_from_json(tensor_to_json(torch.tensor(3.0))) == 3  # a number by itself has no shape

@@ -354,10 +354,12 @@ def tensor_to_json(tensor: Tensor) -> dict[str, Any]:
 
 def tensor_from_json(data: dict[str, Any]) -> Tensor:
     """The inverse of :func:`tensor_to_json`; raises ValueError, KeyError or TypeError on anything else."""
-    raw = bytearray(base64.b64decode(data["float32"], validate=True))
-    if len(raw) != 4 * math.prod(data["shape"]) or not raw or min(data["shape"], default=1) < 0:
-        raise ValueError(f"{len(raw)} bytes do not fill the shape {data['shape']}")
-    tensor = torch.frombuffer(raw, dtype=torch.float32).reshape(data["shape"]).clone()
+    raw, shape = bytearray(base64.b64decode(data["float32"], validate=True)), data["shape"]
+    if not isinstance(shape, list) or not all(type(n) is int and 0 < n <= len(raw) for n in shape):
+        raise ValueError("a shape is a list of whole numbers, none larger than there are bytes")
+    if len(raw) != 4 * math.prod(shape) or not raw:
+        raise ValueError(f"{len(raw)} bytes do not fill the shape {shape}")
+    tensor = torch.frombuffer(raw, dtype=torch.float32).reshape(shape).clone()
     if not tensor.isfinite().all():
         raise ValueError("it holds numbers that are not finite")
     return tensor
