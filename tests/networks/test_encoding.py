@@ -245,3 +245,10 @@ def test_mixing_scales_equals_mapping_the_mixed_style():
 def test_one_style_a_picture():
     scales = torch.randn(3, 1, 5)
     assert torch.equal(spatial_scale(scales, None), scales[:, 0, :, None, None])
+
+
+def test_mixed_scales_are_of_the_scales_precision():
+    scales, shares = torch.randn(2, 3, 5), style_shares(torch.rand(2, 2, 4, 4))
+    mixed = spatial_scale(scales.bfloat16(), shares)
+    assert mixed.dtype == torch.bfloat16
+    torch.testing.assert_close(mixed.float(), spatial_scale(scales, shares), rtol=0.03, atol=0.03)

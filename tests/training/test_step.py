@@ -305,6 +305,7 @@ def test_stylegan2s_own_regularisers():
     t = make_trainee(tiny_config(loss={"path_length_weight": 2.0, "style_mixing": 0.9}), torch.device("cpu"))
     stats = training_step(t, REALS)
     assert stats["loss/path"] > 0 and t.path_mean > 0
+    assert {"loss/G", "loss/align", "loss/path", "loss/D", "loss/R1", "iou/level0"} <= set(stats)
 
 
 def test_path_length_keeps_to_the_micro_batch(monkeypatch):

@@ -4,6 +4,7 @@ from tiny_run import tiny_config
 
 from spatialgan.data.images import Views
 from spatialgan.errors import SpatialGANError
+from spatialgan.training import step as step_module
 from spatialgan.training.aids.codes import Codes
 from spatialgan.training.aids.reconstruction import (
     AFFINE_RATE,
@@ -19,7 +20,13 @@ from spatialgan.training.aids.reconstruction import (
     reconstruction_loss,
     thing_weights,
 )
-from spatialgan.training.step import make_trainee, reconstruction_step, step_generator, training_step
+from spatialgan.training.step import (
+    make_trainee,
+    reconstruction,
+    reconstruction_step,
+    step_generator,
+    training_step,
+)
 
 CPU = torch.device("cpu")
 
@@ -113,11 +120,16 @@ def test_g_learns_that_things_are_where_their_heatmaps_are():
     assert x[1] - x[0] > 0.2
 
 
-def test_reconstruction_stays_beside_the_adversarial_loss():
-    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}), CPU)
+def test_reconstruction_stays_beside_the_adversarial_loss(monkeypatch):
+    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}, train={"micro_batch": 2},
+                                 model={"minibatch_std_group": 2}), CPU)
+    seen = []
+    monkeypatch.setattr(step_module, "reconstruction",
+                        lambda t, known, random: seen.append(known.images) or reconstruction(t, known, random))
     reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
     known = Known(reals, torch.randn(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.full((4, 1), 0.3))
     assert {"loss/reconstruct", "loss/G", "loss/D"} <= set(training_step(t, reals, known))
+    assert [len(images) for images in seen] == [2, 2] and torch.equal(torch.cat(seen), reals)
     assert t.r_optimizer is None
 
 
