@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -71,7 +72,9 @@ def main(argv: list[str] | None = None) -> None:
         where = "the output" if e.filename is None else bounded(str(e.filename))
         print(f"error: {where}: {e.strerror}", file=sys.stderr)
         if e.filename is None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the end
+            # What is left would fail again at the end; an output that is no file, as in a notebook, has no number.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
     except (MemoryError, RuntimeError) as e:  # PyTorch's own are RuntimeErrors
         if not isinstance(e, MemoryError) and not re.search("out of memory|can't allocate memory|Storage size", str(e)):
