@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -271,6 +272,24 @@ def test_layouts_are_on_the_generators_device(config: ModelConfig):
         layout = sample_layout(config, 2, generator)
     layout.map(lambda t: tensors.append(t) or t)
     assert {t.device.type for t in tensors} == {"cpu"}
+
+
+@pytest.fixture
+def double_by_default() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@KINDS
+def test_layouts_are_the_same_float32_numbers_whatever_the_default_dtype(config: ModelConfig,
+                                                                        request: pytest.FixtureRequest):
+    expected, got = [], []
+    sample(config).map(lambda t: expected.append(t) or t)
+    request.getfixturevalue("double_by_default")
+    sample(config).map(lambda t: got.append(t) or t)
+    for a, b in zip(got, expected, strict=True):
+        assert a.dtype == torch.float32 and torch.equal(a, b)
 
 
 @KINDS

@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 
 import pytest
@@ -134,6 +135,15 @@ def test_all_that_a_trainee_holds_is_on_its_device(monkeypatch):
     assert {x.device.type for x in [*t.tensors, *t.comparison.state_dict().values()]} == {"meta"}
 
 
+def test_all_that_a_trainee_holds_is_float32_whatever_the_default_dtype():
+    torch.set_default_dtype(torch.float64)
+    try:
+        t = make_trainee(tiny_config(), CPU)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {x.dtype for x in t.tensors} == {torch.float32}
+
+
 def test_a_step_draws_on_the_trainees_device(monkeypatch):
     asked = []
     monkeypatch.setattr(step_module, "random_stream",
@@ -148,13 +158,21 @@ def test_a_step_draws_on_the_trainees_device(monkeypatch):
     {"loss": {"align": "multi"}, "model": {"layout": "multi", "encoding": "multi"}},
 ], ids=["single", "multi"])
 def test_a_step_stays_on_the_trainees_device_and_draws_from_its_own_stream(sections):
-    """Whatever torch's default device is: a tensor made without naming one would be on "meta" here, and of no use."""
+    """Whatever torch's default device and dtype are: a tensor made without naming them would be of no use here."""
     t = make_trainee(tiny_config(**sections), CPU)
     training_step(t, REALS)  # constants are kept from the first step on
     t.num_images_seen = 0
+    other = copy.deepcopy(t)
+    expected = training_step(other, REALS)
     state = torch.get_rng_state()
-    with torch.device("meta"):
-        stats = training_step(t, REALS)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            stats = training_step(t, REALS)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for name, value in expected.items():
+        assert stats[name].dtype == torch.float32 and torch.equal(stats[name], value), name
     assert torch.equal(torch.get_rng_state(), state)
     assert {x.device.type for x in [*stats.values(), *t.tensors]} == {"cpu"}
 

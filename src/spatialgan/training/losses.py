@@ -95,4 +95,4 @@ def _mean_distance(d: Tensor, visible: Tensor, tau: float, mean: AlignMean, *, d
 def attention_iou(attention: Tensor, heatmap: Tensor, threshold: float = 0.5) -> Tensor:
     """For the record: mean intersection over union of (B, R, R) attention and heatmap above ``threshold``."""
     a, h = attention > threshold, heatmap > threshold
-    return ((a & h).sum(dim=(1, 2)) / (a | h).sum(dim=(1, 2)).clamp_min(1)).mean()
+    return ((a & h).sum(dim=(1, 2)).float() / (a | h).sum(dim=(1, 2)).clamp_min(1)).mean()
