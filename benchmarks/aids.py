@@ -41,15 +41,24 @@ VARIANTS = {
     "real": Variant("attention of what speaks for real", ("loss.attention_sign=real",)),
     "nobeside": Variant("no reconstruction beside", ("aids.reconstruct_weight=0",)),
     "nospacing": Variant("independent layouts", ("model.object_spacing=0",)),
-    "nocoords": Variant("no object coordinates",
-                        ("model.coordinates_max_resolution=0", "model.coordinates_gated=false"), "nocoords"),
+    "nocoords": Variant(
+        "no object coordinates", ("model.coordinates_max_resolution=0", "model.coordinates_gated=false"), "nocoords"
+    ),
     "ungated": Variant("object coordinates without gates", ("model.coordinates_gated=false",), "ungated"),
     "learned": Variant("learned constant", ("model.constant=learned",), "learned"),
     "noise": Variant("noise inputs", ("model.noise_inputs=true",), "noise"),
     "nobgmap": Variant("one mapping network for all", ("model.background_mapping=false",), "nobgmap"),
-    "coordsonly": Variant("of the generator's aids only ungated object coordinates",
-                          ("model.coordinates_gated=false", "model.constant=learned", "model.noise_inputs=true",
-                           "model.background_mapping=false", "model.object_spacing=0"), "coordsonly"),
+    "coordsonly": Variant(
+        "of the generator's aids only ungated object coordinates",
+        (
+            "model.coordinates_gated=false",
+            "model.constant=learned",
+            "model.noise_inputs=true",
+            "model.background_mapping=false",
+            "model.object_spacing=0",
+        ),
+        "coordsonly",
+    ),
 }
 
 
@@ -62,16 +71,43 @@ def spatialgan(*words: str) -> None:
 def train(name: str, data: Path, runs: Path) -> Path:
     """Train a variant, as far as that is still to do; returns its run folder."""
     variant = VARIANTS[name]
-    common = ["--data", str(data), "--preset", "rooms64", "--device", "cpu",
-              "--set", f"train.snapshot_kimg={ADVERSARIAL_KIMG}"]
+    common = [
+        "--data",
+        str(data),
+        "--preset",
+        "rooms64",
+        "--device",
+        "cpu",
+        "--set",
+        f"train.snapshot_kimg={ADVERSARIAL_KIMG}",
+    ]
     first, second = runs / f"{variant.start}-rec", runs / name
     settings = [word for s in VARIANTS[variant.start].settings for word in ("--set", s)]
-    spatialgan("train", *common, *settings, "--set", f"aids.reconstruct_kimg={RECONSTRUCT_KIMG}",
-               "--kimg", str(RECONSTRUCT_KIMG), "--out", str(first))
+    spatialgan(
+        "train",
+        *common,
+        *settings,
+        "--set",
+        f"aids.reconstruct_kimg={RECONSTRUCT_KIMG}",
+        "--kimg",
+        str(RECONSTRUCT_KIMG),
+        "--out",
+        str(first),
+    )
     settings = [word for s in variant.settings for word in ("--set", s)]
     start = [] if (second / "config.json").exists() else ["--init-from", str(first)]
-    spatialgan("train", *common, *settings, "--set", "aids.reconstruct_kimg=0", "--kimg", str(ADVERSARIAL_KIMG),
-               "--out", str(second), *start)
+    spatialgan(
+        "train",
+        *common,
+        *settings,
+        "--set",
+        "aids.reconstruct_kimg=0",
+        "--kimg",
+        str(ADVERSARIAL_KIMG),
+        "--out",
+        str(second),
+        *start,
+    )
     return second
 
 
@@ -101,10 +137,13 @@ def table() -> str:
         comove, fd = (json.loads((RESULTS / f"{m}-{name}.json").read_text())["values"] for m in ("comove", "fd"))
         speed = json.loads((RESULTS / f"speed-{name}.json").read_text())["images_per_sec"]
         ours = comove["antithetic"]
-        ratio, chance = (f"{s['mean']:.2f} ({s['mean_interval'][0]:.2f} to {s['mean_interval'][1]:.2f})"
-                         for s in (ours["ratio"], ours["chance"]))
-        lines.append(f"| {variant.label} | {ratio} | {chance} | {ours['no_object']:.0%} | {fd['distance']:.0f} | "
-                     f"{speed:.0f} |")
+        ratio, chance = (
+            f"{s['mean']:.2f} ({s['mean_interval'][0]:.2f} to {s['mean_interval'][1]:.2f})"
+            for s in (ours["ratio"], ours["chance"])
+        )
+        lines.append(
+            f"| {variant.label} | {ratio} | {chance} | {ours['no_object']:.0%} | {fd['distance']:.0f} | {speed:.0f} |"
+        )
     return "\n".join(lines)
 
 

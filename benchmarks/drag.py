@@ -18,8 +18,8 @@ from typing import get_args
 import torch
 
 from spatialgan.editing.drag import DragOptions, Mode
-from spatialgan.editing.drag.loop import DragRun
-from spatialgan.evaluation.result import device_name
+from spatialgan.editing.drag.optimization import DragRun
+from spatialgan.evaluation.result_file import device_name
 from spatialgan.model import SpatialGAN
 
 PHASES = ("features", "tracking", "loss", "gradient and update")
@@ -88,11 +88,24 @@ def main() -> None:
         print(f"{mode:8}" + "".join(f"{row[c]:>28}" for c in columns))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        command = (f"python benchmarks/drag.py --model {args.model} --steps {args.steps} --threads {args.threads} "
-                   f"--device {args.device}")
-        args.json.write_text(json.dumps({
-            "command": command, "torch": torch.__version__, "python": platform.python_version(),
-            "threads": torch.get_num_threads(), "device": device_name(model.device), "table": table}, indent=1) + "\n")
+        command = (
+            f"python benchmarks/drag.py --model {args.model} --steps {args.steps} --threads {args.threads} "
+            f"--device {args.device}"
+        )
+        args.json.write_text(
+            json.dumps(
+                {
+                    "command": command,
+                    "torch": torch.__version__,
+                    "python": platform.python_version(),
+                    "threads": torch.get_num_threads(),
+                    "device": device_name(model.device),
+                    "table": table,
+                },
+                indent=1,
+            )
+            + "\n"
+        )
 
 
 if __name__ == "__main__":

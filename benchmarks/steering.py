@@ -54,11 +54,22 @@ MARGIN = DISTANCE  # of the level-0 centre that is moved from the image's edge: 
 def steering_config(seed: int, *, align: bool) -> RunConfig:
     """A few thousand weights, the paper's losses, no aids."""
     return RunConfig(
-        model=ModelConfig(resolution=RESOLUTION, z_dim=32, w_dim=32, mapping_layers=2, channel_base=256, channel_max=32,
-                          sel_residual_kernel=1, encoded_max_resolution=8, noise_inputs=False, center_std=0.2),
+        model=ModelConfig(
+            resolution=RESOLUTION,
+            z_dim=32,
+            w_dim=32,
+            mapping_layers=2,
+            channel_base=256,
+            channel_max=32,
+            sel_residual_kernel=1,
+            encoded_max_resolution=8,
+            noise_inputs=False,
+            center_std=0.2,
+        ),
         loss=LossConfig(align="single" if align else "none", attention_sign="fake"),
-        train=TrainConfig(kimg=NUM_STEPS * 16 / 1000, batch_size=16, g_lr=0.005, d_lr=0.005, ema_half_life_kimg=1,
-                          seed=seed),
+        train=TrainConfig(
+            kimg=NUM_STEPS * 16 / 1000, batch_size=16, g_lr=0.005, d_lr=0.005, ema_half_life_kimg=1, seed=seed
+        ),
     )
 
 
@@ -190,8 +201,15 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     settings = "".join(f" --set {s}" for s in args.settings)
-    record = {"command": f"python benchmarks/steering.py --seeds {args.seeds}{settings}", "torch": torch.__version__,
-              "python": platform.python_version(), "threads": 1, "pairs": NUM_PAIRS, "distance": DISTANCE, "seeds": {}}
+    record = {
+        "command": f"python benchmarks/steering.py --seeds {args.seeds}{settings}",
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": 1,
+        "pairs": NUM_PAIRS,
+        "distance": DISTANCE,
+        "seeds": {},
+    }
     for seed in seed_range(args.seeds):
         for name in ("with", "without") if args.only is None else (args.only,):
             base = steering_config(seed, align=True)
@@ -201,8 +219,11 @@ def main() -> None:
             generator, row = follow_up(config, args.every)
             record["seeds"].setdefault(str(seed), {})[name] = row
             steps = ", ".join(f"{c['response']:.2f}" for c in row["curve"])
-            print(f"seed {seed} {name:8} response {row['response']:6.3f} ± {row['error']:.3f} ({steps}) "
-                  f"spread {row['spread']:.3f}  {row['seconds']:.0f} s, {row['cpu_seconds']:.0f} s of CPU", flush=True)
+            print(
+                f"seed {seed} {name:8} response {row['response']:6.3f} ± {row['error']:.3f} ({steps}) "
+                f"spread {row['spread']:.3f}  {row['seconds']:.0f} s, {row['cpu_seconds']:.0f} s of CPU",
+                flush=True,
+            )
             if args.pictures:
                 args.pictures.mkdir(parents=True, exist_ok=True)
                 picture_grid(generator).save(args.pictures / f"seed{seed}-{name}.png")

@@ -28,8 +28,7 @@ PHASES = ("G forward", "G backward", "D step", "R1", "whole step")
 def variants(base: RunConfig) -> dict[str, RunConfig]:
     """The three configurations: everything else is alike, with the paper's discriminator and without reconstruction,
     which cost the same in all three and would make the quotients look smaller."""
-    base = replace(base, model=replace(base.model, discriminator="residual"),
-                   aids=AidsConfig())
+    base = replace(base, model=replace(base.model, discriminator="residual"), aids=AidsConfig())
     no_align = replace(base.loss, align="none")
     return {
         "StyleGAN2": replace(base, model=replace(base.model, encoding="none", constant="learned"), loss=no_align),
@@ -108,8 +107,11 @@ def measure(base: RunConfig, device: torch.device, turns: int) -> dict[str, dict
 def processor() -> str:
     """The CPU's name, as far as the system tells it."""
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] \
-        if info.exists() else []
+    names = (
+        [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.exists()
+        else []
+    )
     return names[0] if names else platform.processor() or platform.machine()
 
 
@@ -133,12 +135,25 @@ def main() -> None:
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         settings = "".join(f" --set {s}" for s in args.settings)
-        command = (f"python benchmarks/step_time.py --preset {args.preset}{settings} --turns {args.turns} "
-                   f"--threads {args.threads}")
-        args.json.write_text(json.dumps({
-            "command": command, "torch": torch.__version__, "python": platform.python_version(),
-            "processor": processor(), "threads": torch.get_num_threads(),
-            "device": args.device, "table": table}, indent=1) + "\n")
+        command = (
+            f"python benchmarks/step_time.py --preset {args.preset}{settings} --turns {args.turns} "
+            f"--threads {args.threads}"
+        )
+        args.json.write_text(
+            json.dumps(
+                {
+                    "command": command,
+                    "torch": torch.__version__,
+                    "python": platform.python_version(),
+                    "processor": processor(),
+                    "threads": torch.get_num_threads(),
+                    "device": args.device,
+                    "table": table,
+                },
+                indent=1,
+            )
+            + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -29,8 +29,16 @@ from pathlib import Path
 import torch
 from playwright.sync_api import Page, sync_playwright
 
-PARTS = ("page sends", "queue", "generator", "generator, processor time", "encode", "network", "decode and paint",
-         "screen")
+PARTS = (
+    "page sends",
+    "queue",
+    "generator",
+    "generator, processor time",
+    "encode",
+    "network",
+    "decode and paint",
+    "screen",
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 # Runs in the page. Moves are pointer events on the handle, previews are matched by their serial number.
@@ -139,8 +147,12 @@ def main() -> None:
     args = parser.parse_args()
 
     words = [w for m in args.model or [] for w in ("--model", m)]
-    studio = subprocess.Popen([sys.executable, "-m", "spatialgan.cli", "studio", "--no-browser", "--port", "0", *words],
-                              stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    studio = subprocess.Popen(
+        [sys.executable, "-m", "spatialgan.cli", "studio", "--no-browser", "--port", "0", *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
     try:
         url = studio.stdout.readline().split()[2]
         with sync_playwright() as playwright:
@@ -149,22 +161,34 @@ def main() -> None:
             info = page.request.get(f"{url}api/v1/studio").json()
             models = {}
             for model in info["models"]:
-                models[model["name"]] = {"resolution": model["resolution"],
-                                         **measure(page, url, model["name"], args.moves, args.rate_seconds)}
+                models[model["name"]] = {
+                    "resolution": model["resolution"],
+                    **measure(page, url, model["name"], args.moves, args.rate_seconds),
+                }
             version = browser.version
             browser.close()
     finally:
         studio.terminate()
         studio.wait(10)
 
-    result = {"models": models, "machine": {
-        "cpus": os.cpu_count(), "processor": platform.processor() or platform.machine(), "load": os.getloadavg()[0],
-        "torch": torch.__version__, "threads": os.environ.get("OMP_NUM_THREADS", "default"), "chromium": version,
-        "command": " ".join(["python", *sys.argv])}}
+    result = {
+        "models": models,
+        "machine": {
+            "cpus": os.cpu_count(),
+            "processor": platform.processor() or platform.machine(),
+            "load": os.getloadavg()[0],
+            "torch": torch.__version__,
+            "threads": os.environ.get("OMP_NUM_THREADS", "default"),
+            "chromium": version,
+            "command": " ".join(["python", *sys.argv]),
+        },
+    }
     for name, m in models.items():
         parts = ", ".join(f"{p} {m['parts_median_ms'][p]:.1f}" for p in PARTS)
-        print(f"{name}: median {m['latency_median_ms']:.1f} ms, p95 {m['latency_p95_ms']:.1f} ms ({parts}); "
-              f"{m['frames_per_second']:.1f} frames/s")
+        print(
+            f"{name}: median {m['latency_median_ms']:.1f} ms, p95 {m['latency_p95_ms']:.1f} ms ({parts}); "
+            f"{m['frames_per_second']:.1f} frames/s"
+        )
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(result, indent=1) + "\n")

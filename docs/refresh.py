@@ -35,8 +35,11 @@ def response_table() -> str:
     """The response of the bundled cats."""
     lines = ["| where the subject is said to be | response | control | found in both |", "|---" * 4 + "|"]
     measures = load("docs/results/response.json")["values"]["measures"]
-    for name, label in (("detector", "face, by OpenCV's detector"), ("attention_0", "D's attention, 4x4"),
-                        ("attention_2", "D's attention, 16x16")):
+    for name, label in (
+        ("detector", "face, by OpenCV's detector"),
+        ("attention_0", "D's attention, 4x4"),
+        ("attention_2", "D's attention, 16x16"),
+    ):
         m = measures[name]
         cells = [label, with_interval(m["response"]), with_interval(m["control"]), f"{m['response']['share']:.0%}"]
         lines.append(f"| {' | '.join(cells)} |")
@@ -46,8 +49,10 @@ def response_table() -> str:
 def cost_table() -> str:
     """Milliseconds of a training step, from benchmarks/results."""
     r = load("benchmarks/results/step_time.json")
-    lines = ["| | G forward ms | G backward ms | D step ms | whole step ms | images/s | over StyleGAN2 | over + SEL |",
-             "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| | G forward ms | G backward ms | D step ms | whole step ms | images/s | over StyleGAN2 | over + SEL |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for name, row in r["table"].items():
         over = [f"{row[k]:+.1f} %" if k in row else "" for k in ("over StyleGAN2 %", "over + SEL %")]
         cells = [row[k] for k in ("G forward ms", "G backward ms", "D step ms", "whole step ms", "images/s")]
@@ -62,15 +67,25 @@ def percent(summary: dict[str, Any]) -> str:
 
 def drag_table(name: str = "drag") -> str:
     """Medians of a drag benchmark, and how often the judge could tell and found the point at its target."""
-    lines = ["| | moved by | steps | CPU seconds | left, by its own tracker | left, by the judge | the judge could "
-             "tell | arrived |", "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| | moved by | steps | CPU seconds | left, by its own tracker | left, by the judge | the judge could "
+        "tell | arrived |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     result = load(f"docs/results/{name}.json")
     for r in result["values"]["rows"]:
         plain = r["model"] != result["model"]["name"]
         method = f"plain StyleGAN2: {r['method']}" if plain else r["method"]
-        cells = [method, f"{round(256 * r['distance'])}/256", f"{r['steps']['median']:.0f}",
-                 f"{r['cpu_seconds']['median']:.2f}", percent(r["tracked"]), percent(r["matched_without_noise"]),
-                 f"{r['matched_without_noise']['share']:.0%}", f"{r['success_without_noise']['mean']:.0%}"]
+        cells = [
+            method,
+            f"{round(256 * r['distance'])}/256",
+            f"{r['steps']['median']:.0f}",
+            f"{r['cpu_seconds']['median']:.2f}",
+            percent(r["tracked"]),
+            percent(r["matched_without_noise"]),
+            f"{r['matched_without_noise']['share']:.0%}",
+            f"{r['success_without_noise']['mean']:.0%}",
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -81,16 +96,23 @@ FORMS = {"sum": "as trained: ReLU of the sum", "channel": "ReLU on each channel"
 def focus_table() -> str:
     """By how much more the bundled models' discriminators look at a picture's own heatmaps and objects than at the next
     picture's, and how many maps are empty, by either form of attention."""
-    lines = ["| D of | attention | empty maps, 4x4 | on heatmaps, 4x4 | 8x8 | 16x16 | on objects of real rooms, 8x8 | "
-             "beds | windows |", "|---" * 9 + "|"]
+    lines = [
+        "| D of | attention | empty maps, 4x4 | on heatmaps, 4x4 | 8x8 | 16x16 | on objects of real rooms, 8x8 | "
+        "beds | windows |",
+        "|---" * 9 + "|",
+    ]
     for model in (MODEL, ROOMS):
         for form, label in FORMS.items():
             v = load(f"docs/results/attention/{model}-{form}.json")["values"]
             heatmaps = v["heatmaps"].values()
             real = [v["objects"], v["by_class"].get("bed"), v["by_class"].get("window")]
-            cells = [f"`{model}`", label, f"{v['heatmaps']['level0']['empty']:.0%}".replace("%", " %"),
-                     *(with_interval(level["beyond"]) for level in heatmaps),
-                     *("" if levels is None else with_interval(levels["level1"]["beyond"]) for levels in real)]
+            cells = [
+                f"`{model}`",
+                label,
+                f"{v['heatmaps']['level0']['empty']:.0%}".replace("%", " %"),
+                *(with_interval(level["beyond"]) for level in heatmaps),
+                *("" if levels is None else with_interval(levels["level1"]["beyond"]) for levels in real),
+            ]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -99,15 +121,19 @@ def comove_table() -> str:
     """The Co-move ratio of the bundled rooms: both protocols, and the antithetic one by class."""
     lines = ["| | antithetic | chance | single-sided, the paper's | chance |", "|---" * 5 + "|"]
     results = {name: load(f"docs/results/{name}.json")["values"] for name in ("comove", "comove-independent")}
-    columns = [("layouts as in training, spaced", results["comove"]), ("layouts as the paper's, independent",
-                                                                      results["comove-independent"])]
+    columns = [
+        ("layouts as in training, spaced", results["comove"]),
+        ("layouts as the paper's, independent", results["comove-independent"]),
+    ]
     for label, v in columns:
         cells = [label, *(with_interval(c[part]) for c in (v["antithetic"], v) for part in ("ratio", "chance"))]
         lines.append(f"| {' | '.join(cells)} |")
     for kind in ("window", "bed", "painting"):
         v = results["comove"]
-        cells = [f"{kind}s", *(with_interval(c[part][kind]) for c in (v["antithetic"], v)
-                               for part in ("by_class", "chance_by_class"))]
+        cells = [
+            f"{kind}s",
+            *(with_interval(c[part][kind]) for c in (v["antithetic"], v) for part in ("by_class", "chance_by_class")),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -129,19 +155,33 @@ LATENCY_PARTS = ("queue", "generator", "encode", "network", "decode and paint", 
 def latency_table() -> str:
     """From the pointer's move to new pixels, in milliseconds, and where they go; from benchmarks/results."""
     r = load("benchmarks/results/studio_latency.json")
-    lines = [f"| | median ms | p95 ms | pictures a second | {' | '.join(LATENCY_PARTS)} |",
-             "|---" * (4 + len(LATENCY_PARTS)) + "|"]
+    lines = [
+        f"| | median ms | p95 ms | pictures a second | {' | '.join(LATENCY_PARTS)} |",
+        "|---" * (4 + len(LATENCY_PARTS)) + "|",
+    ]
     for name, m in r["models"].items():
         parts = [f"{m['parts_median_ms'][part]:.1f}" for part in LATENCY_PARTS]
-        cells = [f"`{name}`", f"{m['latency_median_ms']:.0f}", f"{m['latency_p95_ms']:.0f}",
-                 f"{m['frames_per_second']:.0f}", *parts]
+        cells = [
+            f"`{name}`",
+            f"{m['latency_median_ms']:.0f}",
+            f"{m['latency_p95_ms']:.0f}",
+            f"{m['frames_per_second']:.0f}",
+            *parts,
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-TABLES = {"latency": latency_table, "response": response_table, "cost": cost_table, "drag": drag_table,
-          "drag-rooms": lambda: drag_table("drag-rooms"), "comove": comove_table,
-          "focus": focus_table, "steering": steering_table}
+TABLES = {
+    "latency": latency_table,
+    "response": response_table,
+    "cost": cost_table,
+    "drag": drag_table,
+    "drag-rooms": lambda: drag_table("drag-rooms"),
+    "comove": comove_table,
+    "focus": focus_table,
+    "steering": steering_table,
+}
 
 
 def with_tables(text: str) -> str:
@@ -161,8 +201,9 @@ def line_of(symbol: str, path: Path) -> int:
     lines = path.read_text().splitlines()
     found = 0
     for part in symbol.split("."):
-        found = next((i for i, text in enumerate(lines, 1)
-                      if i > found and re.match(rf"\s*(def|class) {part}\b", text)), 0)
+        found = next(
+            (i for i, text in enumerate(lines, 1) if i > found and re.match(rf"\s*(def|class) {part}\b", text)), 0
+        )
         if not found:
             raise ValueError(f"{path} defines no {symbol}")
     return found
@@ -203,8 +244,14 @@ def room_edits(model: Any) -> list[Any]:
     scenes = []
     for seed in ROOM_SEEDS:
         scene = model.sample(seed)
-        scenes += [scene, scene.move(0, dx=0.2), scene.remove(1), scene.restyle(2, seed=7),
-                   scene.restyle("background", seed=5), scene.with_new_styles(11)]
+        scenes += [
+            scene,
+            scene.move(0, dx=0.2),
+            scene.remove(1),
+            scene.restyle(2, seed=7),
+            scene.restyle("background", seed=5),
+            scene.with_new_styles(11),
+        ]
     return scenes
 
 

@@ -1,7 +1,7 @@
 """Takes the studio's pictures, in a real browser: every state of the page that people should have looked at.
 
-    python docs/screenshots.py --out out/screenshots                        # all bundled models, for looking at
-    python docs/screenshots.py --out docs/images --seed 6 --only studio studio-drag  # those that the documents show
+python docs/screenshots.py --out out/screenshots                        # all bundled models, for looking at
+python docs/screenshots.py --out docs/images --seed 6 --only studio studio-drag  # those that the documents show
 """
 
 import argparse
@@ -176,8 +176,12 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
 
     words = [w for m in args.model or [] for w in ("--model", m)]
-    studio = subprocess.Popen([sys.executable, "-m", "spatialgan.cli", "studio", "--no-browser", "--port", "0", *words],
-                              stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    studio = subprocess.Popen(
+        [sys.executable, "-m", "spatialgan.cli", "studio", "--no-browser", "--port", "0", *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
     try:
         url = studio.stdout.readline().split()[2]
         with sync_playwright() as playwright:
@@ -187,8 +191,12 @@ def main() -> None:
                 for name in args.only:
                     window, theme, prepare = SHOTS[name]
                     phone = {"is_mobile": True, "has_touch": True} if window == PHONE else {}
-                    page = browser.new_page(viewport=dict(zip(("width", "height"), window, strict=True)),
-                                            color_scheme=theme, device_scale_factor=2 if phone else 1, **phone)
+                    page = browser.new_page(
+                        viewport=dict(zip(("width", "height"), window, strict=True)),
+                        color_scheme=theme,
+                        device_scale_factor=2 if phone else 1,
+                        **phone,
+                    )
                     page.on("pageerror", lambda e: print("error in the page:", e))
                     page.goto(url)
                     page.wait_for_selector("body:not([data-loading])")

@@ -49,8 +49,9 @@ class BlobGenerator(nn.Module):
         phase = torch.einsum("bkhwx,kcx->bkchw", u, self.waves)
         return ((phase + torch.arange(CHANNELS)[:, None, None]).cos() * envelope[:, :, None]).sum(dim=1)
 
-    def synthesize(self, ws: Tensor, layout: Layout | None, noise: object, *,
-                   stop_resolution: int | None = None) -> GeneratorOutput:
+    def synthesize(
+        self, ws: Tensor, layout: Layout | None, noise: object, *, stop_resolution: int | None = None
+    ) -> GeneratorOutput:
         self.calls.append(stop_resolution)
         places = self.places(ws, layout)
         if stop_resolution is not None:
@@ -60,8 +61,11 @@ class BlobGenerator(nn.Module):
 
 def blob_model(*, kind: str = "single") -> SpatialGAN:
     """A model of 64 pixels: ``single``, ``multi`` or ``plain``."""
-    settings = {"single": {"processing": "fine"}, "multi": {"layout": "multi", "encoding": "multi", "num_objects": 2},
-                "plain": {"encoding": "none"}}[kind]
+    settings = {
+        "single": {"processing": "fine"},
+        "multi": {"layout": "multi", "encoding": "multi", "num_objects": 2},
+        "plain": {"encoding": "none"},
+    }[kind]
     config = ModelConfig(resolution=64, z_dim=4, w_dim=4, channel_base=64, **settings)
     run = RunConfig(model=config, loss=LossConfig(align="none"))
     return SpatialGAN(run, BlobGenerator(config), name=f"blob-{kind}")

@@ -38,9 +38,18 @@ def test_json_round_trip():
 
 def test_configurations_of_format_1_keep_their_meaning():
     """Attention was the sum's, distances had one mean; aids stood elsewhere; what said only how to train is dropped."""
-    old = {"model": {"resolution": 64}, "loss": {"align_empty": "relative", "comove_weight": 3.0, "carry_share": 0.5,
-                                                 "comove_size": 16, "comove_distance": 0.3, "reconstruct_weight": 0.5},
-           "train": {"reconstruct_kimg": 90.0, "reuse_pictures": True, "blur_std": 0.1, "blur_kimg": 50.0, "kimg": 2.0}}
+    old = {
+        "model": {"resolution": 64},
+        "loss": {
+            "align_empty": "relative",
+            "comove_weight": 3.0,
+            "carry_share": 0.5,
+            "comove_size": 16,
+            "comove_distance": 0.3,
+            "reconstruct_weight": 0.5,
+        },
+        "train": {"reconstruct_kimg": 90.0, "reuse_pictures": True, "blur_std": 0.1, "blur_kimg": 50.0, "kimg": 2.0},
+    }
     config = from_dict(RunConfig, upgraded(old))
     assert (config.loss.attention, config.loss.attention_sign, config.loss.align_mean) == ("sum", "real", "all")
     assert config.aids == AidsConfig(reconstruct_kimg=90, reconstruct_weight=0.5, reuse_pictures=True)

@@ -47,10 +47,19 @@ def test_the_readmes_tables_are_those_of_the_result_files(refresh):
     assert refresh.with_tables(text) == text, "run: python docs/refresh.py"
 
 
-@pytest.mark.parametrize(("result", "model"), [("response", "cats-64"), ("drag", "cats-64"), ("drag-rooms", "rooms-64"),
-                                               ("comove", "rooms-64"), ("comove-independent", "rooms-64"),
-                                               ("fd-rooms", "rooms-64"), ("attention/cats-64-sum", "cats-64"),
-                                               ("attention/rooms-64-sum", "rooms-64")])
+@pytest.mark.parametrize(
+    ("result", "model"),
+    [
+        ("response", "cats-64"),
+        ("drag", "cats-64"),
+        ("drag-rooms", "rooms-64"),
+        ("comove", "rooms-64"),
+        ("comove-independent", "rooms-64"),
+        ("fd-rooms", "rooms-64"),
+        ("attention/cats-64-sum", "cats-64"),
+        ("attention/rooms-64-sum", "rooms-64"),
+    ],
+)
 def test_results_of_bundled_models_are_of_the_weights_that_are_bundled(result, model):
     measured = json.loads((ROOT / f"docs/results/{result}.json").read_text())["model"]["weights_sha256"]
     bundled = json.loads((ROOT / f"src/spatialgan/zoo/{model}.json").read_text())["weights_sha256"]

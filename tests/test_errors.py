@@ -9,10 +9,14 @@ from spatialgan.terminal import MAX_LENGTH
 from spatialgan.training.presets import preset
 
 
-@pytest.mark.parametrize("error, text", [
-    (SpatialGANError("a\nerror: b\x1b[2J"), "a\\nerror: b\\x1b[2J"),
-    (BadImageError("a\nb.png", "is \ud800"), "a\\nb.png: is \\ud800"),
-    (SpatialGANError("caf\u00e9 \\x1b"), "caf\u00e9 \\x1b")])
+@pytest.mark.parametrize(
+    "error, text",
+    [
+        (SpatialGANError("a\nerror: b\x1b[2J"), "a\\nerror: b\\x1b[2J"),
+        (BadImageError("a\nb.png", "is \ud800"), "a\\nb.png: is \\ud800"),
+        (SpatialGANError("caf\u00e9 \\x1b"), "caf\u00e9 \\x1b"),
+    ],
+)
 def test_it_is_one_line_of_printable_characters(error: SpatialGANError, text: str):
     assert str(error) == text
     assert str(SpatialGANError(str(error))) == text  # quoted once more it stays

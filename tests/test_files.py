@@ -147,8 +147,10 @@ def test_devices_are_written_into_and_sockets_refused(tmp_path: Path):
 
 @pytest.mark.parametrize("to_file", [False, True])
 def test_the_standard_output_can_be_written_by_name(tmp_path: Path, to_file: bool):
-    code = ("from pathlib import Path; from spatialgan.files import write_atomically; print('before', flush=True); "
-            "write_atomically(Path('/dev/stdout'), lambda p: p.write_text('whole\\n')); print('after')")
+    code = (
+        "from pathlib import Path; from spatialgan.files import write_atomically; print('before', flush=True); "
+        "write_atomically(Path('/dev/stdout'), lambda p: p.write_text('whole\\n')); print('after')"
+    )
     with open(tmp_path / "out", "w") as f:
         done = subprocess.run([sys.executable, "-c", code], stdout=f if to_file else subprocess.PIPE, text=True)
     assert ((tmp_path / "out").read_text() if to_file else done.stdout) == "before\nwhole\nafter\n"
@@ -169,7 +171,11 @@ def test_a_tilde_is_home_only_as_a_folder_of_its_own(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert user_path("~/a") == tmp_path / "home" / "a"
     assert [user_path(p) for p in ("~old", "./~old", "~root/a", "a/~")] == [
-        Path("~old"), Path("~old"), Path("~root/a"), Path("a/~")]
+        Path("~old"),
+        Path("~old"),
+        Path("~root/a"),
+        Path("a/~"),
+    ]
     (tmp_path / "~").mkdir()
     assert user_path("~/a") == Path("~/a")
 

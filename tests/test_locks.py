@@ -10,8 +10,10 @@ import pytest
 from spatialgan.errors import SpatialGANError
 from spatialgan.locks import LOCK, locked
 
-TRY = ("import sys; from pathlib import Path; from spatialgan.locks import locked\n"
-       "with locked(Path(sys.argv[1]), 'busy'): print('taken')")
+TRY = (
+    "import sys; from pathlib import Path; from spatialgan.locks import locked\n"
+    "with locked(Path(sys.argv[1]), 'busy'): print('taken')"
+)
 
 
 def another(folder: Path) -> str:

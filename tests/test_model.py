@@ -22,7 +22,7 @@ from spatialgan.model import (
     find_weights,
     save_model,
 )
-from spatialgan.networks.discriminator import make_discriminator
+from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.sampling import sample_layout
 
@@ -438,9 +438,15 @@ def float64() -> Iterator[Callable[[bool], None]]:
     torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize("changes", [{}, {"layout": "multi", "encoding": "multi", "coordinates_max_resolution": 8},
-                                     {"layout": "multi", "encoding": "flatten", "impulse_noise": 0.1},
-                                     {"sampling": "release", "processing": "release"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"layout": "multi", "encoding": "multi", "coordinates_max_resolution": 8},
+        {"layout": "multi", "encoding": "flatten", "impulse_noise": 0.1},
+        {"sampling": "release", "processing": "release"},
+    ],
+)
 def test_another_default_dtype_draws_the_same_pictures(tiny: Tiny, tmp_path: Path, float64, changes: dict):
     config = RunConfig(model=tiny(**changes))
     path = SpatialGAN(config, Generator(config.model), make_discriminator(config.model)).save(tmp_path / "m")
@@ -466,8 +472,10 @@ def test_another_default_dtype_draws_the_same_pictures(tiny: Tiny, tmp_path: Pat
 # Cards that ask for too much, and bits that change
 
 
-@pytest.mark.parametrize("field", ["channel_base", "channel_max", "w_dim", "z_dim", "mapping_layers", "num_objects",
-                                   "heatmap_kernel", "resolution"])
+@pytest.mark.parametrize(
+    "field",
+    ["channel_base", "channel_max", "w_dim", "z_dim", "mapping_layers", "num_objects", "heatmap_kernel", "resolution"],
+)
 @pytest.mark.parametrize("value", [10**9 + 1, 2**70])
 def test_a_card_that_asks_for_any_size_is_refused(saved: Path, field: str, value: int):
     config = json.loads(saved.with_suffix(".json").read_text())["config"]
@@ -478,8 +486,13 @@ def test_a_card_that_asks_for_any_size_is_refused(saved: Path, field: str, value
 
 def test_a_card_that_asks_for_much_is_refused_before_it_is_built(saved: Path):
     config = json.loads(saved.with_suffix(".json").read_text())["config"]
-    config["model"] |= {"channel_base": 1 << 20, "channel_max": 16384, "w_dim": 16384, "z_dim": 16384,
-                        "mapping_layers": 64}  # 130 GB
+    config["model"] |= {
+        "channel_base": 1 << 20,
+        "channel_max": 16384,
+        "w_dim": 16384,
+        "z_dim": 16384,
+        "mapping_layers": 64,
+    }  # 130 GB
     edit_card(saved, config=config)
     started = time.monotonic()
     assert "pets.safetensors does not fit its configuration" in refused(saved)

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from spatialgan.cli.main import app
 from typer.testing import CliRunner
-
-from spatialgan.cli import app
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-COMMANDS = [words.strip() for language, block in BLOCKS if language == "sh" for line in block.splitlines()
-            for words in line.split("#")[0].split("&&") if "spatialgan " in words and "pip install" not in words]
+COMMANDS = [
+    words.strip()
+    for language, block in BLOCKS
+    if language == "sh"
+    for line in block.splitlines()
+    for words in line.split("#")[0].split("&&")
+    if "spatialgan " in words and "pip install" not in words
+]
 
 
 @pytest.fixture

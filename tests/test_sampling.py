@@ -282,8 +282,9 @@ def double_by_default() -> Iterator[None]:
 
 
 @KINDS
-def test_layouts_are_the_same_float32_numbers_whatever_the_default_dtype(config: ModelConfig,
-                                                                        request: pytest.FixtureRequest):
+def test_layouts_are_the_same_float32_numbers_whatever_the_default_dtype(
+    config: ModelConfig, request: pytest.FixtureRequest
+):
     expected, got = [], []
     sample(config).map(lambda t: expected.append(t) or t)
     request.getfixturevalue("double_by_default")

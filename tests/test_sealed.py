@@ -12,7 +12,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.sealed import UNREADABLE, read_sealed, save_sealed
 
 TENSORS = {"a": torch.arange(7, dtype=torch.float32), "b.c": torch.tensor([1, 2]), "half": torch.ones(3).bfloat16()}
-VALUES = {"state": {"n": 3, "name": "caf\u00e9 \"quoted\""}, "more": None}
+VALUES = {"state": {"n": 3, "name": 'caf\u00e9 "quoted"'}, "more": None}
 
 
 def test_a_round_trip(tmp_path: Path):

@@ -10,10 +10,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from spatialgan.cli.main import app
 from typer.main import get_command
 
-from spatialgan.cli import app
-from spatialgan.studio import connections, sessions, visits
+from spatialgan.studio import connections, visits
+from spatialgan.studio import session_store as sessions
 from spatialgan.studio.guard import MAX_BODY_BYTES
 from spatialgan.studio.session import MAX_EDITS, MAX_OBJECTS
 from spatialgan.studio.stateless import MAX_EXPORT_PX
@@ -72,15 +73,18 @@ def test_the_pages_commands_are_the_programs():
     assert used <= options and {"--allow-host", "--token", "--proxy", "--prefix", "--rate"} <= used
 
 
-@pytest.mark.parametrize("sentence", [
-    f"{sessions.MOST_SESSIONS}; of one visitor {sessions.MOST_SESSIONS_OF_ONE}.",
-    f"{MAX_BODY_BYTES >> 20} MB; its headers must be there after {connections.HEADER_S:g} s, all of it after "
-    f"{connections.BODY_S:g} s; an answer that nobody takes ends after {connections.SEND_S:g} s",
-    f"{connections.MOST_CONNECTIONS}, or as many as the system lets the process open, less "
-    f"{connections.OWN_DESCRIPTORS}",
-    f"{MAX_OBJECTS} objects, {MAX_EDITS} edits at once, {MAX_EXPORT_PX} pixels",
-    f"at once | {visits.MOST_AT_ONCE},",
-])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"{sessions.MOST_SESSIONS}; of one visitor {sessions.MOST_SESSIONS_OF_ONE}.",
+        f"{MAX_BODY_BYTES >> 20} MB; its headers must be there after {connections.HEADER_S:g} s, all of it after "
+        f"{connections.BODY_S:g} s; an answer that nobody takes ends after {connections.SEND_S:g} s",
+        f"{connections.MOST_CONNECTIONS}, or as many as the system lets the process open, less "
+        f"{connections.OWN_DESCRIPTORS}",
+        f"{MAX_OBJECTS} objects, {MAX_EDITS} edits at once, {MAX_EXPORT_PX} pixels",
+        f"at once | {visits.MOST_AT_ONCE},",
+    ],
+)
 def test_the_pages_limits_are_the_programs(sentence):
     assert sentence in PAGE
     assert sessions.LIFETIME_S == 7200 and "two hours" in PAGE

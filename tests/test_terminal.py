@@ -8,10 +8,17 @@ import pytest
 from spatialgan.terminal import printable, tolerate_any_name
 
 
-@pytest.mark.parametrize("text, shown", [
-    ("plain caf\u00e9 \u732b.png", "plain caf\u00e9 \u732b.png"),
-    ("a\x1b[2Jb", "a\\x1b[2Jb"), ("a\nerror: b", "a\\nerror: b"),
-    ("caf\udce9", "caf\\udce9"), ("\u202egnp.exe", "\\u202egnp.exe"), ("\x9b31m\x7f\x00", "\\x9b31m\\x7f\\x00")])
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("plain caf\u00e9 \u732b.png", "plain caf\u00e9 \u732b.png"),
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("a\nerror: b", "a\\nerror: b"),
+        ("caf\udce9", "caf\\udce9"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\x9b31m\x7f\x00", "\\x9b31m\\x7f\\x00"),
+    ],
+)
 def test_names_give_no_orders(text: str, shown: str):
     assert printable(text) == shown
     shown.encode()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spatialgan.config import LEVEL_RESOLUTIONS, AttentionForm, AttentionSign
 from spatialgan.layout import min_max_normalize, resize_maps
-from spatialgan.networks.discriminator import DiscriminatorOutput
+from spatialgan.networks.discriminators import DiscriminatorOutput
 
 
 def gradcam(features: Tensor, gradients: Tensor, *, form: AttentionForm = "channel") -> Tensor:
@@ -33,8 +33,14 @@ def gradcam(features: Tensor, gradients: Tensor, *, form: AttentionForm = "chann
     return min_max_normalize(weighted.relu().sum(dim=1) if form == "channel" else weighted.sum(dim=1).relu())
 
 
-def attention_maps(output: DiscriminatorOutput, *, levels: tuple[int, ...] = (0, 1, 2), form: AttentionForm = "channel",
-                   sign: AttentionSign = "fake", keep_graph: bool = True) -> dict[int, Tensor]:
+def attention_maps(
+    output: DiscriminatorOutput,
+    *,
+    levels: tuple[int, ...] = (0, 1, 2),
+    form: AttentionForm = "channel",
+    sign: AttentionSign = "fake",
+    keep_graph: bool = True,
+) -> dict[int, Tensor]:
     """Attention on the given levels, from a forward pass that somebody has already paid for.
 
     Only D's last small blocks are run backwards, from the logits to the largest feature map asked for.
@@ -58,8 +64,9 @@ def attention_maps(output: DiscriminatorOutput, *, levels: tuple[int, ...] = (0,
     return {level: gradcam(f, g, form=form) for level, f, g in zip(levels, features, gradients, strict=True)}
 
 
-def attention_of(discriminator: torch.nn.Module, images: Tensor, size: int, *, form: AttentionForm,
-                 sign: AttentionSign) -> Tensor:
+def attention_of(
+    discriminator: torch.nn.Module, images: Tensor, size: int, *, form: AttentionForm, sign: AttentionSign
+) -> Tensor:
     """For looking at: attention of pictures ``(B, C, R, R)`` on levels 0, 1, 2, resized to ``(B, 3, size, size)``."""
     with torch.inference_mode(False), torch.enable_grad():
         # A clone: what was made in inference mode has no place in a graph.

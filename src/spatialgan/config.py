@@ -10,8 +10,17 @@ from spatialgan.errors import SpatialGANError
 
 LEVEL_RESOLUTIONS = (4, 8, 16)  # the generator layers and discriminator features that levels 0, 1, 2 pair with
 MAX_THINGS = 8  # that reconstruction looks for in a picture: with more, there is hardly room for their middles
-MODEL_LIMITS = {"z_dim": 16384, "w_dim": 16384, "mapping_layers": 64, "channel_base": 1 << 20, "channel_max": 16384,
-                "num_objects": 256, "heatmap_kernel": 63, "heatmap_dilation": 64, "minibatch_std_group": 1 << 20}
+MODEL_LIMITS = {
+    "z_dim": 16384,
+    "w_dim": 16384,
+    "mapping_layers": 64,
+    "channel_base": 1 << 20,
+    "channel_max": 16384,
+    "num_objects": 256,
+    "heatmap_kernel": 63,
+    "heatmap_dilation": 64,
+    "minibatch_std_group": 1 << 20,
+}
 # Far beyond what anyone trains: a file that asks for more is damaged, or means harm.
 LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
 AttentionForm = Literal["channel", "sum"]
@@ -99,31 +108,43 @@ class ModelConfig:
         for name, most in MODEL_LIMITS.items():
             require(1 <= getattr(self, name) <= most, f"model.{name} is {getattr(self, name)}; use 1 to {most}")
         require(self.channel_base >= r, f"model.channel_base is {self.channel_base}; use at least the resolution, {r}")
-        require(self.heatmap_kernel % 2 == 1,
-                 f"model.heatmap_kernel is {self.heatmap_kernel}; use an odd number")
+        require(self.heatmap_kernel % 2 == 1, f"model.heatmap_kernel is {self.heatmap_kernel}; use an odd number")
         require(0.001 <= self.center_std <= 10, f"model.center_std is {self.center_std}; use 0.001 to 10")
         require(0 <= self.impulse_noise <= 1, f"model.impulse_noise is {self.impulse_noise}; use 0..1")
-        require(0 < self.object_std_min <= self.object_std_max,
-                 "model.object_std_min must be above 0 and at most model.object_std_max")
+        require(
+            0 < self.object_std_min <= self.object_std_max,
+            "model.object_std_min must be above 0 and at most model.object_std_max",
+        )
         require(0 <= self.object_spacing <= 10, f"model.object_spacing is {self.object_spacing}; use 0 to 10")
-        require(self.encoded_max_resolution >= 4 and self.encoded_max_resolution.bit_count() == 1,
-                 f"model.encoded_max_resolution is {self.encoded_max_resolution}; use 4, 8, 16, ...")
+        require(
+            self.encoded_max_resolution >= 4 and self.encoded_max_resolution.bit_count() == 1,
+            f"model.encoded_max_resolution is {self.encoded_max_resolution}; use 4, 8, 16, ...",
+        )
         c = self.coordinates_max_resolution
-        require(c == 0 or (c >= 4 and c.bit_count() == 1),
-                 f"model.coordinates_max_resolution is {c}; use 4, 8, 16, ..., or 0 for none")
-        require(c == 0 or self.encoding == "multi",
-                 f"model.coordinates_max_resolution={c} needs model.encoding=multi")
-        require(c > 0 or not self.coordinates_gated,
-                 "model.coordinates_gated needs coordinates; set model.coordinates_max_resolution above 0 too")
-        require(self.processing != "release" or self.encoding in ("norm", "none"),
-                 "model.processing=release needs model.encoding=norm")
-        require(self.encoding == "multi" or not self.background_mapping,
-                 "model.background_mapping needs model.encoding=multi")
+        require(
+            c == 0 or (c >= 4 and c.bit_count() == 1),
+            f"model.coordinates_max_resolution is {c}; use 4, 8, 16, ..., or 0 for none",
+        )
+        require(c == 0 or self.encoding == "multi", f"model.coordinates_max_resolution={c} needs model.encoding=multi")
+        require(
+            c > 0 or not self.coordinates_gated,
+            "model.coordinates_gated needs coordinates; set model.coordinates_max_resolution above 0 too",
+        )
+        require(
+            self.processing != "release" or self.encoding in ("norm", "none"),
+            "model.processing=release needs model.encoding=norm",
+        )
+        require(
+            self.encoding == "multi" or not self.background_mapping,
+            "model.background_mapping needs model.encoding=multi",
+        )
         if self.encoding == "multi":
             require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
         if self.layout == "multi":
-            require(self.sampling == "hierarchical",
-                     f"model.sampling={self.sampling} is of single-object layouts; leave it at its default")
+            require(
+                self.sampling == "hierarchical",
+                f"model.sampling={self.sampling} is of single-object layouts; leave it at its default",
+            )
         if self.discriminator != "residual":
             require(self.image_channels == 3, f"model.discriminator={self.discriminator} needs model.image_channels=3")
 
@@ -209,9 +230,12 @@ class LossConfig:
             require(getattr(self, name) >= 1, f"loss.{name} is {getattr(self, name)}; use 1 or more")
         require(0 <= self.style_mixing <= 1, f"loss.style_mixing is {self.style_mixing}; use 0..1")
         levels = range(len(LEVEL_RESOLUTIONS))
-        require(len(self.align_levels) > 0 and set(self.align_levels) <= set(levels)
-                 and len(set(self.align_levels)) == len(self.align_levels),
-                 f"loss.align_levels is {list(self.align_levels)}; name some of {list(levels)}, each once")
+        require(
+            len(self.align_levels) > 0
+            and set(self.align_levels) <= set(levels)
+            and len(set(self.align_levels)) == len(self.align_levels),
+            f"loss.align_levels is {list(self.align_levels)}; name some of {list(levels)}, each once",
+        )
 
 
 @dataclass(frozen=True)
@@ -264,10 +288,22 @@ class TrainConfig:
         require(self.batch_size >= 1, f"train.batch_size is {self.batch_size}; use 1 or more")
         require(self.seed >= 0, f"train.seed is {self.seed}; use 0 or more")
         m = self.micro_batch
-        require(m >= 0 and (m == 0 or self.batch_size % m == 0),
-                 f"train.micro_batch is {m}; use 0 or a divisor of train.batch_size, {self.batch_size}")
-        for name in ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "checkpoint_kimg", "g_lr", "d_lr",
-                     "ema_half_life_kimg", "sample_columns", "sample_rows"):
+        require(
+            m >= 0 and (m == 0 or self.batch_size % m == 0),
+            f"train.micro_batch is {m}; use 0 or a divisor of train.batch_size, {self.batch_size}",
+        )
+        for name in (
+            "kimg",
+            "log_kimg",
+            "sample_kimg",
+            "snapshot_kimg",
+            "checkpoint_kimg",
+            "g_lr",
+            "d_lr",
+            "ema_half_life_kimg",
+            "sample_columns",
+            "sample_rows",
+        ):
             require(getattr(self, name) > 0, f"train.{name} is {getattr(self, name)}; use a number above 0")
         require(self.kimg >= 0.001, f"train.kimg is {self.kimg}; use at least 0.001, one image")
         require(self.keep_snapshots >= 0, f"train.keep_snapshots is {self.keep_snapshots}; use 0 or more")
@@ -307,35 +343,48 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         m, loss, t = self.model, self.loss, self.train
-        require(self.data.shift == 0 or self.data_resolution > m.resolution,
-                 f"data.shift is {self.data.shift}, less than a pixel; use 0, or at least {1 / (m.resolution + 1):.2g} "
-                 f"at model.resolution={m.resolution}")
+        require(
+            self.data.shift == 0 or self.data_resolution > m.resolution,
+            f"data.shift is {self.data.shift}, less than a pixel; use 0, or at least {1 / (m.resolution + 1):.2g} "
+            f"at model.resolution={m.resolution}",
+        )
         if m.encoding == "none":
             require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
-            require(m.constant == "learned", "with model.encoding=none and model.constant=uniform nothing would tell "
-                    "G where it is; set model.constant=learned")
+            require(
+                m.constant == "learned",
+                "with model.encoding=none and model.constant=uniform nothing would tell "
+                "G where it is; set model.constant=learned",
+            )
         if loss.align == "multi":
             require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
         if self.reconstructs:
             require(m.image_channels == 3, "reconstruction, by ImageNet features, needs model.image_channels=3")
-            require(m.layout != "multi" or m.num_objects <= MAX_THINGS,
-                    f"reconstruction finds at most {MAX_THINGS} things in a picture; set model.num_objects to no more, "
-                    f"not {m.num_objects}, or aids.reconstruct_kimg and aids.reconstruct_weight to 0")
-            require(m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
-                     "reconstruction needs heatmaps that can be moved; set aids.reconstruct_weight and "
-                     "aids.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten")
+            require(
+                m.layout != "multi" or m.num_objects <= MAX_THINGS,
+                f"reconstruction finds at most {MAX_THINGS} things in a picture; set model.num_objects to no more, "
+                f"not {m.num_objects}, or aids.reconstruct_kimg and aids.reconstruct_weight to 0",
+            )
+            require(
+                m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
+                "reconstruction needs heatmaps that can be moved; set aids.reconstruct_weight and "
+                "aids.reconstruct_kimg to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten",
+            )
         if m.discriminator != "projected":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
-            require(micro % min(group, micro) == 0,
-                     f"train.batch_size (or micro_batch), {micro}, must be a multiple of "
-                     f"model.minibatch_std_group, {group}")
+            require(
+                micro % min(group, micro) == 0,
+                f"train.batch_size (or micro_batch), {micro}, must be a multiple of model.minibatch_std_group, {group}",
+            )
         if m.discriminator == "projected":
-            require(loss.r1_gamma == 0 and loss.adversarial == "hinge",
-                     "model.discriminator=projected trains on the hinge loss without R1; "
-                     "set loss.adversarial=hinge and loss.r1_gamma=0")
+            require(
+                loss.r1_gamma == 0 and loss.adversarial == "hinge",
+                "model.discriminator=projected trains on the hinge loss without R1; "
+                "set loss.adversarial=hinge and loss.r1_gamma=0",
+            )
         if m.encoding == "multi":
-            require(loss.style_mixing == 0,
-                     "loss.style_mixing is for one style a picture; set it to 0 with encoding=multi")
+            require(
+                loss.style_mixing == 0, "loss.style_mixing is for one style a picture; set it to 0 with encoding=multi"
+            )
 
     @property
     def reconstructs(self) -> bool:

@@ -171,8 +171,13 @@ def _write_into(path: Path, write: Callable[[Path], Any]) -> None:
 
 def kind_of(mode: int) -> str:
     """What something that is no file is, in words, by its ``st_mode``."""
-    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"),
-             (stat.S_ISBLK, "a disk"), (stat.S_ISCHR, "a device"))
+    kinds = (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISBLK, "a disk"),
+        (stat.S_ISCHR, "a device"),
+    )
     return next((name for is_it, name in kinds if is_it(mode)), "no file")
 
 

@@ -116,8 +116,9 @@ class Layout:
         carried = shifts[0] if self.hierarchical else torch.zeros_like(shifts[0])
         own = [shift - carried if level > 0 else shift for level, shift in enumerate(shifts)]
         gaussians = [self.gaussians(level) for level in range(len(self.levels))]
-        return replace(self, levels=tuple(replace(g, centers_xy=g.centers_xy + s)
-                                          for g, s in zip(gaussians, own, strict=True)))
+        return replace(
+            self, levels=tuple(replace(g, centers_xy=g.centers_xy + s) for g, s in zip(gaussians, own, strict=True))
+        )
 
     def resized(self, factor: float | tuple[float, float], *, level: int = 0, point: int | None = None) -> "Layout":
         """The layout with one standard deviation, or all of a level, multiplied by ``factor``.
@@ -189,8 +190,10 @@ class Layout:
         entry = self._level(level)
         if isinstance(entry, Raster):
             if entry.frames is None:
-                raise SpatialGANError("this layout's raster has no frames, and the model needs them: its objects have "
-                                      "coordinates of their own")
+                raise SpatialGANError(
+                    "this layout's raster has no frames, and the model needs them: its objects have "
+                    "coordinates of their own"
+                )
             return own_coordinates(entry.frames.centers_xy, entry.frames.stds, entry.frames.angles, size)
         return own_coordinates(self.level_centers(level), entry.stds, entry.angles, size)
 
@@ -327,8 +330,10 @@ def layout_from_json(data: dict[str, Any]) -> Layout:
             raise ValueError(f"hierarchical is {data['hierarchical']!r}; use true or false")
         return Layout(tuple(levels), data["hierarchical"])
     except (KeyError, TypeError, OverflowError):
-        raise SpatialGANError("layout is not readable: it needs hierarchical, and levels that each have centers_xy, "
-                              "stds and angles, or a raster") from None
+        raise SpatialGANError(
+            "layout is not readable: it needs hierarchical, and levels that each have centers_xy, "
+            "stds and angles, or a raster"
+        ) from None
     except ValueError as e:
         raise SpatialGANError(f"layout is not readable: {e}") from None
 

@@ -17,7 +17,7 @@ from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, read_json, require_file, user_path, write_atomically
 from spatialgan.layout import Layout
-from spatialgan.networks.discriminator import make_discriminator
+from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.sealed import UNREADABLE
 from spatialgan.settings import from_dict, to_dict, upgraded
@@ -37,8 +37,16 @@ FOREIGN = (".pkl", ".pt", ".pth")  # endings of other programs' models
 class SpatialGAN:
     """A generator, its configuration, and where there is one the discriminator that it was trained against."""
 
-    def __init__(self, config: RunConfig, generator: Generator, discriminator: nn.Module | None = None, *,
-                 name: str = "unnamed", weights_hash: str = "", card: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        config: RunConfig,
+        generator: Generator,
+        discriminator: nn.Module | None = None,
+        *,
+        name: str = "unnamed",
+        weights_hash: str = "",
+        card: dict[str, Any] | None = None,
+    ):
         self.config = config
         self.generator = generator.eval().requires_grad_(False)
         self.discriminator = None if discriminator is None else discriminator.eval().requires_grad_(False)
@@ -90,12 +98,20 @@ class SpatialGAN:
             card: where the model comes from (data, images shown, terms); added to the JSON.
             dtype: of the stored weights.
         """
-        return save_model(path, self.config, self.generator, self.discriminator,
-                          card=self.card if card is None else card, dtype=dtype)
+        return save_model(
+            path, self.config, self.generator, self.discriminator, card=self.card if card is None else card, dtype=dtype
+        )
 
     @torch.no_grad()
-    def generate(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None = None, *,
-                 truncation: float = 1.0, w_offset: Tensor | None = None) -> Tensor:
+    def generate(
+        self,
+        z: Tensor,
+        layout: Layout | None,
+        noise: tuple[Tensor, ...] | None = None,
+        *,
+        truncation: float = 1.0,
+        w_offset: Tensor | None = None,
+    ) -> Tensor:
         """Pictures of a batch, ``(B, C, R, R)``, about -1..1.
 
         Args:
@@ -110,8 +126,15 @@ class SpatialGAN:
             ws = ws + w_offset
         return self.generator.synthesize(ws, layout, noise).image
 
-    def attention(self, images: Tensor, size: int | None = None, *, discriminator: nn.Module | None = None,
-                  form: AttentionForm | None = None, sign: AttentionSign | None = None) -> Tensor:
+    def attention(
+        self,
+        images: Tensor,
+        size: int | None = None,
+        *,
+        discriminator: nn.Module | None = None,
+        form: AttentionForm | None = None,
+        sign: AttentionSign | None = None,
+    ) -> Tensor:
         """D's attention on ``(B, C, R, R)`` pictures: ``(B, 3, size, size)`` for levels 0, 1, 2, in 0..1.
 
         Args:
@@ -126,11 +149,18 @@ class SpatialGAN:
         """
         discriminator = discriminator or self.discriminator
         if discriminator is None:
-            raise SpatialGANError(f"the model {self.name} has no {self.name}{DISCRIMINATOR} beside it, "
-                                  "and attention is the discriminator's")
+            raise SpatialGANError(
+                f"the model {self.name} has no {self.name}{DISCRIMINATOR} beside it, "
+                "and attention is the discriminator's"
+            )
         loss = self.config.loss
-        return attention_of(discriminator, images, size or self.config.model.resolution,
-                            form=form or loss.attention, sign=sign or loss.attention_sign)
+        return attention_of(
+            discriminator,
+            images,
+            size or self.config.model.resolution,
+            form=form or loss.attention,
+            sign=sign or loss.attention_sign,
+        )
 
     def sample(self, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> "Scene":
         """A random picture to edit; the same seed gives the same picture."""
@@ -160,27 +190,34 @@ def find_weights(source: str | Path) -> Path:
     if path.is_dir():
         for folder in (path, path / "snapshots"):
             # Without its JSON it is a snapshot that a kill cut short: the one before is whole.
-            found = sorted(p for p in folder.glob(f"*{WEIGHTS}")
-                           if not p.name.endswith(DISCRIMINATOR) and p.with_suffix(CARD).exists())
+            found = sorted(
+                p
+                for p in folder.glob(f"*{WEIGHTS}")
+                if not p.name.endswith(DISCRIMINATOR) and p.with_suffix(CARD).exists()
+            )
             if len(found) == 1 or (found and folder.name == "snapshots"):
                 return found[-1]
             if found:
                 names = ", ".join(p.name for p in found[:8])
                 raise SpatialGANError(f"{path} holds {len(found)} models; name one: {names}")
-        raise SpatialGANError(f"{path} holds no model: there is no .safetensors file with its .json in it "
-                              "or in its folder snapshots")
+        raise SpatialGANError(
+            f"{path} holds no model: there is no .safetensors file with its .json in it or in its folder snapshots"
+        )
     if path.is_file() and path.suffix.lower() in FOREIGN:
         from spatialgan.importing.converting import converted  # which writes models, and so needs this module
 
         return converted(path)
     if path.is_file():
         if not path.name.endswith(WEIGHTS) or path.name.endswith(DISCRIMINATOR):
-            raise SpatialGANError(f"{path} is not a generator's weights; "
-                                  "give a NAME.safetensors file with its NAME.json, or a StyleGAN2's .pkl or .pt")
+            raise SpatialGANError(
+                f"{path} is not a generator's weights; "
+                "give a NAME.safetensors file with its NAME.json, or a StyleGAN2's .pkl or .pt"
+            )
         return path
     names = ", ".join(bundled) or "none"
-    raise SpatialGANError(f"there is no model {source}: "
-                          f"it is no file, no folder and none of the bundled models ({names})")
+    raise SpatialGANError(
+        f"there is no model {source}: it is no file, no folder and none of the bundled models ({names})"
+    )
 
 
 def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
@@ -194,8 +231,9 @@ def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
     data = read_json(path)
     version = data.get("format_version") if isinstance(data, dict) else None
     if type(version) is not int or version not in (1, FORMAT_VERSION):
-        raise SpatialGANError(f"{path}: format_version is {version!s:.40}; this version of spatialgan reads 1 and "
-                              f"{FORMAT_VERSION}")
+        raise SpatialGANError(
+            f"{path}: format_version is {version!s:.40}; this version of spatialgan reads 1 and {FORMAT_VERSION}"
+        )
     unknown = sorted(set(data) - set(FIELDS))
     if unknown:
         raise SpatialGANError(f"{path} has no field {', '.join(unknown)[:80]}; it has: {', '.join(FIELDS)}")
@@ -208,8 +246,10 @@ def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
     except SpatialGANError as e:
         raise SpatialGANError(f"{path}: {e}") from None
     if data.get(CARD_HASH, _card_hash(data)) != _card_hash(data):
-        raise SpatialGANError(f"{path} does not hold what was saved ({CARD_HASH}); copy it anew from where it comes "
-                              f"from, or, if you changed it yourself, take {CARD_HASH} out")
+        raise SpatialGANError(
+            f"{path} does not hold what was saved ({CARD_HASH}); copy it anew from where it comes "
+            f"from, or, if you changed it yourself, take {CARD_HASH} out"
+        )
     return config, card
 
 
@@ -228,13 +268,22 @@ def check_hashes(weights: Path) -> str:
     found = {field: file_hash(path) for field, path in fields.items() if path.exists()}
     for field, value in found.items():
         if named.get(field, value) != value:
-            raise SpatialGANError(f"{fields[field]} is not the file that {card.name} describes ({field}); copy both "
-                                  "anew from where they come from")
+            raise SpatialGANError(
+                f"{fields[field]} is not the file that {card.name} describes ({field}); copy both "
+                "anew from where they come from"
+            )
     return found["weights_sha256"]
 
 
-def save_model(path: str | Path, config: RunConfig, generator: Generator, discriminator: nn.Module | None, *,
-               card: dict[str, Any], dtype: torch.dtype = torch.float16) -> Path:
+def save_model(
+    path: str | Path,
+    config: RunConfig,
+    generator: Generator,
+    discriminator: nn.Module | None,
+    *,
+    card: dict[str, Any],
+    dtype: torch.dtype = torch.float16,
+) -> Path:
     """What :meth:`SpatialGAN.save` does, for networks that are still being trained."""
     path = Path(path)
     path = path if path.name.endswith(WEIGHTS) else path.with_name(path.name + WEIGHTS)
@@ -244,8 +293,13 @@ def save_model(path: str | Path, config: RunConfig, generator: Generator, discri
     else:
         path.with_suffix(DISCRIMINATOR).unlink(missing_ok=True)  # another model's would be taken for this one's
     second = {} if discriminator is None else {"discriminator_sha256": file_hash(path.with_suffix(DISCRIMINATOR))}
-    text = {"format_version": FORMAT_VERSION, "weights_sha256": file_hash(path), **second, "config": to_dict(config),
-            "card": card}
+    text = {
+        "format_version": FORMAT_VERSION,
+        "weights_sha256": file_hash(path),
+        **second,
+        "config": to_dict(config),
+        "card": card,
+    }
     text = json.loads(json.dumps(text))  # as it will be read: there, keys are texts, and are sorted as such
     text = {CARD_HASH: _card_hash(text), **text}
     write_atomically(path.with_suffix(CARD), lambda p: p.write_text(json.dumps(text, indent=1) + "\n"))
@@ -289,10 +343,14 @@ def _read_weights(path: Path, wanted: dict[str, Tensor], *, free: str | None = N
     problems = [f"{n} is missing" for n in wanted if n not in stored]
     problems += [f"{n} is not part of the model" for n in stored if n not in wanted]
     both = [(n, stored[n], t) for n, t in wanted.items() if n in stored]
-    problems += [f"{n} has shape {tuple(t.shape)} instead of {tuple(w.shape)}" for n, t, w in both
-                 if t.shape != w.shape]
-    problems += [f"{n} is of {t.dtype} instead of {w.dtype}" for n, t, w in both
-                 if t.dtype != w.dtype and not (t.dtype in STORED_DTYPES and w.dtype in STORED_DTYPES)]
+    problems += [
+        f"{n} has shape {tuple(t.shape)} instead of {tuple(w.shape)}" for n, t, w in both if t.shape != w.shape
+    ]
+    problems += [
+        f"{n} is of {t.dtype} instead of {w.dtype}"
+        for n, t, w in both
+        if t.dtype != w.dtype and not (t.dtype in STORED_DTYPES and w.dtype in STORED_DTYPES)
+    ]
     if not problems:
         stored = {n: t.to(w.dtype) for n, t, w in both}
         problems = [f"{n} holds numbers that are not finite" for n, t in stored.items() if not t.isfinite().all()]
@@ -303,6 +361,8 @@ def _read_weights(path: Path, wanted: dict[str, Tensor], *, free: str | None = N
 
 
 def save_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:
-    tensors = {n: t.detach().cpu().contiguous().to(dtype if t.is_floating_point() else t.dtype)
-               for n, t in network.state_dict().items()}
+    tensors = {
+        n: t.detach().cpu().contiguous().to(dtype if t.is_floating_point() else t.dtype)
+        for n, t in network.state_dict().items()
+    }
     write_atomically(path, lambda p: save_file(tensors, p))

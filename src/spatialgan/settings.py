@@ -30,10 +30,15 @@ def from_dict(cls: type[T], values: dict[str, Any], *, where: str = "config") ->
     return cls(**{k: _coerce(hints[k], v, f"{where}.{k}") for k, v in values.items()})
 
 
-MOVED = {"loss.reconstruct_weight": "aids.reconstruct_weight", "train.reconstruct_kimg": "aids.reconstruct_kimg",
-         "train.reuse_pictures": "aids.reuse_pictures"}
-GONE = {"loss": {"align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share"},
-        "train": {"blur_std", "blur_kimg"}}  # they said how a model was trained, not what it is
+MOVED = {
+    "loss.reconstruct_weight": "aids.reconstruct_weight",
+    "train.reconstruct_kimg": "aids.reconstruct_kimg",
+    "train.reuse_pictures": "aids.reuse_pictures",
+}
+GONE = {
+    "loss": {"align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share"},
+    "train": {"blur_std", "blur_kimg"},
+}  # they said how a model was trained, not what it is
 
 
 def is_earlier(values: Any) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from attack_mutations import ODD_NUMBERS, ODD_TEXTS, bad_bytes, bad_json, dumped
 from PIL import Image
 
-from spatialgan.cli_drag import read_mask_file
+from spatialgan.cli.drag import read_mask_file
 from spatialgan.data.decoding import decode
 from spatialgan.data.images import ImageDataset
 from spatialgan.data.objects import ObjectDataset
@@ -23,8 +23,23 @@ from spatialgan.data.windows import Windows, read_boxes
 
 SIZE = 24
 FORMATS = {"png": {}, "jpg": {}, "bmp": {}, "webp": {}, "gif": {}, "tiff": {"compression": "tiff_lzw"}}
-NAMES = ("a.png", "b.jpg", "a\nb.png", "\x1b[2J.png", "é.webp", "x" * 200 + ".png", " .png", "a.PNG", "a.png.gz",
-         "a.heic", "a", ".png", "a.tif", "a.gif", "%s.bmp")
+NAMES = (
+    "a.png",
+    "b.jpg",
+    "a\nb.png",
+    "\x1b[2J.png",
+    "é.webp",
+    "x" * 200 + ".png",
+    " .png",
+    "a.PNG",
+    "a.png.gz",
+    "a.heic",
+    "a",
+    ".png",
+    "a.tif",
+    "a.gif",
+    "%s.bmp",
+)
 Calls = Iterator[Callable[[], Any]]
 
 
@@ -40,8 +55,12 @@ def good_pictures() -> list[tuple[str, bytes]]:
             exif[0x0112] = int(random.integers(1, 9))
             file = io.BytesIO()
             try:
-                image.save(file, "jpeg" if ending == "jpg" else ending, **options,
-                           **({"exif": exif} if ending in ("png", "jpg", "webp") else {}))
+                image.save(
+                    file,
+                    "jpeg" if ending == "jpg" else ending,
+                    **options,
+                    **({"exif": exif} if ending in ("png", "jpg", "webp") else {}),
+                )
             except (OSError, ValueError):  # no such mode in that format
                 continue
             found.append((ending, file.getvalue()))
@@ -75,8 +94,9 @@ def reading(random: Random, path: Path) -> Calls:
     if lazy:
         yield lambda: lazy[0].shown(0, 2, seed=0)
     if random.random() < 0.3:
-        yield lambda: prepare(path, Path(random.choice(("new", "new.zip"))).absolute(), size=32, fit=fit,
-                              channels=channels).summary()
+        yield lambda: prepare(
+            path, Path(random.choice(("new", "new.zip"))).absolute(), size=32, fit=fit, channels=channels
+        ).summary()
 
 
 def image(home: Path) -> Callable[[Random, Path], Calls]:
@@ -98,8 +118,18 @@ def image(home: Path) -> Callable[[Random, Path], Calls]:
 def _bad_zip(random: Random, pictures: list[tuple[str, bytes]]) -> bytes:
     """A zip with strange names and members, whose headers may be changed once more."""
     file = io.BytesIO()
-    odd = [*NAMES, *(t + ".png" for t in ODD_TEXTS), "./a.png", "../a.png", "/a.png", "a\\b.png", "a/", "a//b.png",
-           "C:a.png", "a.png/"]
+    odd = [
+        *NAMES,
+        *(t + ".png" for t in ODD_TEXTS),
+        "./a.png",
+        "../a.png",
+        "/a.png",
+        "a\\b.png",
+        "a/",
+        "a//b.png",
+        "C:a.png",
+        "a.png/",
+    ]
     with warnings.catch_warnings(), zipfile.ZipFile(file, "w") as archive:
         warnings.simplefilter("ignore")  # names that are there twice
         for _ in range(random.choice((0, 1, 2, 4))):
@@ -116,7 +146,7 @@ def _bad_zip(random: Random, pictures: list[tuple[str, bytes]]) -> bytes:
         marks = [i for m in (b"PK\1\2", b"PK\3\4", b"PK\5\6") for i in _places(bytes(data), m)]
         at = random.choice(marks) + random.randrange(4, 46)
         width = random.choice((1, 2, 4))
-        data[at:at + width] = (random.choice(ODD_NUMBERS[:15]) % 256**width).to_bytes(width, "little")
+        data[at : at + width] = (random.choice(ODD_NUMBERS[:15]) % 256**width).to_bytes(width, "little")
     return bytes(data)
 
 
@@ -147,7 +177,7 @@ def lmdb_folder(home: Path) -> Callable[[Random, Path], Calls]:
 
     def attack(random: Random, folder: Path) -> Calls:
         # The pages themselves are lmdb's to check, and it checks none: changed bits end the process within it.
-        data = whole[:random.randrange(len(whole))]
+        data = whole[: random.randrange(len(whole))]
         if random.random() < 0.4:
             head = bad_bytes(random, whole[:24])
             data = head[:24].ljust(24, b"\0") + whole[24:]
@@ -183,17 +213,21 @@ def objects(home: Path) -> Callable[[Random, Path], Calls]:
         ids = np.arange(SIZE * SIZE).reshape(SIZE, SIZE) // 200
         Image.fromarray(ids.astype(np.uint16 if mode == "I;16" else np.uint8)).convert(mode).save(file, "png")
         mask_pictures.append(("png", file.getvalue()))
-    table = {"file": "images/a.png", "objects": [{"id": 1, "class": "bed", "parent": 0},
-                                                 {"id": 2, "class": "leg", "parent": 1}]}
+    table = {
+        "file": "images/a.png",
+        "objects": [{"id": 1, "class": "bed", "parent": 0}, {"id": 2, "class": "leg", "parent": 1}],
+    }
 
     def attack(random: Random, folder: Path) -> Calls:
         for name in ("images", "masks"):
             (folder / "set" / name).mkdir(parents=True)
         masks = [*mask_pictures, random.choice(pictures)]
         (folder / "set" / "images" / "a.png").write_bytes(
-            bad_picture(random, pictures) if random.random() < 0.3 else pictures[0][1])
+            bad_picture(random, pictures) if random.random() < 0.3 else pictures[0][1]
+        )
         (folder / "set" / "masks" / "a.png").write_bytes(
-            bad_picture(random, masks) if random.random() < 0.6 else random.choice(mask_pictures)[1])
+            bad_picture(random, masks) if random.random() < 0.6 else random.choice(mask_pictures)[1]
+        )
         line = dumped(random, bad_json(random, table)) if random.random() < 0.6 else json.dumps(table).encode()
         (folder / "set" / "objects.jsonl").write_bytes(line)
         opened = []

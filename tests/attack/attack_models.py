@@ -22,23 +22,34 @@ from spatialgan.editing.edit_records import command_line
 from spatialgan.editing.scene_file import bundled_model_of
 from spatialgan.importing.reading import read_model
 from spatialgan.model import SpatialGAN
-from spatialgan.networks.discriminator import make_discriminator
+from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.sealed import read_sealed, save_sealed
 from spatialgan.training import loop
-from spatialgan.training.record import Record
+from spatialgan.training.stats_log import Record
 
 Calls = Iterator[Callable[[], Any]]
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 FOREIGN = ("ada-style.pkl", "rosinality-style.pt", "stylegan3-style.pkl")
 HASHES = ("card_sha256", "weights_sha256", "discriminator_sha256")
-KINDS = {"multi": {"layout": "multi", "encoding": "multi", "num_objects": 2}, "single": {}, "plain":
-         {"encoding": "none"}}
+KINDS = {
+    "multi": {"layout": "multi", "encoding": "multi", "num_objects": 2},
+    "single": {},
+    "plain": {"encoding": "none"},
+}
 
 
 def tiny_config(kind: str = "multi") -> RunConfig:
-    model = ModelConfig(resolution=32, z_dim=8, w_dim=8, mapping_layers=1, channel_base=64, channel_max=4,
-                        minibatch_std_group=2, **KINDS[kind])
+    model = ModelConfig(
+        resolution=32,
+        z_dim=8,
+        w_dim=8,
+        mapping_layers=1,
+        channel_base=64,
+        channel_max=4,
+        minibatch_std_group=2,
+        **KINDS[kind],
+    )
     loss = LossConfig(align="multi" if kind == "multi" else "none", style_mixing=0)
     return RunConfig(model=model, loss=loss, train=TrainConfig(kimg=0.002, batch_size=2, precision="float32"))
 
@@ -82,9 +93,9 @@ def _bad_safetensors(random: Random, path: Path) -> None:
         path.write_bytes(bad_bytes(random, data))
     elif kind == 1:
         length = int.from_bytes(data[:8], "little")
-        header = dumped(random, bad_json(random, json.loads(data[8:8 + length])))
+        header = dumped(random, bad_json(random, json.loads(data[8 : 8 + length])))
         size = len(header) if random.random() < 0.8 else random.choice(ODD_NUMBERS[:15]) % 2**64
-        path.write_bytes(struct.pack("<Q", size) + header + data[8 + length:])
+        path.write_bytes(struct.pack("<Q", size) + header + data[8 + length :])
     else:
         save_file(_bad_tensors(random, load_file(path)), path)
 
@@ -92,11 +103,30 @@ def _bad_safetensors(random: Random, path: Path) -> None:
 def _bad_tensors(random: Random, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     for name in random.sample(list(tensors), random.choice((1, 1, 3))):
         t = tensors.pop(name)
-        dtype = random.choice((torch.float16, torch.float64, torch.bfloat16, torch.int64, torch.uint8, torch.bool,
-                               torch.float8_e4m3fn, torch.complex64))
-        new = random.choice((lambda t=t, d=dtype: t.to(d), lambda t=t: t[None], lambda t=t: t.flatten()[:0],
-                             lambda t=t: t.flatten()[:1], lambda t=t: t * float("nan"), lambda t=t: t * 1e30,
-                             lambda t=t: t * 0, lambda: None))()
+        dtype = random.choice(
+            (
+                torch.float16,
+                torch.float64,
+                torch.bfloat16,
+                torch.int64,
+                torch.uint8,
+                torch.bool,
+                torch.float8_e4m3fn,
+                torch.complex64,
+            )
+        )
+        new = random.choice(
+            (
+                lambda t=t, d=dtype: t.to(d),
+                lambda t=t: t[None],
+                lambda t=t: t.flatten()[:0],
+                lambda t=t: t.flatten()[:1],
+                lambda t=t: t * float("nan"),
+                lambda t=t: t * 1e30,
+                lambda t=t: t * 0,
+                lambda: None,
+            )
+        )()
         if new is not None:
             tensors[random.choice((name, name, name, name + "x", "a\nb\x1b"))] = new.contiguous()
     return tensors

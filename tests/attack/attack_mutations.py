@@ -9,16 +9,101 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from spatialgan.config import RunConfig
 
 DEEP, HUGE, TWICE = "@deep@", "@huge@", "@twice@"  # stand in the value for what json.dumps does not write
-ODD_TEXTS = ("", " ", "\x00", "a\nb", "\x1b[2J\x1b]0;x\x07", "\ud800", "é\u202eb", "..", "~", "/", "x" * 5000, "NaN",
-             "1", "-1", "0x10", "\uff11\uff12", "1_000", "null", "%s{0}", "none", "multi", "auto")
-ODD_NUMBERS = (0, -1, 1, 2, 3, 255, 256, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, -2**63, 2**64, 10**30,
-               10**400, 0.5, -0.0, 5e-324, 1e-30, 1e30, 1e38, 1e39, 1.7e308, math.nan, math.inf, -math.inf)
+ODD_TEXTS = (
+    "",
+    " ",
+    "\x00",
+    "a\nb",
+    "\x1b[2J\x1b]0;x\x07",
+    "\ud800",
+    "é\u202eb",
+    "..",
+    "~",
+    "/",
+    "x" * 5000,
+    "NaN",
+    "1",
+    "-1",
+    "0x10",
+    "\uff11\uff12",
+    "1_000",
+    "null",
+    "%s{0}",
+    "none",
+    "multi",
+    "auto",
+)
+ODD_NUMBERS = (
+    0,
+    -1,
+    1,
+    2,
+    3,
+    255,
+    256,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2**53 + 1,
+    2**63 - 1,
+    2**63,
+    -(2**63),
+    2**64,
+    10**30,
+    10**400,
+    0.5,
+    -0.0,
+    5e-324,
+    1e-30,
+    1e30,
+    1e38,
+    1e39,
+    1.7e308,
+    math.nan,
+    math.inf,
+    -math.inf,
+)
 NEAR_NUMBERS = (0, 1, 2, 3, 4, 5, 7, 8, 16, 17, 32, 64, 128, 1024, -1, 0.1, 0.5, 0.9, 1.5, 1e-6, 1e6, 1e9)
-NEAR_TEXTS = tuple(sorted({word for section in get_type_hints(RunConfig).values()  # choices of any field
-                           for hint in get_type_hints(section).values() if get_origin(hint) is Literal
-                           for word in get_args(hint) if isinstance(word, str)}))
-NUMBER_WORDS = ("0", "1", "-1", "0.5", "1e5", "1e39", "1e400", "-1e400", "nan", "inf", "-inf", "1_0", "٣", "0x1", "",
-                " 1", "1.", ".5", "+1", "--1", "9" * 30, "9" * 5000, "1e-400", "0.0000001", "true", "None")
+NEAR_TEXTS = tuple(
+    sorted(
+        {
+            word
+            for section in get_type_hints(RunConfig).values()  # choices of any field
+            for hint in get_type_hints(section).values()
+            if get_origin(hint) is Literal
+            for word in get_args(hint)
+            if isinstance(word, str)
+        }
+    )
+)
+NUMBER_WORDS = (
+    "0",
+    "1",
+    "-1",
+    "0.5",
+    "1e5",
+    "1e39",
+    "1e400",
+    "-1e400",
+    "nan",
+    "inf",
+    "-inf",
+    "1_0",
+    "٣",
+    "0x1",
+    "",
+    " 1",
+    "1.",
+    ".5",
+    "+1",
+    "--1",
+    "9" * 30,
+    "9" * 5000,
+    "1e-400",
+    "0.0000001",
+    "true",
+    "None",
+)
 
 
 def bad_bytes(random: Random, data: bytes, other: bytes = b"") -> bytes:
@@ -32,8 +117,11 @@ def _changed(random: Random, data: bytearray, other: bytes) -> bytes:
     if not data:
         return random.randbytes(random.choice((0, 1, 100)))
     # Headers are where the lengths are: half of the changes go there.
-    at = random.randrange(min(len(data), random.choice((16, 64, 512)))) if random.random() < 0.5 else \
-        random.randrange(len(data))
+    at = (
+        random.randrange(min(len(data), random.choice((16, 64, 512))))
+        if random.random() < 0.5
+        else random.randrange(len(data))
+    )
     kind = random.randrange(8)
     if kind == 0:
         return bytes(data[:at])
@@ -41,16 +129,16 @@ def _changed(random: Random, data: bytearray, other: bytes) -> bytes:
         data[at] ^= 1 << random.randrange(8)
     elif kind == 2:
         value = random.choice((0, 1, 0x7F, 0x80, 0xFF))
-        data[at:at + random.choice((1, 2, 4, 8))] = bytes([value]) * random.choice((1, 2, 4, 8))
+        data[at : at + random.choice((1, 2, 4, 8))] = bytes([value]) * random.choice((1, 2, 4, 8))
     elif kind == 3:
         data[at:at] = random.randbytes(random.choice((1, 4, 100)))
     elif kind == 4:
-        del data[at:at + random.choice((1, 4, 100, 10000))]
+        del data[at : at + random.choice((1, 4, 100, 10000))]
     elif kind == 5:
         start = random.randrange(len(other))
         data[at:] = other[start:]
     elif kind == 6:
-        data[at:at] = data[at:at + random.choice((4, 100, 10000))] * random.choice((1, 3))
+        data[at:at] = data[at : at + random.choice((4, 100, 10000))] * random.choice((1, 3))
     else:
         for _ in range(random.choice((4, 32, 256))):
             data[random.randrange(len(data))] = random.randrange(256)
@@ -59,12 +147,18 @@ def _changed(random: Random, data: bytearray, other: bytes) -> bytes:
 
 def bad_value(random: Random) -> Any:
     """A value that few fields want."""
-    return random.choice((
-        lambda: random.choice(ODD_NUMBERS), lambda: random.choice(ODD_NUMBERS), lambda: random.choice(ODD_TEXTS),
-        lambda: random.choice((None, True, False, [], {}, [[]], [None], {"": None}, {"a": {"b": []}}, [1, "2", None])),
-        lambda: [random.choice(ODD_NUMBERS)] * random.choice((1, 2, 3, 100, 10000)),
-        lambda: random.choice((DEEP, HUGE, TWICE)),
-    ))()
+    return random.choice(
+        (
+            lambda: random.choice(ODD_NUMBERS),
+            lambda: random.choice(ODD_NUMBERS),
+            lambda: random.choice(ODD_TEXTS),
+            lambda: random.choice(
+                (None, True, False, [], {}, [[]], [None], {"": None}, {"a": {"b": []}}, [1, "2", None])
+            ),
+            lambda: [random.choice(ODD_NUMBERS)] * random.choice((1, 2, 3, 100, 10000)),
+            lambda: random.choice((DEEP, HUGE, TWICE)),
+        )
+    )()
 
 
 def bad_json(random: Random, value: Any) -> Any:
@@ -139,9 +233,13 @@ def bad_word(random: Random, *forms: str) -> str:
     for _ in range(random.choice((0, 1, 1, 1, 2))):
         at = random.randrange(len(word) + 1)
         parts = word.replace(":", ",").split(",")
-        word = random.choice((
-            word.replace(random.choice(parts), random.choice(NUMBER_WORDS), 1), word[:at] + word[at + 1:],
-            word[:at] + random.choice(":,.-;e \n\x1b\ud800\u00e9") + word[at:],
-            word[:at] + random.choice(ODD_TEXTS) + word[at:],
-            *[word.replace(random.choice(parts), str(random.choice(NEAR_NUMBERS)), 1)] * 4))[:20000]
+        word = random.choice(
+            (
+                word.replace(random.choice(parts), random.choice(NUMBER_WORDS), 1),
+                word[:at] + word[at + 1 :],
+                word[:at] + random.choice(":,.-;e \n\x1b\ud800\u00e9") + word[at:],
+                word[:at] + random.choice(ODD_TEXTS) + word[at:],
+                *[word.replace(random.choice(parts), str(random.choice(NEAR_NUMBERS)), 1)] * 4,
+            )
+        )[:20000]
     return word

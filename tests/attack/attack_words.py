@@ -13,8 +13,8 @@ from attack_models import FIXTURES, FOREIGN, KINDS, tiny_model
 from attack_mutations import NEAR_NUMBERS, NUMBER_WORDS, ODD_TEXTS, bad_json, bad_word, dumped, near_value
 from PIL import Image
 
-from spatialgan.cli_drag import read_handle
-from spatialgan.cli_edits import FORMS, read_seeds
+from spatialgan.cli.drag import read_handle
+from spatialgan.cli.edits import FORMS, read_seeds
 from spatialgan.config import RunConfig
 from spatialgan.model import SpatialGAN
 from spatialgan.settings import with_settings
@@ -22,9 +22,18 @@ from spatialgan.training.presets import PRESETS, preset
 
 Calls = Iterator[Callable[[], Any]]
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-EDITS = {"move": ("0:0.2,-0.1", "2.1:0.05,0"), "resize": ("0:1.5", "1.0:2"), "remove": ("1", "0:0.5"),
-         "restyle": ("1:7", "background:7"), "duplicate": ("0:0.3,0",), "add": ("0.5,0.7,0.1:7",),
-         "stretch": ("0:1.5,0.8",), "rotate": ("0:30",), "new-styles": ("7",), "new-layout": ("7",)}
+EDITS = {
+    "move": ("0:0.2,-0.1", "2.1:0.05,0"),
+    "resize": ("0:1.5", "1.0:2"),
+    "remove": ("1", "0:0.5"),
+    "restyle": ("1:7", "background:7"),
+    "duplicate": ("0:0.3,0",),
+    "add": ("0.5,0.7,0.1:7",),
+    "stretch": ("0:1.5,0.8",),
+    "rotate": ("0:30",),
+    "new-styles": ("7",),
+    "new-layout": ("7",),
+}
 assert set(EDITS) == set(FORMS)
 
 
@@ -62,24 +71,38 @@ def edit(home: Path) -> Callable[[Random, Path], Calls]:
 
 
 def setting(home: Path) -> Callable[[Random, Path], Calls]:
-    good = {f"{section.name}.{f.name}": getattr(getattr(RunConfig(), section.name), f.name)
-            for section in fields(RunConfig) for f in fields(section.default_factory)}
+    good = {
+        f"{section.name}.{f.name}": getattr(getattr(RunConfig(), section.name), f.name)
+        for section in fields(RunConfig)
+        for f in fields(section.default_factory)
+    }
     odd = ("[1,2]", "4,8", "[" * 5000, "[[[1]]]", *NUMBER_WORDS, *ODD_TEXTS)
     (home / "set").mkdir()
     Image.new("RGB", (64, 64)).save(home / "set" / "a.png")
 
     def attack(random: Random, folder: Path) -> Calls:
         names = random.choices(list(good), k=random.choice((1, 2, 4)))
-        words = [f"{name}={near_value(random, good[name]) if random.random() < 0.7 else random.choice(odd)}"
-                 for name in names]
+        words = [
+            f"{name}={near_value(random, good[name]) if random.random() < 0.7 else random.choice(odd)}"
+            for name in names
+        ]
         if random.random() < 0.2:
             words.append(bad_word(random, "train.batch_size=32", "loss.style_mixing=0.9"))
         name = random.choice([*PRESETS, "tiny"])
         configs: list[RunConfig] = []
         yield lambda: configs.append(with_settings(preset(name), words))
         if configs or random.random() < 0.1:
-            yield lambda: command("train", "--data", str(home / "set"), "--preset", name, "--out", str(folder / "run"),
-                                  "--dry-run", *(w for word in words for w in ("--set", word)))
+            yield lambda: command(
+                "train",
+                "--data",
+                str(home / "set"),
+                "--preset",
+                name,
+                "--out",
+                str(folder / "run"),
+                "--dry-run",
+                *(w for word in words for w in ("--set", word)),
+            )
 
     return attack
 
@@ -93,18 +116,84 @@ def command_line(home: Path) -> Callable[[Random, Path], Calls]:
         Image.new("RGB", (32, 32), (i, 9, 9)).save(home / "set" / f"{i}.png")
     model, scene, data = "m.safetensors", "a.scene.json", "set"
     good = (
-        ["generate", "--model", model, "--seeds", "0-2", "--out", "o", "--truncation", "0.5", "--layout-seed", "3",
-         "--scale", "2", "--grid", "--heatmaps", "--save-scenes"],
-        ["edit", "--model", model, "--scene", scene, "--out", "o.png", "--move", "0:0.1,0", "--gif", "o.gif",
-         "--save-scene", "b.scene.json", "--scale", "1"],
-        ["drag", "--model", model, "--seed", "1", "--handle", "0.4,0.5:0.5,0.5", "--max-steps", "1", "--out", "o.png",
-         "--mode", "heatmaps", "--json", "o.json"],
-        ["models", "info", model], ["models", "list"], ["data", "check", data, "--resolution", "32"],
+        [
+            "generate",
+            "--model",
+            model,
+            "--seeds",
+            "0-2",
+            "--out",
+            "o",
+            "--truncation",
+            "0.5",
+            "--layout-seed",
+            "3",
+            "--scale",
+            "2",
+            "--grid",
+            "--heatmaps",
+            "--save-scenes",
+        ],
+        [
+            "edit",
+            "--model",
+            model,
+            "--scene",
+            scene,
+            "--out",
+            "o.png",
+            "--move",
+            "0:0.1,0",
+            "--gif",
+            "o.gif",
+            "--save-scene",
+            "b.scene.json",
+            "--scale",
+            "1",
+        ],
+        [
+            "drag",
+            "--model",
+            model,
+            "--seed",
+            "1",
+            "--handle",
+            "0.4,0.5:0.5,0.5",
+            "--max-steps",
+            "1",
+            "--out",
+            "o.png",
+            "--mode",
+            "heatmaps",
+            "--json",
+            "o.json",
+        ],
+        ["models", "info", model],
+        ["models", "list"],
+        ["data", "check", data, "--resolution", "32"],
         ["data", "prepare", data, "new", "--size", "32", "--fit", "pad", "--channels", "3"],
-        ["tables", "1", "--runs", str(RESULTS), "--out", "t.md"], ["import", str(FIXTURES / FOREIGN[1]), "--out", "n"],
+        ["tables", "1", "--runs", str(RESULTS), "--out", "t.md"],
+        ["import", str(FIXTURES / FOREIGN[1]), "--out", "n"],
         ["export", "--model", model, "--to", "rosinality", "--out", "n.pt"],
-        ["train", "--data", data, "--preset", "tiny", "--out", "run", "--kimg", "1", "--device", "cpu", "--dry-run",
-         "--init-from", model, "--set", "train.batch_size=4"])
+        [
+            "train",
+            "--data",
+            data,
+            "--preset",
+            "tiny",
+            "--out",
+            "run",
+            "--kimg",
+            "1",
+            "--device",
+            "cpu",
+            "--dry-run",
+            "--init-from",
+            model,
+            "--set",
+            "train.batch_size=4",
+        ],
+    )
     odd = [t.replace("\0", "").replace("\ud800", "\udce9") for t in (*ODD_TEXTS, *NUMBER_WORDS)]  # as systems hand on
     odd += [".", "/dev/null", "/proc/self/mem", "/dev/zero", scene, data, model, "~nobody/x", "a/" * 3000, "x" * 300]
 

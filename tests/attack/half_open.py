@@ -32,10 +32,26 @@ def studio(log: Path, *, descriptors: int, words: tuple[str, ...] = ()) -> Itera
     """A studio in a process of its own, that may open so many files; yields its port."""
     limit = (descriptors, descriptors)
     with open(log, "wb") as errors:
-        server = subprocess.Popen([sys.executable, "-u", "-c", "from spatialgan.cli import main; main()", "studio",
-                                   "--no-browser", "--port", "0", "--device", "cpu", *words],
-                                  stdout=subprocess.PIPE, stderr=errors, text=True, env=dict(os.environ),
-                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit))
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                "-u",
+                "-c",
+                "from spatialgan.cli import main; main()",
+                "studio",
+                "--no-browser",
+                "--port",
+                "0",
+                "--device",
+                "cpu",
+                *words,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=dict(os.environ),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit),
+        )
         try:
             yield int(re.search(r":(\d+)/", server.stdout.readline()).group(1))
         finally:
@@ -92,9 +108,14 @@ def run(connections: int, descriptors: int, seconds: float, kind: str, words: tu
             before = visit(port, 30)
             times = attack(port, connections, seconds, KINDS[kind])
         answered = [t for t in times if t is not None]
-        return {"kind": kind, "reachable_before": before is not None, "requests": len(times),
-                "answered": len(answered), "slowest_s": round(max(answered, default=0), 3),
-                "log_bytes": log.stat().st_size}
+        return {
+            "kind": kind,
+            "reachable_before": before is not None,
+            "requests": len(times),
+            "answered": len(answered),
+            "slowest_s": round(max(answered, default=0), 3),
+            "log_bytes": log.stat().st_size,
+        }
 
 
 if __name__ == "__main__":

@@ -72,8 +72,9 @@ class Inputs:
         return "\n".join([*lines, *(f"| {name} | {' | '.join(str(c[k]) for k in COLUMNS)} |" for name, c in rows)])
 
 
-def run(home: Path, *, tries: int, seed: int = 0, seconds: float = float("inf"),
-        kinds: list[str] | None = None) -> Inputs:
+def run(
+    home: Path, *, tries: int, seed: int = 0, seconds: float = float("inf"), kinds: list[str] | None = None
+) -> Inputs:
     """So many tries, in turn over the kinds, or until the time is over."""
     inputs = Inputs(home, kinds or list(KINDS))
     end = time.monotonic() + seconds
@@ -106,8 +107,9 @@ def _main() -> int:
         inputs = run(home, tries=1, seed=int(seed), kinds=[kind])
     else:
         tries, seconds = (given.tries, float("inf")) if given.hours is None else (sys.maxsize, given.hours * 3600)
-        inputs = run(home, tries=tries, seed=given.seed, seconds=seconds,
-                     kinds=given.kinds.split(",") if given.kinds else None)
+        inputs = run(
+            home, tries=tries, seed=given.seed, seconds=seconds, kinds=given.kinds.split(",") if given.kinds else None
+        )
     print(inputs.table())
     for failure in inputs.failures:
         print(f"--only {failure['try']}: {failure['what']!r}")

@@ -27,8 +27,10 @@ def test_bad_inputs_end_well_or_with_one_sentence(tmp_path: Path):
 
 def test_the_same_seed_makes_the_same_input():
     good = {"a": [1, 2.5, {"b": "text"}], "c": None, "d": True}
-    made = [[dumped(random, bad_json(random, good)), bad_bytes(random, b"some bytes" * 9)]
-            for random in (Random("kind:1"), Random("kind:1"), Random("kind:2"))]
+    made = [
+        [dumped(random, bad_json(random, good)), bad_bytes(random, b"some bytes" * 9)]
+        for random in (Random("kind:1"), Random("kind:1"), Random("kind:2"))
+    ]
     assert made[0] == made[1] != made[2]
     assert good == {"a": [1, 2.5, {"b": "text"}], "c": None, "d": True}
 

@@ -189,9 +189,7 @@ def test_order_is_the_promised_one():
 def test_order_refuses_nonsense(wrong):
     settings = {"start": 0, "count": 1, "num_images": 3, "seed": 0, **wrong}
     with pytest.raises(SpatialGANError, match=next(iter(wrong))):
-        epoch_indices(
-            settings["start"], settings["count"], num_images=settings["num_images"], seed=settings["seed"]
-        )
+        epoch_indices(settings["start"], settings["count"], num_images=settings["num_images"], seed=settings["seed"])
 
 
 # ---------------------------------------------------------------- ranges

@@ -15,9 +15,14 @@ from spatialgan.data.objects import STRUCTURE, ObjectDataset, RootObject, fit_in
 from spatialgan.errors import SpatialGANError
 
 ROOMS = Path(__file__).parents[1] / "rooms"
-BED = [{"id": 1, "parent": 0, "class": "wall"}, {"id": 2, "class": "bed"}, {"id": 3, "parent": 2, "class": "pillow"},
-       {"id": 4, "parent": 3, "class": "button"}, {"id": 6, "parent": 9, "class": "curtain"},
-       {"id": 7, "parent": 9, "class": "rod"}]
+BED = [
+    {"id": 1, "parent": 0, "class": "wall"},
+    {"id": 2, "class": "bed"},
+    {"id": 3, "parent": 2, "class": "pillow"},
+    {"id": 4, "parent": 3, "class": "button"},
+    {"id": 6, "parent": 9, "class": "curtain"},
+    {"id": 7, "parent": 9, "class": "rod"},
+]
 
 
 def mask(width: int = 8, height: int = 8) -> np.ndarray:
@@ -71,8 +76,10 @@ def test_objects_without_a_pixel_are_not_there(folder: Path) -> None:
 
 
 def test_a_zip_a_folder_in_a_zip_and_a_folder_are_the_same(folder: Path, tmp_path: Path) -> None:
-    sets = [ObjectDataset.open(p) for p in (folder, zip_folder(folder, tmp_path / "a.zip"),
-                                            zip_folder(folder, tmp_path / "b.zip", inside="in/"))]
+    sets = [
+        ObjectDataset.open(p)
+        for p in (folder, zip_folder(folder, tmp_path / "a.zip"), zip_folder(folder, tmp_path / "b.zip", inside="in/"))
+    ]
     for other in sets[1:]:
         assert torch.equal(other[2].instances, sets[0][2].instances) and other[2].objects == sets[0][2].objects
         assert torch.equal(other[2].image, sets[0][2].image)
@@ -148,20 +155,25 @@ def test_fingerprint_follows_masks_objects_and_settings(folder: Path) -> None:
     assert len({first, second, ObjectDataset.open(folder, resolution=8).fingerprint}) == 3
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"file": 3}, "line 2: file=3: must be the image's path"),
-    ({"file": "images/9.png"}, "line 2: there is no image images/9.png"),
-    ({"file": "images/0.png"}, "line 2: images/0.png has a line already, number 1"),
-    ({"objects": None}, "line 2: objects=null: must be a list"),
-    ({"objects": [3]}, "line 2: 3 must be a JSON object"),
-    ({"objects": [{"id": 0, "class": "bed"}]}, r"line 2: id=0: must be a whole number in 1\.\.65535"),
-    ({"objects": [{"id": True, "class": "bed"}]}, "line 2: id=true: must be a whole number"),
-    ({"objects": [{"id": 1, "class": ""}]}, 'line 2: class="": must be a name'),
-    ({"objects": [{"id": 1, "class": "a", "parent": "b"}]}, 'line 2: parent="b": must be the id of another object'),
-    ({"objects": [{"id": 1, "class": "a"}, {"id": 1, "class": "b"}]}, "line 2: id=1 is there twice"),
-    ({"objects": [{"id": 1, "class": "a", "parent": 2}, {"id": 2, "class": "b", "parent": 1}]},
-     "line 2: id=1 is its own ancestor"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"file": 3}, "line 2: file=3: must be the image's path"),
+        ({"file": "images/9.png"}, "line 2: there is no image images/9.png"),
+        ({"file": "images/0.png"}, "line 2: images/0.png has a line already, number 1"),
+        ({"objects": None}, "line 2: objects=null: must be a list"),
+        ({"objects": [3]}, "line 2: 3 must be a JSON object"),
+        ({"objects": [{"id": 0, "class": "bed"}]}, r"line 2: id=0: must be a whole number in 1\.\.65535"),
+        ({"objects": [{"id": True, "class": "bed"}]}, "line 2: id=true: must be a whole number"),
+        ({"objects": [{"id": 1, "class": ""}]}, 'line 2: class="": must be a name'),
+        ({"objects": [{"id": 1, "class": "a", "parent": "b"}]}, 'line 2: parent="b": must be the id of another object'),
+        ({"objects": [{"id": 1, "class": "a"}, {"id": 1, "class": "b"}]}, "line 2: id=1 is there twice"),
+        (
+            {"objects": [{"id": 1, "class": "a", "parent": 2}, {"id": 2, "class": "b", "parent": 1}]},
+            "line 2: id=1 is its own ancestor",
+        ),
+    ],
+)
 def test_a_wrong_line_is_named(folder: Path, changes: dict[str, object], message: str) -> None:
     change_line(folder, 2, **changes)
     with pytest.raises(SpatialGANError, match=f"objects.jsonl, {message}"):

@@ -101,12 +101,7 @@ def test_check_sees_16_bit_colour(tmp_path):
 
     header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
     rows = (b"\0" + struct.pack(">6H", *[0xABCD] * 6)) * 2
-    png = (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     (tmp_path / "a.png").write_bytes(png)
     assert check(tmp_path).counts == {"16-bit": 1}
     assert ImageDataset.open(tmp_path, resolution=2).images.unique().tolist() == [0xAB]
@@ -197,9 +192,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path, awkward, target):
 
     with pytest.raises(Stop):
         prepare(awkward, tmp_path / target, size=32, on_progress=stop)
-    assert len(halfway[0]) == 1 and halfway[0][0].startswith(
-        ".ready"
-    )  # it was being written, under another name
+    assert len(halfway[0]) == 1 and halfway[0][0].startswith(".ready")  # it was being written, under another name
     assert sorted(tmp_path.iterdir()) == before
 
 

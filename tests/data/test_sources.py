@@ -24,9 +24,7 @@ def test_names_follow_the_images_folder_and_leave_out_the_rest():
     beside = ["masks/0.png", "objects.jsonl", "heads.jsonl", "card.json", "dataset.json", "preview.jpg"]
     assert image_names(["images/b.jpg", "images/sub/a.PNG", *beside]) == ["images/b.jpg", "images/sub/a.PNG"]
     assert image_names(["b.jpg", "masks/b.png", "x/masks/c.png"]) == ["b.jpg", "x/masks/c.png"]
-    assert image_names(["set/images/a.jpg", "set/masks/a.png", "__MACOSX/set/images/._a.jpg"]) == [
-        "set/images/a.jpg"
-    ]
+    assert image_names(["set/images/a.jpg", "set/masks/a.png", "__MACOSX/set/images/._a.jpg"]) == ["set/images/a.jpg"]
     assert image_names(["00001/i9.png", "00000/i1.png", "dataset.json"]) == ["00000/i1.png", "00001/i9.png"]
     assert image_names([".thumbs/a.jpg", "a/.b.jpg", "a/c.jpg"]) == ["a/c.jpg"]
     assert image_names([]) == []
@@ -62,9 +60,7 @@ def test_zip_reads_are_safe_in_threads_and_keep_no_handle_to_fork(tmp_path):
     for thread in threads:
         thread.join()
     assert not wrong
-    assert not hasattr(source, "_archive") and not any(
-        isinstance(v, io.IOBase) for v in vars(source).values()
-    )
+    assert not hasattr(source, "_archive") and not any(isinstance(v, io.IOBase) for v in vars(source).values())
 
 
 def test_damaged_zip_entry_is_named(tmp_path):
@@ -168,8 +164,17 @@ def test_lmdb_cut_short_is_refused_and_kills_nothing(tmp_path):
             open_source(tmp_path)
 
 
-ODD_NAMES = ["./images/0.png", "images\\1.png", "/images/2.png", "./x/../images/3.png", "masks\\0.png",
-             ".\\masks/1.png", "images\\.hidden.png", "masks\\", "./"]
+ODD_NAMES = [
+    "./images/0.png",
+    "images\\1.png",
+    "/images/2.png",
+    "./x/../images/3.png",
+    "masks\\0.png",
+    ".\\masks/1.png",
+    "images\\.hidden.png",
+    "masks\\",
+    "./",
+]
 
 
 def test_odd_names_in_a_zip_are_read_as_what_they_mean(tmp_path):
@@ -233,13 +238,22 @@ def test_huge_files_are_refused_by_their_size(tmp_path):
     with open(folder / "huge.png", "wb") as f:
         f.truncate(1 << 40)
     assert ImageDataset.open(folder, resolution=8).skipped == [
-        ("huge.png", "has more than 512 MiB; make the image smaller first")]
+        ("huge.png", "has more than 512 MiB; make the image smaller first")
+    ]
 
 
 def test_what_is_not_read_is_counted_by_ending(tmp_path):
     folder = make_folder(tmp_path / "set", count=1, prefix="images/")
-    for name in ("images/a.HEIC", "images/b.heic", "images/c.avif", "images/plain", "images/.hidden", "notes.pdf",
-                 "images/dataset.json", "masks/a.psd"):
+    for name in (
+        "images/a.HEIC",
+        "images/b.heic",
+        "images/c.avif",
+        "images/plain",
+        "images/.hidden",
+        "notes.pdf",
+        "images/dataset.json",
+        "masks/a.psd",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     for path in (folder, zip_folder(folder, tmp_path / "set.zip")):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from spatialgan.cli.main import app
 from typer.testing import CliRunner
 
-from spatialgan.cli import app
 from spatialgan.data.decoding import BadImageError
 from spatialgan.data.prepare import prepare
 from spatialgan.data.windows import Windows, read_boxes
@@ -67,8 +67,9 @@ def test_the_same_seed_cuts_the_same_windows_and_pictures_differ():
     assert len({Windows(boxes, seed=s).cut(image, n)[1] for s in (0, 1) for n in ("a", "b")}) == 4
 
 
-@pytest.mark.parametrize("settings", [{"share_min": 0}, {"share_min": 0.9}, {"share_max": 1.1},
-                                      {"share_max": float("nan")}])
+@pytest.mark.parametrize(
+    "settings", [{"share_min": 0}, {"share_min": 0.9}, {"share_max": 1.1}, {"share_max": float("nan")}]
+)
 def test_bad_settings_are_refused(settings):
     with pytest.raises(SpatialGANError, match="share of a window"):
         Windows({}, **settings)
@@ -91,8 +92,11 @@ def cats(tmp_path: Path) -> Path:
 
 def test_a_set_is_cut_by_the_boxes_that_lie_in_it(cats: Path, tmp_path: Path):
     out = tmp_path / "out"
-    result = CliRunner().invoke(app, ["data", "prepare", str(cats), str(out), "--size", "64", "--boxes", "heads.jsonl",
-                                      "--seed", "3"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        app,
+        ["data", "prepare", str(cats), str(out), "--size", "64", "--boxes", "heads.jsonl", "--seed", "3"],
+        catch_exceptions=False,
+    )
     assert result.exit_code == 0 and "has no box" in result.output
     lines = [json.loads(line) for line in (out / "boxes.jsonl").read_text().splitlines()]
     assert [line["file"] for line in lines] == [f"images/{i:06d}.png" for i in range(5)]
@@ -110,11 +114,22 @@ def test_without_boxes_nothing_changes(cats: Path, tmp_path: Path):
     assert json.loads((tmp_path / "out" / "card.json").read_text())["windows"] is None
 
 
-@pytest.mark.parametrize("line", ["{", "[1]", '{"file": 3, "head": [0, 0, 1, 1]}', '{"file": "a", "head": [0, 0, 1]}',
-                                  '{"file": "a", "head": [0, 0, 0, 1]}', '{"file": "a", "head": [0.5, 0, 0.6, 1]}',
-                                  '{"file": "a", "head": [0, 0, NaN, 1]}', '{"file": "a"}',
-                                  '{"file": "a", "head": [0.1, NaN, 0.5, 0.5]}',
-                                  '{"file": "a", "head": [0, "nan", 1, 1]}', '{"file": "a", "head": [0, 0, 1, "nan"]}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[1]",
+        '{"file": 3, "head": [0, 0, 1, 1]}',
+        '{"file": "a", "head": [0, 0, 1]}',
+        '{"file": "a", "head": [0, 0, 0, 1]}',
+        '{"file": "a", "head": [0.5, 0, 0.6, 1]}',
+        '{"file": "a", "head": [0, 0, NaN, 1]}',
+        '{"file": "a"}',
+        '{"file": "a", "head": [0.1, NaN, 0.5, 0.5]}',
+        '{"file": "a", "head": [0, "nan", 1, 1]}',
+        '{"file": "a", "head": [0, 0, 1, "nan"]}',
+    ],
+)
 def test_a_bad_line_is_named(tmp_path: Path, line: str):
     path = tmp_path / "boxes.jsonl"
     path.write_text('{"file": "b", "head": [0, 0, 1, 1]}\n' + line + "\n")

@@ -18,17 +18,20 @@ def test_handles():
     assert torch.allclose(targets, torch.tensor([[0.6, 0.5], [1, 0]]))
 
 
-@pytest.mark.parametrize("handles, message", [
-    ([], "at least one handle"),
-    (None, "pairs of points"),
-    ([(0.4, 0.5)], "pairs of points"),
-    ([((0.4, 0.5, 0.1), (0.6, 0.5))], "pairs of points"),
-    ([HANDLE, ((1.2, 0.5), (0.6, 0.5))], r"handle 1 starts at \(1.2, 0.5\), outside"),
-    ([((0.4, 0.5), (0.6, -0.1))], r"handle 0 has its target at \(0.6, -0.1\), outside"),
-    ([((0.4, float("nan")), (0.6, 0.5))], "handle 0 is nan"),
-    ([(("left", 0), (0.6, 0.5))], "handle 0 is 'left'"),
-    ([HANDLE, ((0.4, 0.5), (0.6, 0.6))], "two handles start at"),
-])
+@pytest.mark.parametrize(
+    "handles, message",
+    [
+        ([], "at least one handle"),
+        (None, "pairs of points"),
+        ([(0.4, 0.5)], "pairs of points"),
+        ([((0.4, 0.5, 0.1), (0.6, 0.5))], "pairs of points"),
+        ([HANDLE, ((1.2, 0.5), (0.6, 0.5))], r"handle 1 starts at \(1.2, 0.5\), outside"),
+        ([((0.4, 0.5), (0.6, -0.1))], r"handle 0 has its target at \(0.6, -0.1\), outside"),
+        ([((0.4, float("nan")), (0.6, 0.5))], "handle 0 is nan"),
+        ([(("left", 0), (0.6, 0.5))], "handle 0 is 'left'"),
+        ([HANDLE, ((0.4, 0.5), (0.6, 0.6))], "two handles start at"),
+    ],
+)
 def test_wrong_handles(handles, message):
     with pytest.raises(SpatialGANError, match=message):
         read_handles(handles)
@@ -39,9 +42,15 @@ def test_painted_may_change_in_every_form():
     painted[:, :3] = True
     expected = torch.ones(1, 1, 8, 8)
     expected[..., :3] = 0
-    forms = [painted, torch.from_numpy(painted), painted.astype(np.float32), (painted * 255).astype(np.uint8),
-             Image.fromarray(painted), Image.fromarray((painted * 255).astype(np.uint8)),
-             Image.fromarray((painted[..., None] * np.full(3, 255)).astype(np.uint8))]
+    forms = [
+        painted,
+        torch.from_numpy(painted),
+        painted.astype(np.float32),
+        (painted * 255).astype(np.uint8),
+        Image.fromarray(painted),
+        Image.fromarray((painted * 255).astype(np.uint8)),
+        Image.fromarray((painted[..., None] * np.full(3, 255)).astype(np.uint8)),
+    ]
     for form in forms:
         assert torch.equal(read_mask(form, 8), expected)
 
@@ -51,12 +60,15 @@ def test_a_mask_that_keeps_nothing_is_none():
     assert read_mask(np.ones((8, 8)), 8) is None
 
 
-@pytest.mark.parametrize("mask, message", [
-    (np.zeros((8, 8)), "nothing in the mask is painted"),
-    (np.ones((4, 6)), "the mask has 6x4 pixels and the picture 8x8"),
-    (np.ones((8, 8, 3)), "pixels and the picture 8x8"),
-    ("mask.png", "neither a picture nor an array"),
-])
+@pytest.mark.parametrize(
+    "mask, message",
+    [
+        (np.zeros((8, 8)), "nothing in the mask is painted"),
+        (np.ones((4, 6)), "the mask has 6x4 pixels and the picture 8x8"),
+        (np.ones((8, 8, 3)), "pixels and the picture 8x8"),
+        ("mask.png", "neither a picture nor an array"),
+    ],
+)
 def test_wrong_masks(mask, message):
     with pytest.raises(SpatialGANError, match=message):
         read_mask(mask, 8)
@@ -74,9 +86,17 @@ def test_mistakes_are_told_before_the_first_step(single, plain):
         plain.sample(1).drag([HANDLE])
 
 
-@pytest.mark.parametrize("name, value", [("w_learning_rate", 0), ("num_layers", 0), ("patience", 0),
-                                         ("mask_weight", -1), ("disc_radius_px", float("inf")),
-                                         ("coarse_radius", -0.1)])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("w_learning_rate", 0),
+        ("num_layers", 0),
+        ("patience", 0),
+        ("mask_weight", -1),
+        ("disc_radius_px", float("inf")),
+        ("coarse_radius", -0.1),
+    ],
+)
 def test_options_out_of_range_are_named(name, value):
     with pytest.raises(SpatialGANError, match=name):
         DragOptions(**{name: value})

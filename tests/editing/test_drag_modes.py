@@ -7,7 +7,7 @@ from tiny_models import make_model
 from spatialgan.coords import centroid_xy
 from spatialgan.editing.drag.adam import Adam
 from spatialgan.editing.drag.modes import coarse_move, gradient_step
-from spatialgan.editing.drag.records import DragOptions
+from spatialgan.editing.drag.outcome import DragOptions
 from spatialgan.editing.drag.variables import Variables
 from spatialgan.layout import Gaussians, Layout
 
@@ -70,8 +70,9 @@ def test_the_gradient_reaches_the_object_under_the_handle(multi):
     """Features at a point depend on the style code of the object there, and of no distant one."""
     v = variables(multi)
     layout = round_layout([[[0.2, 0.2], [0.8, 0.8], [0.8, 0.2]]])
-    v.set_layout(Layout((Gaussians(layout.levels[0].centers_xy, torch.full((3, 2), 0.06), torch.zeros(3)),),
-                        False)[None])
+    v.set_layout(
+        Layout((Gaussians(layout.levels[0].centers_xy, torch.full((3, 2), 0.06), torch.zeros(3)),), False)[None]
+    )
 
     def by_code():
         feature = v.features()[0, :, 3, 3].square().sum()  # at (0.22, 0.22)
@@ -117,9 +118,13 @@ def test_w_std_is_that_of_w(single):
 
 
 def test_rasters_draw_the_same_features():
-    for config in ({}, {"processing": "fine", "encoding": "concat"}, {"layout": "multi", "encoding": "norm"},
-                   {"encoded_max_resolution": 32},
-                   {"layout": "multi", "encoding": "multi", "coordinates_max_resolution": 16}):
+    for config in (
+        {},
+        {"processing": "fine", "encoding": "concat"},
+        {"layout": "multi", "encoding": "norm"},
+        {"encoded_max_resolution": 32},
+        {"layout": "multi", "encoding": "multi", "coordinates_max_resolution": 16},
+    ):
         v = variables(make_model(**config))
         before = v.features()
         v.free_pixels()

@@ -165,8 +165,10 @@ def test_gif_has_its_frames_size_speed_and_colours(tmp_path):
     path = save_gif(smooth, tmp_path / "a.gif", fps=10)
     with Image.open(path) as gif:
         assert gif.n_frames == 5 and gif.size == (256, 256) and gif.info["loop"] == 0
-        read = [(f.convert("RGB").resize((64, 64), Image.Resampling.BOX), f.info["duration"])
-                for f in ImageSequence.Iterator(gif)]
+        read = [
+            (f.convert("RGB").resize((64, 64), Image.Resampling.BOX), f.info["duration"])
+            for f in ImageSequence.Iterator(gif)
+        ]
     for (frame, duration_ms), original in zip(read, smooth, strict=True):
         assert duration_ms == 100
         # Its own palette; with another frame's it would be far off.
@@ -235,8 +237,10 @@ def test_a_new_object_grows_from_nothing_with_its_style(multi):
 
 
 def test_frames_of_rasters_go_along(multi):
-    a, b = (Scene(multi, s.z, Layout((Raster(s.layout.heatmaps(0, 32), s.layout.gaussians(0)),), hierarchical=False),
-                  0) for s in (multi.sample(0), multi.sample(0).move(1, dx=0.4)))
+    a, b = (
+        Scene(multi, s.z, Layout((Raster(s.layout.heatmaps(0, 32), s.layout.gaussians(0)),), hierarchical=False), 0)
+        for s in (multi.sample(0), multi.sample(0).move(1, dx=0.4))
+    )
     middle = interpolate(a, b, 3)[1].layout.levels[0].frames
     ends = [s.layout.levels[0].frames.centers_xy for s in (a, b)]
     torch.testing.assert_close(middle.centers_xy, (ends[0] + ends[1]) / 2)
@@ -247,8 +251,10 @@ def test_styles_turn_along_the_circle(multi):
     a = multi.sample(0)
     way = interpolate(a, a.restyle(1, 5), 3)
     assert torch.equal(way[1].z[[0, 2, 3]], a.z[[0, 2, 3]])
-    torch.testing.assert_close(slerp(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 4.0]), 1 / 3),
-                               torch.tensor([math.cos(math.pi / 6), math.sin(math.pi / 6)]) * 8 / 3)
+    torch.testing.assert_close(
+        slerp(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 4.0]), 1 / 3),
+        torch.tensor([math.cos(math.pi / 6), math.sin(math.pi / 6)]) * 8 / 3,
+    )
     opposite = slerp(torch.tensor([1.0, 0.0]), torch.tensor([-1.0, 0.0]), 0.25)
     torch.testing.assert_close(opposite, torch.tensor([0.5, 0.0]))
 

@@ -273,10 +273,18 @@ def test_add(multi):
 # ---------------------------------------------------------------- immutability and provenance
 
 EDITS: list[Callable[[Scene], Scene]] = [
-    lambda s: s.move(1, dx=0.1, dy=0.2), lambda s: s.move_to(1, 0.1, 0.2), lambda s: s.resize(1, 2),
-    lambda s: s.stretch(1, 2, 0.5), lambda s: s.rotate(1, 45), lambda s: s.remove(1), lambda s: s.with_new_layout(5),
-    lambda s: s.with_new_styles(5), lambda s: s.restyle(1, 5), lambda s: s.restyle("background", 5),
-    lambda s: s.duplicate(1, 0.1, 0), lambda s: s.add(0.5, 0.5, 0.1, 5),
+    lambda s: s.move(1, dx=0.1, dy=0.2),
+    lambda s: s.move_to(1, 0.1, 0.2),
+    lambda s: s.resize(1, 2),
+    lambda s: s.stretch(1, 2, 0.5),
+    lambda s: s.rotate(1, 45),
+    lambda s: s.remove(1),
+    lambda s: s.with_new_layout(5),
+    lambda s: s.with_new_styles(5),
+    lambda s: s.restyle(1, 5),
+    lambda s: s.restyle("background", 5),
+    lambda s: s.duplicate(1, 0.1, 0),
+    lambda s: s.add(0.5, 0.5, 0.1, 5),
 ]
 
 
@@ -305,44 +313,52 @@ def test_fields_cannot_be_set(multi):
 
 def test_edits_are_recorded_in_order(multi, single):
     scene = multi.sample(0).move(1, dx=0.1).restyle("background", 4)
-    assert scene.edits == ({"edit": "move", "object": 1, "dx": 0.1, "dy": 0.0},
-                           {"edit": "restyle", "object": "background", "seed": 4})
+    assert scene.edits == (
+        {"edit": "move", "object": 1, "dx": 0.1, "dy": 0.0},
+        {"edit": "restyle", "object": "background", "seed": 4},
+    )
     assert single.sample(0).resize(2, 2, point=1).edits == ({"edit": "resize", "level": 2, "point": 1, "factor": 2.0},)
 
 
 # ---------------------------------------------------------------- what is refused
 
 
-@pytest.mark.parametrize(("edit", "message"), [
-    (lambda s: s.move(3, dx=0.1), "there is no level 3; this layout has levels 0 to 2"),
-    (lambda s: s.move(-1, dx=0.1), "there is no level -1"),
-    (lambda s: s.resize(1, 2, point=2), "no centre 2 on level 1; it has centres 0 to 1"),
-    (lambda s: s.move_to(2, 0.1, 0.1, point=-1), "no centre -1 on level 2; it has centres 0 to 3"),
-    (lambda s: s.move(0, dx=math.nan), "dx is nan; use a finite number"),
-    (lambda s: s.move(0, dx=1e39), r"dx is 1e\+39; use a number from -1,000,000 to 1,000,000"),
-    (lambda s: s.rotate(0, math.inf), "degrees is inf"),
-    (lambda s: s.resize(0, 0), "factor is 0.0; use a number above 0"),
-    (lambda s: s.resize(0, "big"), "factor is 'big'"),
-    (lambda s: s.stretch(0, 1, -1), "sy is -1.0"),
-    (lambda s: s.restyle(0, 1), "needs a model with encoding=multi; tiny has one style"),
-    (lambda s: s.duplicate(0, 0.1, 0), "needs a model with encoding=multi"),
-    (lambda s: s.add(0.1, 0.1, 0.1, 1), "needs a model with encoding=multi"),
-])
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda s: s.move(3, dx=0.1), "there is no level 3; this layout has levels 0 to 2"),
+        (lambda s: s.move(-1, dx=0.1), "there is no level -1"),
+        (lambda s: s.resize(1, 2, point=2), "no centre 2 on level 1; it has centres 0 to 1"),
+        (lambda s: s.move_to(2, 0.1, 0.1, point=-1), "no centre -1 on level 2; it has centres 0 to 3"),
+        (lambda s: s.move(0, dx=math.nan), "dx is nan; use a finite number"),
+        (lambda s: s.move(0, dx=1e39), r"dx is 1e\+39; use a number from -1,000,000 to 1,000,000"),
+        (lambda s: s.rotate(0, math.inf), "degrees is inf"),
+        (lambda s: s.resize(0, 0), "factor is 0.0; use a number above 0"),
+        (lambda s: s.resize(0, "big"), "factor is 'big'"),
+        (lambda s: s.stretch(0, 1, -1), "sy is -1.0"),
+        (lambda s: s.restyle(0, 1), "needs a model with encoding=multi; tiny has one style"),
+        (lambda s: s.duplicate(0, 0.1, 0), "needs a model with encoding=multi"),
+        (lambda s: s.add(0.1, 0.1, 0.1, 1), "needs a model with encoding=multi"),
+    ],
+)
 def test_refused_with_a_single_object(single, edit, message):
     with pytest.raises(SpatialGANError, match=message):
         edit(single.sample(0))
 
 
-@pytest.mark.parametrize(("edit", "message"), [
-    (lambda s: s.move(3, dx=0.1), "there is no object 3; this picture has objects 0 to 2"),
-    (lambda s: s.remove(-1), "there is no object -1"),
-    (lambda s: s.restyle(3, 1), "objects 0 to 2 or 'background'"),
-    (lambda s: s.move(0, dx=0.1, point=1), "name the object alone"),
-    (lambda s: s.restyle(0, 1.5), "seed is 1.5; use a whole number"),
-    (lambda s: s.add(0.1, 0.1, 0, 1), "std is 0.0"),
-    (lambda s: s.duplicate(0, math.inf, 0), "dx is inf"),
-    (lambda s: s.move("background", dx=0.1), "'background'; use a whole number"),
-])
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda s: s.move(3, dx=0.1), "there is no object 3; this picture has objects 0 to 2"),
+        (lambda s: s.remove(-1), "there is no object -1"),
+        (lambda s: s.restyle(3, 1), "objects 0 to 2 or 'background'"),
+        (lambda s: s.move(0, dx=0.1, point=1), "name the object alone"),
+        (lambda s: s.restyle(0, 1.5), "seed is 1.5; use a whole number"),
+        (lambda s: s.add(0.1, 0.1, 0, 1), "std is 0.0"),
+        (lambda s: s.duplicate(0, math.inf, 0), "dx is inf"),
+        (lambda s: s.move("background", dx=0.1), "'background'; use a whole number"),
+    ],
+)
 def test_refused_with_many_objects(multi, edit, message):
     with pytest.raises(SpatialGANError, match=message):
         edit(multi.sample(0))
@@ -358,8 +374,12 @@ def test_objects_with_one_style_move_but_have_no_styles_of_their_own(one_style):
 def test_a_plain_stylegan_has_no_layout(plain):
     scene = plain.sample(0)
     assert scene.layout is None and differs(scene, scene.with_new_styles(1))
-    for edit in (lambda: scene.move(0, dx=0.1), lambda: scene.with_new_layout(1), lambda: scene.heatmaps(),
-                 lambda: scene.restyle(0, 1)):
+    for edit in (
+        lambda: scene.move(0, dx=0.1),
+        lambda: scene.with_new_layout(1),
+        lambda: scene.heatmaps(),
+        lambda: scene.restyle(0, 1),
+    ):
         with pytest.raises(SpatialGANError, match="plain has encoding=none"):
             edit()
 
@@ -410,11 +430,17 @@ def test_a_scene_shows_itself_in_one_line(single):
     assert repr(single.sample(3).move(0, dx=0.1)) == f"Scene({single.name}, seed=3, layout_seed=3, 1 edits)"
 
 
-@pytest.mark.parametrize("edit", [
-    lambda s: Scene.sample(s.model, -1), lambda s: Scene.sample(s.model, 0, layout_seed=-1),
-    lambda s: s.with_new_styles(-1), lambda s: s.with_new_layout(-1), lambda s: s.restyle(0, -1),
-    lambda s: s.add(0.5, 0.5, 0.1, -1),
-])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda s: Scene.sample(s.model, -1),
+        lambda s: Scene.sample(s.model, 0, layout_seed=-1),
+        lambda s: s.with_new_styles(-1),
+        lambda s: s.with_new_layout(-1),
+        lambda s: s.restyle(0, -1),
+        lambda s: s.add(0.5, 0.5, 0.1, -1),
+    ],
+)
 def test_seeds_below_0_are_refused_everywhere(edit, multi):
     with pytest.raises(SpatialGANError, match="seed is -1; use a whole number from 0"):
         edit(multi.sample(0))

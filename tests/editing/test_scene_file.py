@@ -13,9 +13,16 @@ from spatialgan.layout import Raster, resize_maps
 from spatialgan.model import SpatialGAN
 
 
-@pytest.mark.parametrize("config", [
-    {}, {"layout": "multi", "encoding": "multi"}, {"encoding": "none"}, {"sampling": "noise"}, {"encoding": "flatten"},
-])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"layout": "multi", "encoding": "multi"},
+        {"encoding": "none"},
+        {"sampling": "noise"},
+        {"encoding": "flatten"},
+    ],
+)
 def test_a_loaded_scene_is_the_same_picture_bit_for_bit(tmp_path, config):
     path = make_model(name="saved", **config).save(tmp_path / "saved")
     scene = SpatialGAN.from_pretrained(path, device="cpu").sample(5, layout_seed=6, truncation=0.7)
@@ -90,27 +97,30 @@ def damaged(data: dict, path: str, value: object) -> dict:
     return data
 
 
-@pytest.mark.parametrize(("path", "value", "message"), [
-    ("format_version", 99, "format_version is 99"),
-    ("model", "tiny", "the scene's model needs"),
-    ("model.num_ws", 3, "num_ws 3, and tiny has num_ws 8"),
-    ("z", 5, "z is not readable"),
-    ("z.float32", "AAAA", "z is not readable"),
-    ("z.float32", "not base64!", "z is not readable"),
-    ("z.shape", [-1, -32], "z is not readable"),
-    ("z.shape", [32, 1], r"z has shape \(32, 1\); the model needs \(1, 32\)"),
-    ("layout", None, "no layout"),
-    ("layout", [1], "layout is not readable"),
-    ("layout.levels", [], "layout is not readable"),
-    ("layout.levels.0.stds", [[0.1, 0.0]], "not above 0"),
-    ("layout.levels.0.centers_xy", [[0.1, float("nan")]], "layout is not readable"),
-    ("layout.levels.1", {"centers_xy": [[0, 0]], "stds": [[1, 1]], "angles": [0]}, r"\[1, 1, 4\] centres"),
-    ("noise_seed", "x", "noise_seed is 'x'"),
-    ("truncation", None, "truncation is None"),
-    ("truncation", 1e300, "truncation is 1e\\+300"),
-    ("seed", 1.5, "seed is 1.5"),
-    ("edits", "none", "edits are not a list"),
-])
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("format_version", 99, "format_version is 99"),
+        ("model", "tiny", "the scene's model needs"),
+        ("model.num_ws", 3, "num_ws 3, and tiny has num_ws 8"),
+        ("z", 5, "z is not readable"),
+        ("z.float32", "AAAA", "z is not readable"),
+        ("z.float32", "not base64!", "z is not readable"),
+        ("z.shape", [-1, -32], "z is not readable"),
+        ("z.shape", [32, 1], r"z has shape \(32, 1\); the model needs \(1, 32\)"),
+        ("layout", None, "no layout"),
+        ("layout", [1], "layout is not readable"),
+        ("layout.levels", [], "layout is not readable"),
+        ("layout.levels.0.stds", [[0.1, 0.0]], "not above 0"),
+        ("layout.levels.0.centers_xy", [[0.1, float("nan")]], "layout is not readable"),
+        ("layout.levels.1", {"centers_xy": [[0, 0]], "stds": [[1, 1]], "angles": [0]}, r"\[1, 1, 4\] centres"),
+        ("noise_seed", "x", "noise_seed is 'x'"),
+        ("truncation", None, "truncation is None"),
+        ("truncation", 1e300, "truncation is 1e\\+300"),
+        ("seed", 1.5, "seed is 1.5"),
+        ("edits", "none", "edits are not a list"),
+    ],
+)
 def test_a_damaged_field_is_named(single, path, value, message):
     good = single.sample(0).to_json()
     Scene.from_json(single, good)
@@ -125,10 +135,16 @@ def test_styles_must_fit_the_objects(multi):
         Scene.from_json(multi, data)
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"{", "is not JSON"), (b"\xff\xfe\x00", "is not JSON"), (b"[]", "format_version is None"), (None, "not readable"),
-    (b"[" * 100_000, "is not JSON"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "is not JSON"),
+        (b"\xff\xfe\x00", "is not JSON"),
+        (b"[]", "format_version is None"),
+        (None, "not readable"),
+        (b"[" * 100_000, "is not JSON"),
+    ],
+)
 def test_a_file_that_is_no_scene(single, tmp_path, content, message):
     path = tmp_path / "broken.scene.json"
     if content is not None:
@@ -174,11 +190,14 @@ def test_a_huge_scene_file_is_not_read(single, tmp_path):
         Scene.load(single, tmp_path / "s.json")
 
 
-@pytest.mark.parametrize("number", [10**5000, -10**5000, 2**63],
-                         ids=["huge", "negative", "64 bits"])
+@pytest.mark.parametrize("number", [10**5000, -(10**5000), 2**63], ids=["huge", "negative", "64 bits"])
 def test_huge_whole_numbers_are_named(multi, number):
     scene = multi.sample(1)
-    for edit in (lambda: scene.move(number), lambda: scene.restyle(0, number), lambda: scene.resize(0, number),
-                 lambda: multi.sample(number)):
+    for edit in (
+        lambda: scene.move(number),
+        lambda: scene.restyle(0, number),
+        lambda: scene.resize(0, number),
+        lambda: multi.sample(number),
+    ):
         with pytest.raises(SpatialGANError):
             edit()

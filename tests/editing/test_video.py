@@ -15,8 +15,9 @@ def frames(size: int = 33) -> list[Image.Image]:
 
 def test_an_odd_size_and_all_frames_arrive(tmp_path):
     path = video.save_mp4(frames(), tmp_path / "a.mp4", fps=10, scale=1)
-    seen = subprocess.run([video.find_encoder(), "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
-                          capture_output=True, check=True)
+    seen = subprocess.run(
+        [video.find_encoder(), "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True, check=True
+    )
     assert len(seen.stdout) == 10 * 34 * 34 * 3 and b"h264" in seen.stderr
     assert seen.stdout[-34 * 34 * 3] == pytest.approx(180, abs=12)
 

@@ -4,7 +4,7 @@ import torch
 
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.model import SpatialGAN
-from spatialgan.networks.discriminator import make_discriminator
+from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
 
 TINY = {"resolution": 32, "z_dim": 32, "w_dim": 32, "mapping_layers": 2, "channel_base": 128, "channel_max": 16}

@@ -7,17 +7,24 @@ import torch
 
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.coords import pixel_centers_xy
-from spatialgan.evaluation.segmentation import Instance
 from spatialgan.layout import Layout, render_gaussians
 from spatialgan.model import SpatialGAN
-from spatialgan.networks.discriminator import make_discriminator
+from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
+from spatialgan.segmenter.segmentation import Instance
 
 
 def tiny_model(*, with_discriminator: bool = True, **settings: object) -> SpatialGAN:
     """A random network of 32 pixels whose layout and noise do change its picture."""
-    sizes = {"resolution": 32, "z_dim": 8, "w_dim": 8, "mapping_layers": 1, "channel_base": 64, "channel_max": 8,
-             "minibatch_std_group": 4}
+    sizes = {
+        "resolution": 32,
+        "z_dim": 8,
+        "w_dim": 8,
+        "mapping_layers": 1,
+        "channel_base": 64,
+        "channel_max": 8,
+        "minibatch_std_group": 4,
+    }
     config = ModelConfig(**{**sizes, **settings})
     torch.manual_seed(0)
     discriminator = make_discriminator(config) if with_discriminator else None
@@ -37,17 +44,32 @@ class BlobModel:
     device = torch.device("cpu")
     resolution = 64
 
-    def __init__(self, follows: float = 1.0, attention: tuple[float | None, ...] = (1.0, 0.5, None), *,
-                 channels: int = 3, sampling: str = "hierarchical", with_discriminator: bool = True) -> None:
-        model = ModelConfig(resolution=64, image_channels=channels, z_dim=4, w_dim=4, channel_base=64,
-                            sampling=sampling, minibatch_std_group=8)
+    def __init__(
+        self,
+        follows: float = 1.0,
+        attention: tuple[float | None, ...] = (1.0, 0.5, None),
+        *,
+        channels: int = 3,
+        sampling: str = "hierarchical",
+        with_discriminator: bool = True,
+    ) -> None:
+        model = ModelConfig(
+            resolution=64,
+            image_channels=channels,
+            z_dim=4,
+            w_dim=4,
+            channel_base=64,
+            sampling=sampling,
+            minibatch_std_group=8,
+        )
         self.config = RunConfig(model=model)
         self.follows, self.attention_follows = follows, attention
         self.discriminator = object() if with_discriminator else None
         self.layouts: list[Layout] = []
 
-    def generate(self, z: torch.Tensor, layout: Layout, noise: object, *, truncation: float = 1.0,
-                 w_offset: None = None) -> torch.Tensor:
+    def generate(
+        self, z: torch.Tensor, layout: Layout, noise: object, *, truncation: float = 1.0, w_offset: None = None
+    ) -> torch.Tensor:
         self.layouts.append(layout)
         # Where z puts the blob, and then by a share where the layout does.
         own = 0.5 + 0.1 * z[:, 0, :2].tanh()
@@ -140,8 +162,13 @@ class ColourSegmenter:
         found: list[list[Instance]] = []
         for image in images:
             masks = [(image > 200)[i] & ((image > 200).sum(dim=0) == 1) for i in range(3)]
-            found.append([Instance(m, label, 1.0, torch.eye(3)[i])
-                          for i, (m, label) in enumerate(zip(masks, ("red", "green", "blue"), strict=True)) if m.any()])
+            found.append(
+                [
+                    Instance(m, label, 1.0, torch.eye(3)[i])
+                    for i, (m, label) in enumerate(zip(masks, ("red", "green", "blue"), strict=True))
+                    if m.any()
+                ]
+            )
         return found
 
     def features(self, images: torch.Tensor, masks: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -157,8 +184,10 @@ class Halves:
     def __call__(self, images: torch.Tensor) -> list[list[Instance]]:
         left = torch.zeros(images.shape[-2:], dtype=torch.bool)
         left[:, : images.shape[-1] // 2] = True
-        return [[Instance(left, "left", 1.0, torch.eye(2)[0]), Instance(~left, "right", 0.5, torch.eye(2)[1])]
-                for _ in images]
+        return [
+            [Instance(left, "left", 1.0, torch.eye(2)[0]), Instance(~left, "right", 0.5, torch.eye(2)[1])]
+            for _ in images
+        ]
 
 
 class MeanColour:

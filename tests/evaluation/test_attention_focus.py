@@ -15,9 +15,9 @@ from spatialgan.config import DataConfig, LossConfig, ModelConfig, RunConfig
 from spatialgan.data.objects import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.attention_focus import Running, focus, measure_focus
-from spatialgan.evaluation.samples import draw_inputs
+from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.layout import Layout
-from spatialgan.networks.discriminator import DiscriminatorOutput
+from spatialgan.networks.discriminators import DiscriminatorOutput
 
 ROOMS = Path(__file__).parents[1] / "rooms"
 
@@ -161,18 +161,21 @@ def test_a_model_trained_through_windows_looks_at_the_middle_of_real_pictures():
 
 def test_the_last_batch_is_a_whole_group():
     """D compares pictures within groups of 8: the ninth is in the same company, however many come after it."""
+
     class Company(Brightness):
         def forward(self, images: Tensor) -> DiscriminatorOutput:
             assert len(images) == 8
             return super().forward(images)
 
-    result = measure_focus(HeatmapModel(Company(), minibatch_std_group=8, **MULTI), num_samples=9,
-                           dataset=PaintedRooms())
+    result = measure_focus(
+        HeatmapModel(Company(), minibatch_std_group=8, **MULTI), num_samples=9, dataset=PaintedRooms()
+    )
     assert result.heatmaps[0].own.count == result.num_real == 9
 
 
 def test_pictures_without_attention_do_not_count_and_are_counted():
     """D's verdict is against all pictures: nothing speaks for "real", and all for "fake"."""
+
     class Never(nn.Module):
         def forward(self, images: Tensor) -> DiscriminatorOutput:
             fine = F.adaptive_avg_pool2d(images.mean(dim=1, keepdim=True) - 1.5, 16)  # below 0, weights above

@@ -26,9 +26,9 @@ from spatialgan.evaluation.comove import (
 )
 from spatialgan.evaluation.comove_moves import Moves, Trials
 from spatialgan.evaluation.response import MAX_DISTANCE
-from spatialgan.evaluation.segmentation import Instance
 from spatialgan.evaluation.summary import Summary
 from spatialgan.seeds import layout_of
+from spatialgan.segmenter.segmentation import Instance
 
 SAMPLES = 200
 
@@ -113,18 +113,22 @@ def test_objects_that_land_anywhere_have_a_single_sided_ratio_above_0_and_an_ant
 
 def test_objects_that_are_always_in_the_same_places_have_no_antithetic_ratio_at_all() -> None:
     fixed = torch.tensor([[0.4, 0.5], [0.5, 0.5], [0.6, 0.5]])
-    single, antithetic = both(measure_comove(SquaresModel(lambda start, _: fixed - start), ColourSegmenter(),
-                                             num_samples=300))
+    single, antithetic = both(
+        measure_comove(SquaresModel(lambda start, _: fixed - start), ColourSegmenter(), num_samples=300)
+    )
     assert single.ratio.mean_interval[0] > 0.2 and single.chance.mean_interval[0] > 0.2
     for summary in (antithetic.ratio, antithetic.chance, antithetic.control):
         assert summary.mean == pytest.approx(0) and summary.mean_interval == pytest.approx((0, 0))
 
 
 def test_an_object_that_goes_to_the_right_alone_goes_half_of_the_way_in_every_sample() -> None:
-    samples = measure_samples(SquaresModel(lambda _, move: move * (move[..., :1] > 0)), ColourSegmenter(),
-                              num_samples=40)
-    single, antithetic = ([r for r in ratios if not math.isnan(r)]
-                          for ratios in zip(*((s.ratio, a.ratio) for s, a in samples), strict=True))
+    samples = measure_samples(
+        SquaresModel(lambda _, move: move * (move[..., :1] > 0)), ColourSegmenter(), num_samples=40
+    )
+    single, antithetic = (
+        [r for r in ratios if not math.isnan(r)]
+        for ratios in zip(*((s.ratio, a.ratio) for s, a in samples), strict=True)
+    )
     assert antithetic == pytest.approx([0.5] * len(antithetic), abs=0.13)  # half a pixel of six, twice
     assert {round(r) for r in single} == {0, 1}
 
@@ -153,8 +157,9 @@ def test_the_same_seeds_give_the_same_result_in_batches_of_any_size(monkeypatch:
 
 def test_on_a_tiny_network_with_progress_and_json() -> None:
     done: list[tuple[int, int]] = []
-    result = measure_comove(tiny_model(layout="multi", encoding="multi"), Halves(), num_samples=18,
-                            on_progress=lambda *a: done.append(a))
+    result = measure_comove(
+        tiny_model(layout="multi", encoding="multi"), Halves(), num_samples=18, on_progress=lambda *a: done.append(a)
+    )
     assert done[0] == (1, 18) and done[-1] == (18, 18)
     for column in both(result):
         assert column.ratio.mean == 0 and column.identity.mean == pytest.approx(1) and column.no_object == 0
@@ -169,10 +174,12 @@ def test_on_a_tiny_network_with_progress_and_json() -> None:
 # ---------------------------------------------------------------- layouts
 
 
-@pytest.mark.parametrize(("own", "asked", "measured"), [(0.0, None, 0.0), (0.0, 1.0, 1.0), (1.0, None, 1.0),
-                                                        (1.0, 0.0, 0.0)])
-def test_layouts_are_the_models_own_or_as_far_apart_as_is_asked(own: float, asked: float | None,
-                                                               measured: float) -> None:
+@pytest.mark.parametrize(
+    ("own", "asked", "measured"), [(0.0, None, 0.0), (0.0, 1.0, 1.0), (1.0, None, 1.0), (1.0, 0.0, 0.0)]
+)
+def test_layouts_are_the_models_own_or_as_far_apart_as_is_asked(
+    own: float, asked: float | None, measured: float
+) -> None:
     model = SquaresModel(object_spacing=own)
     measure_comove(model, ColourSegmenter(), num_samples=3, object_spacing=asked)
     expected = layout_of(replace(model.config.model, object_spacing=measured), 2)
@@ -255,8 +262,16 @@ def test_an_object_is_lost_where_one_of_both_pictures_has_none() -> None:
 
 def test_what_cannot_be_measured_is_counted_and_left_out() -> None:
     red = box(8, 8, (1.0, 0.0))
-    told = Told([red], [], [red], [red],  # before: an object, nothing at all, an object, and one elsewhere
-                [box(16, 8, (1.0, 0.0))], [red], [], [red])
+    told = Told(
+        [red],
+        [],
+        [red],
+        [red],  # before: an object, nothing at all, an object, and one elsewhere
+        [box(16, 8, (1.0, 0.0))],
+        [red],
+        [],
+        [red],
+    )
     samples = measured([trials_of(CENTER, CENTER, CENTER, (0.9, 0.9))], told)
     result = summarize_samples([samples])
     assert (result.no_object, result.no_match, result.label_changed) == (0.5, 0.25, 0.0)
@@ -276,8 +291,9 @@ def test_ratio_and_chance_are_told_by_the_objects_class_the_most_frequent_first(
         return Sample(ratio=ratio, chance=chance, has_object=True, has_match=True, label=label)
 
     unmatched = Sample(has_object=True, label="lamp")
-    result = summarize_samples([[sample("bed", 0.5, 0.1), sample("window", 1.0, 0.4), sample("window", 0.8, 0.2),
-                                 Sample(), unmatched]])
+    result = summarize_samples(
+        [[sample("bed", 0.5, 0.1), sample("window", 1.0, 0.4), sample("window", 0.8, 0.2), Sample(), unmatched]]
+    )
     assert [*result.by_class] == [*result.chance_by_class] == ["window", "bed"]
     assert result.by_class["window"].mean == pytest.approx(0.9) and result.by_class["window"].count == 2
     assert result.chance_by_class["window"].mean == pytest.approx(0.3)
@@ -359,17 +375,28 @@ def test_locality_is_measured_on_the_pictures() -> None:
 # ---------------------------------------------------------------- mistakes
 
 
-@pytest.mark.parametrize(("settings", "reason"), [
-    ({"encoding": "none"}, "tiny has no heatmap.*N/A"),
-    ({"sampling": "noise"}, "rasters without centres"),
-])
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"encoding": "none"}, "tiny has no heatmap.*N/A"),
+        ({"sampling": "noise"}, "rasters without centres"),
+    ],
+)
 def test_models_without_a_handle_are_refused(settings: dict[str, str], reason: str) -> None:
     with pytest.raises(SpatialGANError, match=reason):
         measure_comove(tiny_model(**settings), Halves(), num_samples=2)
 
 
-@pytest.mark.parametrize("options", [{"num_samples": 0}, {"shortest": 0.0}, {"longest": MAX_DISTANCE + 0.01},
-                                     {"shortest": 0.3, "longest": 0.2}, {"shortest": math.nan}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_samples": 0},
+        {"shortest": 0.0},
+        {"longest": MAX_DISTANCE + 0.01},
+        {"shortest": 0.3, "longest": 0.2},
+        {"shortest": math.nan},
+    ],
+)
 def test_arguments_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(SpatialGANError, match="1 sample or more"):
         measure_comove(SquaresModel(), ColourSegmenter(), **options)

@@ -13,8 +13,7 @@ from spatialgan.layout import Layout
 CENTERS = [(0.5, 0.5), (0.02, 0.5), (0.93, 0.4), (0.12, 0.03), (0.0, 0.3), (1.0, 0.85), (0.08, 0.92)]
 
 
-def draw(model: SquaresModel, count: int, shortest: float = 0.1,
-         longest: float = 0.3) -> tuple[Trials, list[Layout]]:
+def draw(model: SquaresModel, count: int, shortest: float = 0.1, longest: float = 0.3) -> tuple[Trials, list[Layout]]:
     """Trials, and the layouts that pictures were drawn of: before, and moved by the paper's v, by v and by -v."""
     trials = draw_trials(model, model.config.model, range(count), shortest, longest)
     (z, _, noise), *others = model.calls

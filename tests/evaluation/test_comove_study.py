@@ -27,14 +27,22 @@ def test_of_one_set_of_one_model_it_is_that_ones_ratio() -> None:
 
 def test_each_set_is_measured_on_the_seeds_after_those_of_the_one_before() -> None:
     done: list[tuple[int, int]] = []
-    (result,) = measure_study([training(0.5)], ColourSegmenter(), num_samples=12, repeats=3, first_seed=5,
-                              on_progress=lambda *a: done.append(a)).models
+    (result,) = measure_study(
+        [training(0.5)],
+        ColourSegmenter(),
+        num_samples=12,
+        repeats=3,
+        first_seed=5,
+        on_progress=lambda *a: done.append(a),
+    ).models
     assert done == [(i, 36) for i in range(1, 37)]
     for found, seed in zip(result.sets, (5, 17, 29), strict=True):
         alone = measure_comove(SquaresModel(0.5), ColourSegmenter(), num_samples=12, first_seed=seed)
         assert (found.first_seed, found.result) == (seed, alone)
-    pooled, together = result.result.single, measure_comove(SquaresModel(0.5), ColourSegmenter(), num_samples=36,
-                                                            first_seed=5).single
+    pooled, together = (
+        result.result.single,
+        measure_comove(SquaresModel(0.5), ColourSegmenter(), num_samples=36, first_seed=5).single,
+    )
     assert pooled.ratio == together.ratio
     assert pooled.chance.count == together.chance.count - 2  # the first of each set has none
     assert 0 < result.set_spread["antithetic"] < 0.1
@@ -53,16 +61,24 @@ def test_intervals_over_trainings_say_how_far_these_differ() -> None:
     assert study.model_spread["antithetic"] == pytest.approx(0.4, abs=0.03)
     text = study.to_json()
     assert [(m["name"], m["sets"][0]["first_seed"]) for m in text["models"]] == [
-        ("follows-0.2", 0), ("follows-0.6", 60), ("follows-1.0", 120)]
+        ("follows-0.2", 0),
+        ("follows-0.6", 60),
+        ("follows-1.0", 120),
+    ]
     assert text["ratio"]["mean"] == study.result.single.ratio.mean
 
 
-@pytest.mark.parametrize(("models", "reason"), [
-    ([], "give a model"),
-    ([training(0.2), training(0.2)], "follows-0.2 and follows-0.2 have the same weights"),
-    ([training(0.2), training(0.4, object_spacing=1.0)],
-     "follows-0.2 and follows-0.4 are not of one recipe: model.object_spacing is 0.0 and 1.0"),
-])
+@pytest.mark.parametrize(
+    ("models", "reason"),
+    [
+        ([], "give a model"),
+        ([training(0.2), training(0.2)], "follows-0.2 and follows-0.2 have the same weights"),
+        (
+            [training(0.2), training(0.4, object_spacing=1.0)],
+            "follows-0.2 and follows-0.4 are not of one recipe: model.object_spacing is 0.0 and 1.0",
+        ),
+    ],
+)
 def test_models_that_are_not_trainings_of_one_recipe(models: list[SquaresModel], reason: str) -> None:
     with pytest.raises(SpatialGANError, match=reason):
         measure_study(models, ColourSegmenter(), num_samples=2)

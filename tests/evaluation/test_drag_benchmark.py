@@ -11,7 +11,7 @@ from spatialgan.editing.drag import DragOptions
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation import drag_benchmark as bench
 from spatialgan.evaluation.drag_benchmark import METHODS, Method, Run, Task
-from spatialgan.evaluation.matching import EfficientNetMatcher
+from spatialgan.vision.matching import EfficientNetMatcher
 
 QUICK = [Method(m.name, m.mode, DragOptions(), min(m.max_steps, 2), m.only_first_step) for m in METHODS]
 
@@ -50,11 +50,13 @@ def test_all_methods_in_one_table():
 
 
 def test_several_objects_and_plain_models():
-    multi = bench.run_benchmark(tiny_model(layout="multi", encoding="multi"), Truth((0.5, 0.5)), num_scenes=1,
-                                distances=[0.1], methods=QUICK)
+    multi = bench.run_benchmark(
+        tiny_model(layout="multi", encoding="multi"), Truth((0.5, 0.5)), num_scenes=1, distances=[0.1], methods=QUICK
+    )
     assert len(multi) == len(METHODS)
-    plain = bench.run_benchmark(tiny_model(encoding="none"), Truth((0.5, 0.5)), num_scenes=1, distances=[0.1],
-                                methods=QUICK)
+    plain = bench.run_benchmark(
+        tiny_model(encoding="none"), Truth((0.5, 0.5)), num_scenes=1, distances=[0.1], methods=QUICK
+    )
     assert [r.method for r in plain] == ["latent, as published", "latent"]
 
 

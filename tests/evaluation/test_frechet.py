@@ -160,7 +160,7 @@ def test_distance_shrinks_towards_the_models_own_pictures(tmp_path: Path) -> Non
     from PIL import Image
 
     from spatialgan.data.images import to_uint8
-    from spatialgan.evaluation.samples import generate_seeds
+    from spatialgan.evaluation.generated import generate_seeds
 
     model = tiny_model()
     own = to_uint8(torch.cat(list(generate_seeds(model, range(500, 560))))).permute(0, 2, 3, 1).numpy()
@@ -170,8 +170,9 @@ def test_distance_shrinks_towards_the_models_own_pictures(tmp_path: Path) -> Non
         for i, picture in enumerate(pictures):
             Image.fromarray(picture).save(tmp_path / name / f"{i}.png")
         dataset = ImageDataset.open(tmp_path / name, resolution=32)
-        distances.append(frechet_of_model(model, dataset, MeanColour(), num_samples=60, use_cache=False,
-                                          log=lambda _: None).distance)
+        distances.append(
+            frechet_of_model(model, dataset, MeanColour(), num_samples=60, use_cache=False, log=lambda _: None).distance
+        )
     assert distances[0] < 0.5 * distances[1]
 
 
@@ -183,8 +184,14 @@ def test_data_of_another_shape_is_refused(images_folder: Path) -> None:
         frechet_of_model(tiny_model(), ImageDataset.open(images_folder, resolution=32), MeanColour(), num_samples=1)
     for truncation in (math.nan, 1e40):  # NaN would draw black pictures, and those have a distance too
         with pytest.raises(SpatialGANError, match="truncation is"):
-            frechet_of_model(tiny_model(), ImageDataset.open(images_folder, resolution=32), MeanColour(),
-                             num_samples=2, truncation=truncation, use_cache=False)
+            frechet_of_model(
+                tiny_model(),
+                ImageDataset.open(images_folder, resolution=32),
+                MeanColour(),
+                num_samples=2,
+                truncation=truncation,
+                use_cache=False,
+            )
 
 
 def test_a_model_trained_on_windows_is_compared_with_windows(images_folder: Path, tmp_path: Path) -> None:

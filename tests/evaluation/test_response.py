@@ -148,18 +148,22 @@ def test_impulse_noise_is_left_out() -> None:
     assert a == b
 
 
-@pytest.mark.parametrize(("settings", "reason"), [
-    ({"encoding": "none"}, "no heatmap"),
-    ({"layout": "multi", "encoding": "multi"}, "several objects"),
-    ({"sampling": "noise"}, "rasters"),
-])
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"encoding": "none"}, "no heatmap"),
+        ({"layout": "multi", "encoding": "multi"}, "several objects"),
+        ({"sampling": "noise"}, "rasters"),
+    ],
+)
 def test_models_without_a_movable_layout_are_refused(settings: dict[str, str], reason: str) -> None:
     with pytest.raises(SpatialGANError, match=f"tiny cannot be moved.*{reason}"):
         measure_response(tiny_model(**settings), num_seeds=2, detector=NoDetector())
 
 
-@pytest.mark.parametrize("options", [{"num_seeds": 0}, {"distance": 0.0}, {"distance": MAX_DISTANCE + 0.01},
-                                     {"distance": math.nan}])
+@pytest.mark.parametrize(
+    "options", [{"num_seeds": 0}, {"distance": 0.0}, {"distance": MAX_DISTANCE + 0.01}, {"distance": math.nan}]
+)
 def test_arguments_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(SpatialGANError, match="1 seed or more"):
         measure_response(tiny_model(), detector=NoDetector(), **options)

@@ -10,7 +10,6 @@ from spatialgan.coords import centroid_xy
 from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset, RootObject
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove import object_at
-from spatialgan.evaluation.segmentation import Instance, PanopticSegmenter
 from spatialgan.evaluation.self_test import (
     EXACT_TOLERANCE,
     MIN_AREA,
@@ -25,6 +24,7 @@ from spatialgan.evaluation.self_test import (
     room_to_move,
     self_test,
 )
+from spatialgan.segmenter.segmentation import Instance, PanopticSegmenter
 
 ROOMS = Path(__file__).parents[1] / "rooms"
 
@@ -40,8 +40,9 @@ class Wrong(ExactMasks):
     def __call__(self, images: torch.Tensor) -> list[list[Instance]]:
         found = super().__call__(images)
         half = len(found) // 2
-        return found[:half] + [[replace(i, feature=f.feature) for i, f in zip(r, r[1:] + r[:1], strict=True)]
-                               for r in found[half:]]
+        return found[:half] + [
+            [replace(i, feature=f.feature) for i, f in zip(r, r[1:] + r[:1], strict=True)] for r in found[half:]
+        ]
 
 
 def made_of(objects: dict[int, tuple[slice, slice]], labels: dict[int, str] | None = None) -> AnnotatedImage:
@@ -106,9 +107,16 @@ def test_displacements_are_what_they_say(rooms: ObjectDataset) -> None:
 
 
 def test_only_whole_large_objects_clear_of_all_others_move() -> None:
-    picture = made_of({1: (slice(12, 20), slice(12, 20)), 2: (slice(0, 8), slice(10, 20)),
-                       3: (slice(25, 26), slice(3, 5)), 4: (slice(22, 30), slice(22, 32)),
-                       5: (slice(20, 31), slice(8, 20))}, {5: "floor"})
+    picture = made_of(
+        {
+            1: (slice(12, 20), slice(12, 20)),
+            2: (slice(0, 8), slice(10, 20)),
+            3: (slice(25, 26), slice(3, 5)),
+            4: (slice(22, 30), slice(22, 32)),
+            5: (slice(20, 31), slice(8, 20)),
+        },
+        {5: "floor"},
+    )
     assert [o.id for o in movable_objects(picture)] == [1]
     assert MIN_AREA > 2 / 32**2
     beside = made_of({1: (slice(10, 20), slice(10, 14)), 2: (slice(10, 20), slice(15, 19))})

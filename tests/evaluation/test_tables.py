@@ -11,7 +11,7 @@ from fakes import ColourSegmenter, MeanColour, tiny_model
 from spatialgan.config import LossConfig, RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove import Sample, summarize_both, summarize_samples
-from spatialgan.evaluation.result import result_record, write_result
+from spatialgan.evaluation.result_file import result_record, write_result
 from spatialgan.evaluation.tables import RUNGS, read_results, table_1
 
 CONFERENCE = {"encoding": "norm", "processing": "release", "encoded_max_resolution": 32}
@@ -20,16 +20,34 @@ SAMPLING = {"encoding": "norm", "layout": "multi"}
 MULTI = {"encoding": "multi", "layout": "multi"}
 
 
-def record(metric: str, weights: str, *, align: str = "single", name: str = "m", value: float = 0.5, samples: int = 3,
-           kimg: float | None = 60.0, measured_spacing: float | None = None, antithetic: float | None = None,
-           **settings: str | float) -> dict[str, Any]:
+def record(
+    metric: str,
+    weights: str,
+    *,
+    align: str = "single",
+    name: str = "m",
+    value: float = 0.5,
+    samples: int = 3,
+    kimg: float | None = 60.0,
+    measured_spacing: float | None = None,
+    antithetic: float | None = None,
+    **settings: str | float,
+) -> dict[str, Any]:
     model = tiny_model(with_discriminator=False, **settings)
     model.config = RunConfig(model=model.config.model, loss=LossConfig(align=align))
     model.name, model.weights_hash, model.card = name, weights, {"kimg": kimg}
     if metric == "fd":
         return result_record("fd", {"distance": value}, model, num_samples=samples, seed=0, extractor=MeanColour())
-    found = Sample(ratio=value, control=0.01, chance=0.2, locality=0.3, identity=0.9, has_object=True, has_match=True,
-                   same_label=True)
+    found = Sample(
+        ratio=value,
+        control=0.01,
+        chance=0.2,
+        locality=0.3,
+        identity=0.9,
+        has_object=True,
+        has_match=True,
+        same_label=True,
+    )
     values = {**summarize_samples([[found, found, Sample()]]).to_json(), "shortest": 0.1, "longest": 0.3}
     if antithetic is not None:  # nor have they this
         ours = replace(found, ratio=antithetic, chance=0.01)
@@ -44,25 +62,43 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_each_result_lands_on_the_rung_of_its_configuration() -> None:
-    results = [record("comove", "d", align="multi", value=0.81, name="full", **MULTI),
-               record("comove", "a", value=0.11, **CONFERENCE), record("comove", "s", value=0.15, **SIMPLIFIED),
-               record("comove", "b", value=0.21, **SAMPLING),
-               record("comove", "c", value=0.31, **MULTI),
-               record("comove", "e", align="multi", value=0.91, **MULTI, coordinates_max_resolution=16),
-               record("comove", "f", align="multi", value=0.95, **MULTI, coordinates_max_resolution=16,
-                      object_spacing=1.0)]
+    results = [
+        record("comove", "d", align="multi", value=0.81, name="full", **MULTI),
+        record("comove", "a", value=0.11, **CONFERENCE),
+        record("comove", "s", value=0.15, **SIMPLIFIED),
+        record("comove", "b", value=0.21, **SAMPLING),
+        record("comove", "c", value=0.31, **MULTI),
+        record("comove", "e", align="multi", value=0.91, **MULTI, coordinates_max_resolution=16),
+        record("comove", "f", align="multi", value=0.95, **MULTI, coordinates_max_resolution=16, object_spacing=1.0),
+    ]
     table = rows(table_1(results))
     assert [r[0] for r in table] == [r.name for r in RUNGS]
     assert [r[1] for r in table] == ["N/A", "0.32", "", "0.41", "0.62", "0.69", "", ""]
-    assert [r[4] for r in table] == ["N/A", "0.11 (0.11 to 0.11)", "0.15 (0.15 to 0.15)", "0.21 (0.21 to 0.21)",
-                                     "0.31 (0.31 to 0.31)", "0.81 (0.81 to 0.81)", "0.91 (0.91 to 0.91)",
-                                     "0.95 (0.95 to 0.95)"]
+    assert [r[4] for r in table] == [
+        "N/A",
+        "0.11 (0.11 to 0.11)",
+        "0.15 (0.15 to 0.15)",
+        "0.21 (0.21 to 0.21)",
+        "0.31 (0.31 to 0.31)",
+        "0.81 (0.81 to 0.81)",
+        "0.91 (0.91 to 0.91)",
+        "0.95 (0.95 to 0.95)",
+    ]
     assert table[5][5:] == ["0.20", "0.01", "0.30", "0.90", "33.3%", "0.0%", "", "60", "`full`"]
 
 
 def test_antithetic_ratios_stand_beside_the_papers_and_earlier_results_have_none() -> None:
-    table = {r[0]: r[2:6] for r in rows(table_1([record("comove", "c", value=0.31, **MULTI),
-                                                 record("comove", "b", value=0.21, antithetic=0.17, **SAMPLING)]))}
+    table = {
+        r[0]: r[2:6]
+        for r in rows(
+            table_1(
+                [
+                    record("comove", "c", value=0.31, **MULTI),
+                    record("comove", "b", value=0.21, antithetic=0.17, **SAMPLING),
+                ]
+            )
+        )
+    }
     assert table["+ SEL_multi"] == ["not measured", "", "0.31 (0.31 to 0.31)", "0.20"]
     assert table["+ multi-object sampling"] == ["0.17 (0.17 to 0.17)", "0.01", "0.21 (0.21 to 0.21)", "0.20"]
     assert table["+ L_multi"] == ["not measured", "", "not measured", ""]
@@ -83,10 +119,12 @@ def test_missing_rungs_say_so() -> None:
 
 def test_a_result_counts_where_it_is_of_layouts_as_in_training() -> None:
     spaced = {"align": "multi", **MULTI, "coordinates_max_resolution": 16, "object_spacing": 1.0}
-    results = [record("comove", "f", value=0.95, measured_spacing=1.0, **spaced),
-               record("comove", "f", value=0.45, measured_spacing=0.0, **spaced),
-               record("comove", "c", value=0.31, measured_spacing=0.0, **MULTI),
-               record("comove", "c", value=0.61, measured_spacing=1.0, **MULTI)]
+    results = [
+        record("comove", "f", value=0.95, measured_spacing=1.0, **spaced),
+        record("comove", "f", value=0.45, measured_spacing=0.0, **spaced),
+        record("comove", "c", value=0.31, measured_spacing=0.0, **MULTI),
+        record("comove", "c", value=0.61, measured_spacing=1.0, **MULTI),
+    ]
     table = {r[0]: r[4] for r in rows(table_1(results))}
     assert table["+ spaced objects (ours)"] == "0.95 (0.95 to 0.95)"
     assert table["+ SEL_multi"] == "0.31 (0.31 to 0.31)"
@@ -98,16 +136,20 @@ def test_other_configurations_are_on_no_rung() -> None:
 
 
 def test_the_conference_rung_is_of_its_own_encoder_and_sampling() -> None:
-    results = [record("comove", "x", encoding="norm"),
-               record("comove", "y", **SIMPLIFIED, sampling="independent"),
-               record("comove", "z", **CONFERENCE, sampling="independent"),
-               record("comove", "w", **{**CONFERENCE, "encoded_max_resolution": 16})]  # not in all layers
+    results = [
+        record("comove", "x", encoding="norm"),
+        record("comove", "y", **SIMPLIFIED, sampling="independent"),
+        record("comove", "z", **CONFERENCE, sampling="independent"),
+        record("comove", "w", **{**CONFERENCE, "encoded_max_resolution": 16}),
+    ]  # not in all layers
     assert [r[4] for r in rows(table_1(results))] == ["N/A"] + ["not measured"] * 7
 
 
 def test_the_conference_rung_may_have_the_releases_layouts() -> None:
-    results = [record("comove", "a", value=0.2, name="journal", **CONFERENCE),
-               record("comove", "b", value=0.3, name="release", **CONFERENCE, sampling="release")]
+    results = [
+        record("comove", "a", value=0.2, name="journal", **CONFERENCE),
+        record("comove", "b", value=0.3, name="release", **CONFERENCE, sampling="release"),
+    ]
     found = [r[-1] for r in rows(table_1(results)) if r[0] == "conference (EqGAN-SA)"]
     assert found == ["`journal`", "`release`"]
 
@@ -122,9 +164,13 @@ def test_a_run_without_the_stem_is_not_called_the_conference_model() -> None:
 def test_a_frechet_distance_joins_by_the_weights() -> None:
     old = record("fd", "c", value=150.0, samples=5000)
     del old["model"]["config"]  # as result files were before
-    results = [record("fd", "c", value=99.0, samples=10), old, record("fd", "z", value=70.0, kimg=None, **MULTI),
-               record("comove", "c", **MULTI),
-               record("fd", "s", align="none", value=80.0, name="plain", encoding="none")]
+    results = [
+        record("fd", "c", value=99.0, samples=10),
+        old,
+        record("fd", "z", value=70.0, kimg=None, **MULTI),
+        record("comove", "c", **MULTI),
+        record("fd", "s", align="none", value=80.0, name="plain", encoding="none"),
+    ]
     table = rows(table_1(results))
     plain, unmeasured, measured = table[0], table[4], table[5]
     assert plain[-3:] == ["80.0", "60", "`plain`"] and plain[4] == "N/A"
@@ -191,16 +237,24 @@ def test_a_summary_that_lacks_a_number_is_named(tmp_path: Path, name: str, key: 
         read_results(tmp_path)
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"model": None}, "model.name, model.weights_sha256 is missing or of the wrong type"),
-    ({"model": {"name": "m", "weights_sha256": "c", "config": None}}, "model.config must be a JSON object"),
-    ({"model": {"name": "m", "weights_sha256": "c", "config": {"model": {"encoding": 3}}}}, "config.model.encoding"),
-    ({"model": {"name": "m", "weights_sha256": "c", "config": {}, "kimg": "many"}}, "model.kimg is missing or"),
-    ({"values": {}}, "values.no_object"), ({"segmenter": None}, "segmenter.name is missing"), ({"date": 5}, "date is"),
-    ({"values": {"ratio": {"mean": "x"}}}, "values.ratio"),
-    ({"values": {"antithetic": {"ratio": {"mean": 1}}}}, "values.antithetic.chance"),
-    ({"metric": "fd"}, "features.network, values.distance"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": None}, "model.name, model.weights_sha256 is missing or of the wrong type"),
+        ({"model": {"name": "m", "weights_sha256": "c", "config": None}}, "model.config must be a JSON object"),
+        (
+            {"model": {"name": "m", "weights_sha256": "c", "config": {"model": {"encoding": 3}}}},
+            "config.model.encoding",
+        ),
+        ({"model": {"name": "m", "weights_sha256": "c", "config": {}, "kimg": "many"}}, "model.kimg is missing or"),
+        ({"values": {}}, "values.no_object"),
+        ({"segmenter": None}, "segmenter.name is missing"),
+        ({"date": 5}, "date is"),
+        ({"values": {"ratio": {"mean": "x"}}}, "values.ratio"),
+        ({"values": {"antithetic": {"ratio": {"mean": 1}}}}, "values.antithetic.chance"),
+        ({"metric": "fd"}, "features.network, values.distance"),
+    ],
+)
 def test_damaged_results_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     (tmp_path / "c.json").write_text(json.dumps(record("comove", "c", **MULTI) | changes))
     with pytest.raises(SpatialGANError, match=rf"c\.json is not a whole result file: .*{message}"):

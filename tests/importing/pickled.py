@@ -21,8 +21,13 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if not isinstance(obj, Record):
             return NotImplemented
-        meta = {"type": "class", "version": 6, "module_src": "raise SystemExit", "class_name": obj.class_name,
-                "state": obj.attributes}
+        meta = {
+            "type": "class",
+            "version": 6,
+            "module_src": "raise SystemExit",
+            "class_name": obj.class_name,
+            "state": obj.attributes,
+        }
         return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (meta,)
 
 

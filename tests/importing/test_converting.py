@@ -12,7 +12,7 @@ from spatialgan import SpatialGAN, SpatialGANError
 from spatialgan.files import user_cache_dir
 from spatialgan.importing.converting import converted, import_model
 from spatialgan.model import find_weights
-from spatialgan.studio.models import Models
+from spatialgan.studio.model_list import Models
 
 PATH = FIXTURES / "ada-style.pkl"
 

@@ -36,8 +36,10 @@ def test_mapping(name, model):
     assert error(ws[:, 0, 0], arrays["w"]) < TOLERANCE
 
 
-@pytest.mark.parametrize(("key", "options"), [("image", {}), ("image_truncated", {"truncation": 0.7}),
-                                              ("image_without_noise", {"noise": False})])
+@pytest.mark.parametrize(
+    ("key", "options"),
+    [("image", {}), ("image_truncated", {"truncation": 0.7}), ("image_without_noise", {"noise": False})],
+)
 def test_pictures(name, model, key, options):
     arrays = expected(name)
     assert error(draw(model, arrays["z"], **options), arrays[key]) < TOLERANCE
@@ -163,22 +165,25 @@ def _holds_itself(data):
     data["G_ema"].attributes["_modules"]["self"] = data["G_ema"]
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    (_stylegan3, "it is a StyleGAN3"),
-    (_conditional, r"class-conditional \(c_dim=10\)"),
-    (_other_class, "another architecture: its generator is a TriPlaneGenerator"),
-    (_residual_generator, "its generator has architecture=resnet; only skip"),
-    (_original_discriminator, "its discriminator has architecture=orig; only resnet"),
-    (_other_activation, "activation=relu; only lrelu"),
-    (_other_filter, r"synthesis.b16.resample_filter is not the filter \[1, 3, 3, 1\]"),
-    (_other_rate, "learning-rate multiplier 0.1"),
-    (_all_of_the_batch, "groups of None pictures"),
-    (_transparent, "image_channels is 4"),
-    (_new_layer, "another architecture: attention.weight is no part of it"),
-    (_wide_layer, "its layers at 16x16 have 24 channels, where StyleGAN2's rule"),
-    (_not_finite, "mapping.w_avg holds numbers that are not finite"),
-    (_no_average, "holds no G_ema"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (_stylegan3, "it is a StyleGAN3"),
+        (_conditional, r"class-conditional \(c_dim=10\)"),
+        (_other_class, "another architecture: its generator is a TriPlaneGenerator"),
+        (_residual_generator, "its generator has architecture=resnet; only skip"),
+        (_original_discriminator, "its discriminator has architecture=orig; only resnet"),
+        (_other_activation, "activation=relu; only lrelu"),
+        (_other_filter, r"synthesis.b16.resample_filter is not the filter \[1, 3, 3, 1\]"),
+        (_other_rate, "learning-rate multiplier 0.1"),
+        (_all_of_the_batch, "groups of None pictures"),
+        (_transparent, "image_channels is 4"),
+        (_new_layer, "another architecture: attention.weight is no part of it"),
+        (_wide_layer, "its layers at 16x16 have 24 channels, where StyleGAN2's rule"),
+        (_not_finite, "mapping.w_avg holds numbers that are not finite"),
+        (_no_average, "holds no G_ema"),
+    ],
+)
 def test_another_kind_is_refused_by_its_name(change, sentence, monkeypatch, tmp_path):
     data = fixture()
     change(data)

@@ -26,8 +26,14 @@ class Calls:
 
 
 def test_simple_values_are_read(tmp_path):
-    data = {"a": [1, 2.5, "x", None, True], "b": OrderedDict(c=(1, 2)), "s": {1}, "n": np.float64(0.5),
-            "t": torch.arange(6.0).reshape(2, 3).T, "h": torch.ones(2, dtype=torch.float16)}
+    data = {
+        "a": [1, 2.5, "x", None, True],
+        "b": OrderedDict(c=(1, 2)),
+        "s": {1},
+        "n": np.float64(0.5),
+        "t": torch.arange(6.0).reshape(2, 3).T,
+        "h": torch.ones(2, dtype=torch.float16),
+    }
     (tmp_path / "a.pkl").write_bytes(pickle.dumps(data, protocol=4))
     read = read_pickle(tmp_path / "a.pkl")
     assert {n: v for n, v in read.items() if n not in "th"} == {n: v for n, v in data.items() if n not in "th"}
@@ -45,16 +51,21 @@ def test_source_text_is_never_run(monkeypatch, tmp_path):
 def test_a_malicious_pickle_is_refused_and_named(protocol, wrap, tmp_path):
     path, touched = tmp_path / "a.pkl", tmp_path / "touched"
     path.write_bytes(pickle.dumps(wrap(Calls(os.system, f"touch {touched}")), protocol=protocol))
-    with pytest.raises(SpatialGANError, match=rf"a\.pkl: it wants to call {os.name if os.name == 'nt' else 'posix'}"
-                                              r"\.system, .* nothing in it was run"):
+    with pytest.raises(
+        SpatialGANError,
+        match=rf"a\.pkl: it wants to call {os.name if os.name == 'nt' else 'posix'}"
+        r"\.system, .* nothing in it was run",
+    ):
         read_model(path)
     assert not touched.exists()
     pickle.loads(path.read_bytes())  # it is malicious indeed
     assert touched.exists() or os.name == "nt"
 
 
-@pytest.mark.parametrize(("function", "name"), [(eval, "eval"), (exec, "exec"), (getattr, "getattr"),
-                                                (__import__, "__import__"), (open, "open")])
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(eval, "eval"), (exec, "exec"), (getattr, "getattr"), (__import__, "__import__"), (open, "open")],
+)
 def test_what_could_lead_to_others_is_refused(function, name, tmp_path):
     (tmp_path / "a.pkl").write_bytes(pickle.dumps(Calls(function, "1"), protocol=4))
     with pytest.raises(SpatialGANError, match=rf"wants to call \w+\.{name}"):
@@ -99,12 +110,20 @@ def test_tensorflow_is_refused_by_its_name(tmp_path):
         read_model(tmp_path / "a.pkl")
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"<!DOCTYPE html>", b"\x80\x04.", b"\x80\x04]" + b"r" + struct.pack("<I", 2**31) + b".",  # a huge memo
-    b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b"abc.",  # bytes that are not there
-    b"\x80\x04Q.", b"PK\x03\x04nothing", pickle.dumps({"a": 1})[:-1],
-    pickle.dumps(Calls(torch._utils._rebuild_tensor_v2, "no storage", 0, (9, 9), (9, 1), False, None)),
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<!DOCTYPE html>",
+        b"\x80\x04.",
+        b"\x80\x04]" + b"r" + struct.pack("<I", 2**31) + b".",  # a huge memo
+        b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b"abc.",  # bytes that are not there
+        b"\x80\x04Q.",
+        b"PK\x03\x04nothing",
+        pickle.dumps({"a": 1})[:-1],
+        pickle.dumps(Calls(torch._utils._rebuild_tensor_v2, "no storage", 0, (9, 9), (9, 1), False, None)),
+    ],
+)
 def test_damaged_files_are_refused(data, tmp_path):
     (tmp_path / "a.pkl").write_bytes(data)
     with pytest.raises(SpatialGANError, match=r"^\S+a\.pkl: it is (no pickle|not readable)"):

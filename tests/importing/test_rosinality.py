@@ -89,12 +89,15 @@ def _other_shape(g):
     g["convs.0.conv.modulation.bias"] = torch.zeros(8)
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    (_swagan, "another architecture: to_rgbs.0.dwt.ll is no part of it"),
-    (_without_a_layer, "another architecture: convs.3.conv.weight is missing"),
-    (_other_kernel, r"convs.0.conv.blur.kernel is not the filter \[1, 3, 3, 1\]"),
-    (_other_shape, r"convs.0.conv.modulation.bias has shape \(8,\) instead of \(32,\)"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (_swagan, "another architecture: to_rgbs.0.dwt.ll is no part of it"),
+        (_without_a_layer, "another architecture: convs.3.conv.weight is missing"),
+        (_other_kernel, r"convs.0.conv.blur.kernel is not the filter \[1, 3, 3, 1\]"),
+        (_other_shape, r"convs.0.conv.modulation.bias has shape \(8,\) instead of \(32,\)"),
+    ],
+)
 def test_another_network_is_refused(change, sentence, checkpoint, saved):
     change(checkpoint["g_ema"])
     with pytest.raises(SpatialGANError, match=sentence):

@@ -152,8 +152,10 @@ def touched_by_a_dot(f) -> set[tuple[int, int]]:
 @pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (3, 2)])
 @pytest.mark.parametrize("fine", [False, True])
 def test_dilation_is_of_all_convolutions_of_stem_and_sel_concat(kernel: int, dilation: int, fine: bool):
-    stem, sel = HeatmapStem(1, kernel=kernel, dilation=dilation), SELConcat(4, 1, kernel=kernel, dilation=dilation,
-                                                                            fine=fine)
+    stem, sel = (
+        HeatmapStem(1, kernel=kernel, dilation=dilation),
+        SELConcat(4, 1, kernel=kernel, dilation=dilation, fine=fine),
+    )
     randomize(stem)
     randomize(sel)
     x = torch.randn(1, 4, 16, 16)
@@ -164,8 +166,10 @@ def test_dilation_is_of_all_convolutions_of_stem_and_sel_concat(kernel: int, dil
 
 def test_in_bfloat16_features_stay_in_bfloat16():
     """Statistics are taken in float32, but no convolution is given float32 features or heatmaps to convert."""
-    norm, concat = SELNorm(4, 2, kernel=3, dilation=1, residual_kernel=1), SELConcat(4, 2, kernel=3, dilation=1,
-                                                                                     fine=False)
+    norm, concat = (
+        SELNorm(4, 2, kernel=3, dilation=1, residual_kernel=1),
+        SELConcat(4, 2, kernel=3, dilation=1, fine=False),
+    )
     seen = []
     for conv in (norm.residual, concat.conv):
         conv.register_forward_pre_hook(lambda _, args: seen.append(args[0].dtype))

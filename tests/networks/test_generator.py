@@ -410,8 +410,11 @@ def test_every_parameter_is_trained(tiny: Tiny):
 
 
 def test_gradients_reach_the_layout(tiny: Tiny):
-    for config in (tiny(), tiny(processing="release", encoded_max_resolution=32),
-                   tiny(layout="multi", encoding="multi")):
+    for config in (
+        tiny(),
+        tiny(processing="release", encoded_max_resolution=32),
+        tiny(layout="multi", encoding="multi"),
+    ):
         g = Generator(config)
         z, layout, noise = inputs(config)
         layout = layout.map(lambda t: t.clone().requires_grad_())

@@ -17,8 +17,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from spatialgan.studio.server import listen, make_app
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-PIXELS = "id => { const c = document.getElementById(id); return Array.from(c.getContext('2d')" \
-         ".getImageData(0, 0, c.width, c.height).data) }"
+PIXELS = (
+    "id => { const c = document.getElementById(id); return Array.from(c.getContext('2d')"
+    ".getImageData(0, 0, c.width, c.height).data) }"
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,12 @@ def visit(browser, url) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda e: faults.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:", url.replace("http", "ws")))
-                else faults.append(r.url))
+        page.on(
+            "request",
+            lambda r: (
+                None if r.url.startswith((url, "data:", "blob:", url.replace("http", "ws"))) else faults.append(r.url)
+            ),
+        )
         page.goto(url)
         page.wait_for_selector("body:not([data-loading])")
         if kind != "single":
@@ -115,8 +121,10 @@ def handle(page: Page, name: str) -> dict:
 def centred(page: Page, name: str) -> tuple[float, float]:
     """Bring a handle to the middle through the API, so that every seed will do, and give its place."""
     h, before = handle(page, name), state(page)
-    page.evaluate("async e => (await import('./js/changes.js')).edit(e)",
-                  {"edit": "move", **h["place"], "dx": 0.5 - h["x"], "dy": 0.5 - h["y"]})
+    page.evaluate(
+        "async e => (await import('./js/changes.js')).edit(e)",
+        {"edit": "move", **h["place"], "dx": 0.5 - h["x"], "dy": 0.5 - h["y"]},
+    )
     settle(page, before["position"] + 1)
     return 0.5, 0.5
 
@@ -131,8 +139,16 @@ def fake_drag(monkeypatch):
         for i in range(max_steps + 1):
             time.sleep(0.02)
             now = scene if i == 0 else scene.move(0, dx=0.01 * i)
-            trace.append(SimpleNamespace(index=i, scene=now, handles=tuple(end for _, end in handles), distance=0.0,
-                                         seconds=0.1 * i, painted=mask and np.asarray(mask).mean()))
+            trace.append(
+                SimpleNamespace(
+                    index=i,
+                    scene=now,
+                    handles=tuple(end for _, end in handles),
+                    distance=0.0,
+                    seconds=0.1 * i,
+                    painted=mask and np.asarray(mask).mean(),
+                )
+            )
             yield trace[-1]
         kept = trace[settings.get("best", -1)].scene
         return SimpleNamespace(scene=kept, stop_reason="reached", trace=trace)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from browsing import browser, fake_drag, url, visit  # noqa: F401  fixtures
 
-from spatialgan.studio.models import Models
+from spatialgan.studio.model_list import Models
 
 _spec = importlib.util.spec_from_file_location("tiny_models", Path(__file__).parents[1] / "editing/tiny_models.py")
 tiny_models = importlib.util.module_from_spec(_spec)

@@ -12,7 +12,7 @@ from spatialgan.studio import visits
 from spatialgan.studio.access import Access, clean_prefix
 from spatialgan.studio.proxy import visitor_of
 from spatialgan.studio.server import make_app, serve
-from spatialgan.studio.sessions import Full, NoSession, Sessions
+from spatialgan.studio.session_store import Full, NoSession, Sessions
 from spatialgan.studio.visits import Rate, TooMany, visitor_name
 
 TOKEN = "of-the-museum"
@@ -24,8 +24,15 @@ def open_studio(models):
     clients = []
 
     def begin(base_url: str = "http://127.0.0.1:7860", peer: str = "192.0.2.7", **access) -> TestClient:
-        clients.append(TestClient(make_app(models, access=Access(**access)), base_url=base_url, client=(peer, 5000),
-                                  raise_server_exceptions=False, follow_redirects=False))
+        clients.append(
+            TestClient(
+                make_app(models, access=Access(**access)),
+                base_url=base_url,
+                client=(peer, 5000),
+                raise_server_exceptions=False,
+                follow_redirects=False,
+            )
+        )
         return clients[-1].__enter__()
 
     yield begin
@@ -38,8 +45,13 @@ def open_studio(models):
 
 def test_a_name_is_answered_to_where_the_user_says_so(open_studio):
     client = open_studio(names=("Studio.example.org",))
-    for host, status in (("studio.example.org", 200), ("studio.example.org:8443", 200), ("evil.example", 403),
-                         ("x.studio.example.org", 403), ("127.0.0.1:7860", 200)):
+    for host, status in (
+        ("studio.example.org", 200),
+        ("studio.example.org:8443", 200),
+        ("evil.example", 403),
+        ("x.studio.example.org", 403),
+        ("127.0.0.1:7860", 200),
+    ):
         assert client.get("/api/v1/studio", headers={"host": host}).status_code == status, host
     own = {"host": "studio.example.org", "origin": "https://studio.example.org"}
     assert client.get("/api/v1/studio", headers=own).status_code == 200
@@ -62,8 +74,10 @@ def test_without_the_token_there_is_only_the_page_that_asks_for_it(open_studio):
         assert answer.status_code == 401 and "asks for its token" in answer.json()["error"], path
         assert answer.headers["www-authenticate"] == "Bearer"
     assert client.post("/api/v1/sessions").status_code == 401
-    with pytest.raises(WebSocketDisconnect), \
-            client.websocket_connect("/api/v1/sessions/x/live", headers={"host": "127.0.0.1:7860"}):
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect("/api/v1/sessions/x/live", headers={"host": "127.0.0.1:7860"}),
+    ):
         pass
 
 
@@ -77,23 +91,35 @@ def test_a_page_logs_in_with_a_cookie_that_is_not_the_token(open_studio):
     assert all(part in cookie for part in ("HttpOnly", "SameSite=Strict", "Path=/;", "Secure"))
     assert client.get("/").status_code == 200
     session = client.post("/api/v1/sessions").json()["session"]
-    with client.websocket_connect(f"wss://127.0.0.1:7860/api/v1/sessions/{session}/live",
-                                  headers={"host": "127.0.0.1:7860"}):
+    with client.websocket_connect(
+        f"wss://127.0.0.1:7860/api/v1/sessions/{session}/live", headers={"host": "127.0.0.1:7860"}
+    ):
         pass
     name, _, value = cookie.partition(";")[0].partition("=")
     # What other programs on this host have set comes along, and hides nothing.
     for foreign in ('a={"x":1}', "version=2", "n=a b", "foo", "=", '"'):
-        assert open_studio("https://127.0.0.1:7860", token=TOKEN).get(
-            "/api/v1/studio", headers={"cookie": f"{foreign}; {name}={value}"}).status_code == 200, foreign
+        assert (
+            open_studio("https://127.0.0.1:7860", token=TOKEN)
+            .get("/api/v1/studio", headers={"cookie": f"{foreign}; {name}={value}"})
+            .status_code
+            == 200
+        ), foreign
     other = open_studio("https://127.0.0.1:7860", token="of-another-studio")
     assert other.get("/api/v1/studio", headers={"cookie": f"{name}={value}"}).status_code == 401
-    assert other.get("/api/v1/studio", headers={"cookie": "x; =;; \"", "authorization": ""}).status_code == 401
+    assert other.get("/api/v1/studio", headers={"cookie": 'x; =;; "', "authorization": ""}).status_code == 401
 
 
 def test_scripts_send_the_token_in_a_header(open_studio):
     client = open_studio(token=TOKEN)
-    for header, status in ((f"Bearer {TOKEN}", 200), (f"bearer {TOKEN}", 200), (f"Bearer {TOKEN} x", 401),
-                           (f"Basic {TOKEN}", 401), (TOKEN, 401), ("Bearer", 401), ("Bearer \xe4", 401)):
+    for header, status in (
+        (f"Bearer {TOKEN}", 200),
+        (f"bearer {TOKEN}", 200),
+        (f"Bearer {TOKEN} x", 401),
+        (f"Basic {TOKEN}", 401),
+        (TOKEN, 401),
+        ("Bearer", 401),
+        ("Bearer \xe4", 401),
+    ):
         got = client.get("/api/v1/studio", headers={"authorization": header.encode("latin-1")}).status_code
         assert got == status, header
     document = client.get("/api/v1/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}).json()
@@ -101,8 +127,22 @@ def test_scripts_send_the_token_in_a_header(open_studio):
     assert document["paths"]["/healthz"]["get"]["security"] == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"{}", b'{"token": 3}', b'{"token": null}',
-                                  b'{"token": "\\ud800"}', b"[" * 4000, b" " * 100_000, b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b"{}",
+        b'{"token": 3}',
+        b'{"token": null}',
+        b'{"token": "\\ud800"}',
+        b"[" * 4000,
+        b" " * 100_000,
+        b"\xff",
+    ],
+)
 def test_what_is_no_login_is_told_in_a_sentence(open_studio, body):
     answer = open_studio(token=TOKEN).post("/login", content=body)
     assert answer.status_code in (400, 401) and answer.json()["error"]
@@ -125,8 +165,13 @@ def test_without_a_token_there_is_nothing_to_log_in_to(open_studio):
 # ------------------------------------------------------------- behind a proxy
 
 
-FORWARDED = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https", "x-forwarded-host": "art.example",
-             "x-forwarded-prefix": "/studio/", "host": "studio:7860"}
+FORWARDED = {
+    "x-forwarded-for": "203.0.113.9",
+    "x-forwarded-proto": "https",
+    "x-forwarded-host": "art.example",
+    "x-forwarded-prefix": "/studio/",
+    "host": "studio:7860",
+}
 
 
 def test_a_proxy_is_believed_where_the_user_named_it(open_studio):
@@ -152,8 +197,9 @@ def test_a_prefix(open_studio, kept):
     for path in ("/", "/js/main.js", "/docs", "/api/v1/studio"):
         assert client.get(f"{at}{path}", headers=headers).status_code == 200, path
     session = client.post(f"{at}/api/v1/sessions", headers=headers).json()["session"]
-    with client.websocket_connect(f"{at}/api/v1/sessions/{session}/live",
-                                  headers={"host": "127.0.0.1:7860", **headers}):
+    with client.websocket_connect(
+        f"{at}/api/v1/sessions/{session}/live", headers={"host": "127.0.0.1:7860", **headers}
+    ):
         pass
     document = client.get(f"{at}/api/v1/openapi.json", headers=headers).json()
     assert document["servers"] == [{"url": "/art/studio"}]
@@ -164,16 +210,36 @@ def test_the_page_has_a_slash_after_its_prefix(open_studio):
     assert answer.status_code == 308 and answer.headers["location"] == "/studio/"
 
 
-@pytest.mark.parametrize(("given", "visitor"), [
-    ("203.0.113.9", "203.0.113.9"), ("1.1.1.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"), ("", ""), ("x, 10.0.0.2", ""),
-    ("10.0.0.2", ""), ("203.0.113.9, evil", ""), ("[2001:db8::1]", "2001:db8::1"), ("2001:db8::1", "2001:db8::1")])
+@pytest.mark.parametrize(
+    ("given", "visitor"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("1.1.1.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        ("", ""),
+        ("x, 10.0.0.2", ""),
+        ("10.0.0.2", ""),
+        ("203.0.113.9, evil", ""),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+    ],
+)
 def test_whom_a_proxy_speaks_for(given, visitor):
     assert visitor_of(given, Access(proxies=("10.0.0.0/8",)).networks) == visitor
 
 
-@pytest.mark.parametrize(("given", "clean"), [
-    ("studio", "/studio"), ("/a/b/", "/a/b"), ("//evil.example", "/evil.example"), ("/..", ""), ("/a b", ""),
-    ('/"', ""), ("", ""), ("/", "")])
+@pytest.mark.parametrize(
+    ("given", "clean"),
+    [
+        ("studio", "/studio"),
+        ("/a/b/", "/a/b"),
+        ("//evil.example", "/evil.example"),
+        ("/..", ""),
+        ("/a b", ""),
+        ('/"', ""),
+        ("", ""),
+        ("/", ""),
+    ],
+)
 def test_prefixes(given, clean):
     assert clean_prefix(given) == clean
 
@@ -226,8 +292,10 @@ def test_buckets(monkeypatch):
 
 
 def test_a_household_is_one_visitor():
-    names = [visitor_name({"client": (address, 1)}) for address in
-             ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "::ffff:192.0.2.1", "192.0.2.1", "", "a.sock")]
+    names = [
+        visitor_name({"client": (address, 1)})
+        for address in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "::ffff:192.0.2.1", "192.0.2.1", "", "a.sock")
+    ]
     assert names[0] == names[1] != names[2] and names[3] == names[4] == "192.0.2.1" and names[5:] == ["", "a.sock"]
 
 
@@ -305,8 +373,9 @@ def test_why_a_session_has_ended():
 def test_what_is_said_at_the_start(models, monkeypatch):
     ran, opened = [], []
     monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: ran.append(self.config))
-    monkeypatch.setattr("threading.Timer", lambda s, call, args: opened.append(args[0]) or type(
-        "T", (), {"start": lambda self: None})())
+    monkeypatch.setattr(
+        "threading.Timer", lambda s, call, args: opened.append(args[0]) or type("T", (), {"start": lambda self: None})()
+    )
     said: list[str] = []
     serve(models, access=Access("0.0.0.0"), port=0, open_browser=False, report=said.append)
     assert any("--token" in line for line in said)

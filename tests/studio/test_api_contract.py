@@ -73,8 +73,9 @@ def _try(operation, client, requests, model, mode) -> int:
     count, allowed, session = 0, mode == GenerationMode.POSITIVE, ""
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
-              suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
     def check(case):
         nonlocal count, session
         count += 1
@@ -125,8 +126,20 @@ def made(document, tmp_path_factory):
     folder = tmp_path_factory.mktemp("client")
     (folder / "openapi.json").write_text(json.dumps(document))
     (folder / "config.yml").write_text("project_name_override: made\npackage_name_override: made\npost_hooks: []\n")
-    words = [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(folder / "openapi.json"),
-             "--config", str(folder / "config.yml"), "--meta", "none", "--output-path", str(folder / "made")]
+    words = [
+        sys.executable,
+        "-m",
+        "openapi_python_client",
+        "generate",
+        "--path",
+        str(folder / "openapi.json"),
+        "--config",
+        str(folder / "config.yml"),
+        "--meta",
+        "none",
+        "--output-path",
+        str(folder / "made"),
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "warning" not in done.stdout.lower(), done.stdout  # about what it has left out
@@ -181,8 +194,21 @@ def test_the_docs_page_has_everything_and_fetches_nothing_from_elsewhere(client,
 
 def test_the_docs_page_escapes_what_it_is_given():
     evil = "<b>&\"'"
-    page = docs_page({"openapi": "3.1.0", "info": {"title": evil, "version": evil, "description": evil}, "paths": {
-        "/x": {"get": {"operationId": "x", "description": evil, "responses": {"200": {"description": evil}},
-                       "parameters": [{"name": "p", "in": "query", "schema": {"enum": [evil], "description": evil}}]}}},
-        "components": {"schemas": {"S": {"properties": {"f": {"const": evil, "default": evil}}}}}})
+    page = docs_page(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": evil, "version": evil, "description": evil},
+            "paths": {
+                "/x": {
+                    "get": {
+                        "operationId": "x",
+                        "description": evil,
+                        "responses": {"200": {"description": evil}},
+                        "parameters": [{"name": "p", "in": "query", "schema": {"enum": [evil], "description": evil}}],
+                    }
+                }
+            },
+            "components": {"schemas": {"S": {"properties": {"f": {"const": evil, "default": evil}}}}},
+        }
+    )
     assert "<b>&" not in page and "&lt;b&gt;&amp;" in page

@@ -11,12 +11,63 @@ from spatialgan.studio.server import make_app
 
 HERE = "http://127.0.0.1:7860"
 SURROGATE = "\ud800"
-ODD = [None, True, -1, 0, 1, 3, 2**63, 10**400, 0.5, float("nan"), float("inf"), -1e308, "", "0", "background",
-       SURROGATE, "x" * 10_000, "\0", [], [0], [[[]]], {}, {"edit": "move"}, "move", {"a": [1, {"b": None}]}]
-EDITS = ("move", "move_to", "resize", "stretch", "rotate", "remove", "restyle", "duplicate", "add", "with_new_layout",
-         "with_new_styles")
-FIELDS = ("level", "point", "object", "dx", "dy", "x", "y", "factor", "sx", "sy", "degrees", "amount", "std", "seed",
-          SURROGATE)
+ODD = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    3,
+    2**63,
+    10**400,
+    0.5,
+    float("nan"),
+    float("inf"),
+    -1e308,
+    "",
+    "0",
+    "background",
+    SURROGATE,
+    "x" * 10_000,
+    "\0",
+    [],
+    [0],
+    [[[]]],
+    {},
+    {"edit": "move"},
+    "move",
+    {"a": [1, {"b": None}]},
+]
+EDITS = (
+    "move",
+    "move_to",
+    "resize",
+    "stretch",
+    "rotate",
+    "remove",
+    "restyle",
+    "duplicate",
+    "add",
+    "with_new_layout",
+    "with_new_styles",
+)
+FIELDS = (
+    "level",
+    "point",
+    "object",
+    "dx",
+    "dy",
+    "x",
+    "y",
+    "factor",
+    "sx",
+    "sy",
+    "degrees",
+    "amount",
+    "std",
+    "seed",
+    SURROGATE,
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,70 +104,129 @@ def told(answer) -> str:
     return sentence
 
 
-@pytest.mark.parametrize("path", ["animation.gif", "animation.mp4", "picture.png", "scene.json", "command", "frame",
-                                  "drag", "thumbnails/0.png", "scenes/0.json", ""])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "animation.gif",
+        "animation.mp4",
+        "picture.png",
+        "scene.json",
+        "command",
+        "frame",
+        "drag",
+        "thumbnails/0.png",
+        "scenes/0.json",
+        "",
+    ],
+)
 def test_a_session_without_a_picture_says_so(client, path):
     told(client.get(f"{empty(client)}/{path}".rstrip("/")))
 
 
 @pytest.mark.parametrize("path", ["undo", "redo", "history/0", "edits", "alternatives", "drag"])
 def test_nothing_can_be_done_without_a_picture(client, path):
-    bodies = {"edits": {"truncation": 1}, "alternatives": {"changes": [{}]},
-              "drag": {"handles": [[[0.4, 0.5], [0.6, 0.5]]]}}
+    bodies = {
+        "edits": {"truncation": 1},
+        "alternatives": {"changes": [{}]},
+        "drag": {"handles": [[[0.4, 0.5], [0.6, 0.5]]]},
+    }
     assert "no picture yet" in told(send(client, "POST", f"{empty(client)}/{path}", bodies.get(path)))
 
 
-@pytest.mark.parametrize("record", [
-    {"edit": {"a": 1}}, {"edit": ["move"]}, {"edit": None}, {"edit": SURROGATE}, {"edit": "move", SURROGATE: 1}, 7,
-    "move", [],
-    {"edit": "move", "level": [0], "dx": 0, "dy": 0}, {"edit": "move", "level": 0, "point": {}, "dx": 0, "dy": 0},
-    {"edit": "move", "level": 0, "dx": {}, "dy": 0}, {"edit": "with_new_styles", "seed": {"a": "x" * 5000}},
-])
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"edit": {"a": 1}},
+        {"edit": ["move"]},
+        {"edit": None},
+        {"edit": SURROGATE},
+        {"edit": "move", SURROGATE: 1},
+        7,
+        "move",
+        [],
+        {"edit": "move", "level": [0], "dx": 0, "dy": 0},
+        {"edit": "move", "level": 0, "point": {}, "dx": 0, "dy": 0},
+        {"edit": "move", "level": 0, "dx": {}, "dy": 0},
+        {"edit": "with_new_styles", "seed": {"a": "x" * 5000}},
+    ],
+)
 def test_edits_of_a_wrong_shape(client, visit, record):
     home = visit()
     told(send(client, "POST", f"{home}/edits", {"edits": [record]}))
     assert client.get(home).json()["position"] == 0
 
 
-@pytest.mark.parametrize(("method", "path", "body"), [
-    ("POST", "edits", {"edits": [], "label": SURROGATE}), ("POST", "edits", {SURROGATE: 1}),
-    ("POST", "picture", {"model": SURROGATE}),
-    ("PUT", "scene.json", {"model": {"name": SURROGATE, "weights_sha256": SURROGATE}}),
-    ("POST", "drag", {"handles": [[[0.1, 0.1], [0.2, 0.2]]], "mask": SURROGATE}),
-    ("POST", "drag", {"handles": [[[0.1, 0.1], [0.2, float("nan")]]]}),
-    ("POST", "drag", {"handles": [[[0.1, 0.1], [0.2, 1e308]]]}),
-    ("POST", "history/" + "9" * 5000, None), ("POST", "nothing", None), ("PATCH", "edits", None),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "edits", {"edits": [], "label": SURROGATE}),
+        ("POST", "edits", {SURROGATE: 1}),
+        ("POST", "picture", {"model": SURROGATE}),
+        ("PUT", "scene.json", {"model": {"name": SURROGATE, "weights_sha256": SURROGATE}}),
+        ("POST", "drag", {"handles": [[[0.1, 0.1], [0.2, 0.2]]], "mask": SURROGATE}),
+        ("POST", "drag", {"handles": [[[0.1, 0.1], [0.2, float("nan")]]]}),
+        ("POST", "drag", {"handles": [[[0.1, 0.1], [0.2, 1e308]]]}),
+        ("POST", "history/" + "9" * 5000, None),
+        ("POST", "nothing", None),
+        ("PATCH", "edits", None),
+    ],
+)
 def test_other_bodies_of_a_wrong_shape(client, visit, method, path, body):
     home = visit()
     told(send(client, method, f"{home}/{path}", body))
     assert not client.get(home).json()["dragging"]
 
 
-@pytest.mark.parametrize("body", [b'{"edits": [', b"\xff", b"[" * 90_000,
-                                  b'{"truncation": ' + b"1" * 9000 + b"}", b'"\xed\xa0\x80"'])
+@pytest.mark.parametrize(
+    "body", [b'{"edits": [', b"\xff", b"[" * 90_000, b'{"truncation": ' + b"1" * 9000 + b"}", b'"\xed\xa0\x80"']
+)
 def test_bodies_that_are_no_json(client, visit, body):
     told(client.post(f"{visit()}/edits", content=body, headers={"content-type": "application/json"}))
 
 
-@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//[", "]", "http://]/", "http://127.0.0.1:x[",
-                                    "\x80", "http://"])
+@pytest.mark.parametrize(
+    "origin", ["http://[", "http://[::1", "//[", "]", "http://]/", "http://127.0.0.1:x[", "\x80", "http://"]
+)
 def test_a_malformed_origin_is_a_stranger(client, origin):
     answer = client.get("/api/v1/studio", headers={"origin": origin.encode("latin-1")})
     assert answer.status_code == 403 and "another site" in answer.json()["error"]
 
 
-@pytest.mark.parametrize("path", ["/%00", "/a%00b", "/" + "x" * 5000, "/%ff%fe", "/..%2f..%2fetc/passwd", "/js/%00.js",
-                                  "/js", "/api/v1/%00", "/api/v1/sessions/%00", "/%ed%a0%80"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/%00",
+        "/a%00b",
+        "/" + "x" * 5000,
+        "/%ff%fe",
+        "/..%2f..%2fetc/passwd",
+        "/js/%00.js",
+        "/js",
+        "/api/v1/%00",
+        "/api/v1/sessions/%00",
+        "/%ed%a0%80",
+    ],
+)
 def test_odd_paths(client, path):
     told(client.get(path))
 
 
-@pytest.mark.parametrize("edits", [
-    [{"edit": "move"}], [{"edit": "move", "dx": 1, "dy": 1}], [{"edit": []}], [{"edit": "with_new_layout"}], [{}],
-    [{"edit": "restyle", "seed": {}}], [{"edit": "move", "level": {}, "dx": 1, "dy": SURROGATE}], [{"edit": SURROGATE}],
-    [{"edit": "move", "level": 0, "dx": "0", "dy": 0}], [{"edit": "drag"}], [{"edit": "move", "level": 0}] * 501,
-])
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [{"edit": "move"}],
+        [{"edit": "move", "dx": 1, "dy": 1}],
+        [{"edit": []}],
+        [{"edit": "with_new_layout"}],
+        [{}],
+        [{"edit": "restyle", "seed": {}}],
+        [{"edit": "move", "level": {}, "dx": 1, "dy": SURROGATE}],
+        [{"edit": SURROGATE}],
+        [{"edit": "move", "level": 0, "dx": "0", "dy": 0}],
+        [{"edit": "drag"}],
+        [{"edit": "move", "level": 0}] * 501,
+    ],
+)
 def test_a_scene_that_opens_gives_its_command(client, visit, edits):
     home = visit()
     scene = client.get(f"{home}/scene.json").json() | {"edits": edits}
@@ -130,8 +240,18 @@ def test_a_scene_that_opens_gives_its_command(client, visit, edits):
         assert client.get(home + path).status_code == 200, path
 
 
-@pytest.mark.parametrize("seeds", [{"seed": -1}, {"seed": 2**62}, {"seed": None}, {"layout_seed": None},
-                                   {"noise_seed": -7}, {"truncation": 1e6}, {"truncation": 0}])
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        {"seed": -1},
+        {"seed": 2**62},
+        {"seed": None},
+        {"layout_seed": None},
+        {"noise_seed": -7},
+        {"truncation": 1e6},
+        {"truncation": 0},
+    ],
+)
 def test_a_scene_with_other_seeds_gives_its_command(client, visit, seeds):
     home = visit()
     scene = client.get(f"{home}/scene.json").json() | seeds
@@ -156,7 +276,7 @@ def damaged(value: Any, chance: random.Random) -> Any:
         return value | {key: damaged(value[key], chance)}
     if isinstance(value, list) and value and chance.random() < 0.8:
         i = chance.randrange(len(value))
-        return [*value[:i], damaged(value[i], chance), *value[i + chance.choice((0, 1)):]]
+        return [*value[:i], damaged(value[i], chance), *value[i + chance.choice((0, 1)) :]]
     return chance.choice(ODD)
 
 

@@ -48,8 +48,10 @@ def test_the_picture_changes_where_the_object_is(visit):
     page = visit("multi")
     for name, dx, dy in (("object 0", 0.15, 0.15), ("object 1", 0.85, 0.85), ("object 2", 0.85, 0.15)):
         h, position = handle(page, name), state(page)["position"]
-        edits = [{"edit": "move", **h["place"], "dx": dx - h["x"], "dy": dy - h["y"]},
-                 {"edit": "resize", **h["place"], "factor": 0.1 / h["std_x"]}]
+        edits = [
+            {"edit": "move", **h["place"], "dx": dx - h["x"], "dy": dy - h["y"]},
+            {"edit": "resize", **h["place"], "factor": 0.1 / h["std_x"]},
+        ]
         page.evaluate("async edits => (await import('./js/changes.js')).commit({ edits })", edits)
         settle(page, position + 1)
     before, position = shown(page).astype(float), state(page)["position"]
@@ -76,8 +78,10 @@ def test_a_ring_resizes(visit):
 def test_heatmaps_can_be_dragged_too(visit):
     page = visit()
     before = handle(page, "level 1.0")
-    page.evaluate("async e => (await import('./js/changes.js')).edit(e)",
-                  {"edit": "move", **before["place"], "dx": 0.5 - before["x"], "dy": 0.5 - before["y"]})
+    page.evaluate(
+        "async e => (await import('./js/changes.js')).edit(e)",
+        {"edit": "move", **before["place"], "dx": 0.5 - before["x"], "dy": 0.5 - before["y"]},
+    )
     settle(page, 1)
     box = page.locator(".map").nth(1).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -107,8 +111,10 @@ def test_touch_drags(visit):
     touch = page.context.new_cdp_session(page)
 
     def send(kind: str, *points: tuple[float, float]) -> None:
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [
-            dict(zip("xy", place(page, *p), strict=True)) for p in points]})
+        touch.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [dict(zip("xy", place(page, *p), strict=True)) for p in points]},
+        )
 
     send("touchStart", (x, y))
     for i in range(1, 6):

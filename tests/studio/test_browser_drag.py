@@ -31,8 +31,10 @@ def test_drag_mode_to_its_end_and_back(visit, fake_drag):
     expect(page.locator("#mask-legend")).to_contain_text("everything may change")
 
 
-@pytest.mark.parametrize(("best", "said"), [(2, "Of 5 steps, number 2 is kept"),
-                                           (0, "None of 5 steps came nearer: the picture is as it was.")])
+@pytest.mark.parametrize(
+    ("best", "said"),
+    [(2, "Of 5 steps, number 2 is kept"), (0, "None of 5 steps came nearer: the picture is as it was.")],
+)
 def test_what_is_kept_of_a_drag_is_said(visit, fake_drag, best, said):
     fake_drag["best"] = best
     page = visit()

@@ -71,16 +71,22 @@ def test_circles_are_large_enough_for_fingers(visit, kind):
     assert len(handles) == 2 * (7 if kind == "single" else 3)
     page.locator("[name=mode][value=drag]").check(force=True)
     page.mouse.click(*place(page, 0.5, 0.5))
-    sizes = [h.evaluate("e => [parseFloat(getComputedStyle(e).width), parseFloat(getComputedStyle(e).height)]")
-             for h in [*handles, page.locator(".point").first]]
+    sizes = [
+        h.evaluate("e => [parseFloat(getComputedStyle(e).width), parseFloat(getComputedStyle(e).height)]")
+        for h in [*handles, page.locator(".point").first]
+    ]
     assert min(map(min, sizes)) >= 32
 
 
 def test_sliders_show_their_limits(visit):
     page = visit("multi")
     page.locator("#handles .handle").first.click()
-    for slider, limits in (("size", ["6 %", "100 %"]), ("ratio", ["1 : 2.8", "2.8 : 1"]),
-                           ("turn", ["\u221290°", "90°"]), ("truncation", ["0.00", "1.50"])):
+    for slider, limits in (
+        ("size", ["6 %", "100 %"]),
+        ("ratio", ["1 : 2.8", "2.8 : 1"]),
+        ("turn", ["\u221290°", "90°"]),
+        ("truncation", ["0.00", "1.50"]),
+    ):
         marks = page.locator(f"#{slider} + .limits i")
         assert marks.all_inner_texts() == limits
         assert marks.first.is_visible() and marks.last.is_visible()
@@ -91,8 +97,10 @@ def test_sliders_show_their_limits(visit):
 def test_a_size_beyond_the_slider_is_told_as_it_is(visit):
     page = visit("multi")
     h, position = handle(page, "object 0"), state(page)["position"]
-    page.evaluate("async e => (await import('./js/changes.js')).edit(e)",
-                  {"edit": "resize", "object": 0, "factor": 1.5 / (h["std_x"] * h["std_y"]) ** 0.5})
+    page.evaluate(
+        "async e => (await import('./js/changes.js')).edit(e)",
+        {"edit": "resize", "object": 0, "factor": 1.5 / (h["std_x"] * h["std_y"]) ** 0.5},
+    )
     settle(page, position + 1)
     page.locator("#chosen").select_option("object 0")
     expect(page.locator("#size ~ output")).to_have_text("150 %")
@@ -175,11 +183,20 @@ def test_the_copied_command_brings_its_scene(visit, fake_drag):
         assert json.loads(file.read())["seed"] == 8
 
 
-@pytest.mark.parametrize(("reason", "words"), [
-    ("max_steps", "allow more steps"), ("lost_track", "shorter way"), ("no_progress", "another mode"),
-    ("stopped", "go on from here")])
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("max_steps", "allow more steps"),
+        ("lost_track", "shorter way"),
+        ("no_progress", "another mode"),
+        ("stopped", "go on from here"),
+    ],
+)
 def test_the_last_words_of_a_drag_say_what_to_try(visit, reason, words):
     page = visit()
-    page.evaluate("""async reason => (await import('./js/store.js')).emit('drag-end',
-                     { step: 3, num_steps: 3, distance: 0.1, seconds: 1, stop_reason: reason })""", reason)
+    page.evaluate(
+        """async reason => (await import('./js/store.js')).emit('drag-end',
+                     { step: 3, num_steps: 3, distance: 0.1, seconds: 1, stop_reason: reason })""",
+        reason,
+    )
     assert words in page.locator("#outcome span").text_content()

@@ -64,8 +64,10 @@ def test_a_palm_does_not_paint_with_the_brush(visit):
     fingers.move(2, 0.6, 0.8)
     fingers.move(1, 0.5, 0.2)
     fingers.lift_all()
-    mask = page.evaluate("() => { const c = document.querySelector('#mask'); return Array.from(c.getContext('2d')"
-                         ".getImageData(0, 0, c.width, c.height).data).filter((v, i) => i % 4 === 3) }")
+    mask = page.evaluate(
+        "() => { const c = document.querySelector('#mask'); return Array.from(c.getContext('2d')"
+        ".getImageData(0, 0, c.width, c.height).data).filter((v, i) => i % 4 === 3) }"
+    )
     painted = np.array(mask).reshape(32, 32) > 127
     assert painted[4:9, 6:16].all() and not painted[16:].any()
 
@@ -114,8 +116,11 @@ def test_keys_on_a_slider_become_one_entry_of_the_exact_value(visit, slider, fie
     assert state(page)["position"] == position + 1 and len(state(page)["history"]) == position + 2
     assert float(box.input_value()) == wanted
     h = after["handles"][0]
-    exact = {"size": np.log2(np.sqrt(h["std_x"] * h["std_y"])), "ratio": np.log2(h["std_x"] / h["std_y"]),
-             "turn": h["degrees"]}[slider]
+    exact = {
+        "size": np.log2(np.sqrt(h["std_x"] * h["std_y"])),
+        "ratio": np.log2(h["std_x"] / h["std_y"]),
+        "turn": h["degrees"],
+    }[slider]
     assert exact == pytest.approx(wanted, abs=2e-5) and h[field] != before
     assert np.array_equal(shown(page), drawn(page))
 

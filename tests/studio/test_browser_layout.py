@@ -71,10 +71,15 @@ def dragging(page: Page) -> None:
     page.locator("[name=tool][value=brush]").check(force=True)
 
 
-@pytest.mark.parametrize(("kind", "prepare"), [
-    (kind, prepare) for kind in ("single", "multi", "plain") for prepare in (nothing, selected, features, dragging)
-    if kind != "plain" or prepare is not selected  # it has no handles
-])
+@pytest.mark.parametrize(
+    ("kind", "prepare"),
+    [
+        (kind, prepare)
+        for kind in ("single", "multi", "plain")
+        for prepare in (nothing, selected, features, dragging)
+        if kind != "plain" or prepare is not selected  # it has no handles
+    ],
+)
 def test_nothing_overlaps_and_nothing_leaves_the_window(visit, kind, prepare: Callable[[Page], None]):
     page = visit(kind)
     prepare(page)
@@ -85,10 +90,15 @@ def test_the_overlaps_are_found(visit):
     """The measure itself: it sees a panel on the picture, a button on another, and one beyond the edge."""
     page = visit()
     assert faults(page) == []
-    for rule in (".side { margin-left: -300px }", "#redo { margin: -20px }", "#open { position: fixed; left: 97vw }",
-                 ".work { grid-template-columns: 1400px }"):
-        page.evaluate("rule => { const s = [...document.styleSheets].at(-1);"
-                      " s.insertRule(rule, s.cssRules.length) }", rule)
+    for rule in (
+        ".side { margin-left: -300px }",
+        "#redo { margin: -20px }",
+        "#open { position: fixed; left: 97vw }",
+        ".work { grid-template-columns: 1400px }",
+    ):
+        page.evaluate(
+            "rule => { const s = [...document.styleSheets].at(-1); s.insertRule(rule, s.cssRules.length) }", rule
+        )
         assert faults(page) != [], rule
         page.evaluate("() => { const s = [...document.styleSheets].at(-1); s.deleteRule(s.cssRules.length - 1) }")
     assert faults(page) == []

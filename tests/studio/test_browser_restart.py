@@ -22,8 +22,9 @@ class Server:
     def start(self) -> None:
         self.listener = listen("127.0.0.1", self.port)
         self.port = self.listener.getsockname()[1]
-        config = uvicorn.Config(make_app(self.models), log_level="critical", ws="websockets-sansio",
-                                timeout_graceful_shutdown=0)
+        config = uvicorn.Config(
+            make_app(self.models), log_level="critical", ws="websockets-sansio", timeout_graceful_shutdown=0
+        )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
         self.thread.start()

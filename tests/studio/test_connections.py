@@ -53,8 +53,14 @@ def serve_app(monkeypatch):
 
     def begin(most: int = 100) -> int:
         listener = listen("127.0.0.1", 0)
-        config = uvicorn.Config(app, http=partial(BoundedProtocol, most=most), ws="websockets-sansio", lifespan="off",
-                                log_level="warning", timeout_keep_alive=30)
+        config = uvicorn.Config(
+            app,
+            http=partial(BoundedProtocol, most=most),
+            ws="websockets-sansio",
+            lifespan="off",
+            log_level="warning",
+            timeout_keep_alive=30,
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
@@ -93,12 +99,27 @@ def is_closed_after(one: socket.socket, drip: bytes = b"") -> float:
     return time.monotonic() - begun
 
 
-@pytest.mark.parametrize(("data", "drip"), [
-    (b"", b""), (GET, b""), (GET + b"X: ", b"x"),
-    (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n", b"x"),
-    (GET + b"\r\n", b""), (GET + b"\r\n" + GET, b""), (GET + b"\r\n" + GET + b"X: ", b"x"),
-], ids=["nothing", "half a header", "a header drop by drop", "a body drop by drop", "no second request",
-        "half a second request", "a second request drop by drop"])
+@pytest.mark.parametrize(
+    ("data", "drip"),
+    [
+        (b"", b""),
+        (GET, b""),
+        (GET + b"X: ", b"x"),
+        (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n", b"x"),
+        (GET + b"\r\n", b""),
+        (GET + b"\r\n" + GET, b""),
+        (GET + b"\r\n" + GET + b"X: ", b"x"),
+    ],
+    ids=[
+        "nothing",
+        "half a header",
+        "a header drop by drop",
+        "a body drop by drop",
+        "no second request",
+        "half a second request",
+        "a second request drop by drop",
+    ],
+)
 def test_a_request_that_does_not_end_is_ended(serve_app, data, drip):
     assert 0.3 < is_closed_after(ask(serve_app(), data), drip) < 3
 
@@ -155,9 +176,16 @@ def test_where_all_are_busy_a_newcomer_is_told(serve_app):
     assert all(one.recv(100).startswith(b"HTTP/1.1 200") for one in busy)
 
 
-@pytest.mark.parametrize(("soft", "hard", "limit", "raised"), [
-    (256, 256, 160, 256), (256, 100_000, 512, 4096), (64, 64, 16, 64), (8192, 8192, 512, 8192),
-    (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 512, resource.RLIM_INFINITY)])
+@pytest.mark.parametrize(
+    ("soft", "hard", "limit", "raised"),
+    [
+        (256, 256, 160, 256),
+        (256, 100_000, 512, 4096),
+        (64, 64, 16, 64),
+        (8192, 8192, 512, 8192),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 512, resource.RLIM_INFINITY),
+    ],
+)
 def test_as_many_connections_as_there_are_descriptors_for(monkeypatch, soft, hard, limit, raised):
     now = [(soft, hard)]
     monkeypatch.setattr(resource, "getrlimit", lambda which: now[-1])

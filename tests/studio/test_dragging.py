@@ -73,9 +73,14 @@ def test_one_drag_at_a_time(session, steps):
         Dragging(session, HANDLES)
 
 
-@pytest.mark.parametrize(("handles", "max_steps", "message"), [
-    (HANDLES * (MAX_HANDLES + 1), 10, "are too many"), (HANDLES, 0, "max_steps is 0"),
-    (HANDLES, MAX_STEPS + 1, f"use 1 to {MAX_STEPS}")])
+@pytest.mark.parametrize(
+    ("handles", "max_steps", "message"),
+    [
+        (HANDLES * (MAX_HANDLES + 1), 10, "are too many"),
+        (HANDLES, 0, "max_steps is 0"),
+        (HANDLES, MAX_STEPS + 1, f"use 1 to {MAX_STEPS}"),
+    ],
+)
 def test_limits(session, handles, max_steps, message):
     with pytest.raises(SpatialGANError, match=message):
         Dragging(session, handles, max_steps=max_steps)

@@ -35,8 +35,16 @@ def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marionette]:
         port = s.getsockname()[1]
     profile = tmp_path_factory.mktemp("firefox")
     (profile / "user.js").write_text(f'user_pref("marionette.port", {port});\n')
-    command = [path, "--marionette", "--headless", "--no-remote", "--profile", str(profile), "--width=1300",
-               "--height=900"]
+    command = [
+        path,
+        "--marionette",
+        "--headless",
+        "--no-remote",
+        "--profile",
+        str(profile),
+        "--width=1300",
+        "--height=900",
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             yield _session(port)

@@ -18,6 +18,9 @@ def test_icons_need_no_style_sheet():
 
 
 def test_every_icon_that_the_page_uses_is_there():
-    used = {name for path in [*STATIC.glob("*.html"), *STATIC.glob("js/**/*.js")]
-            for name in re.findall(r"icons\.svg#([\w-]+)", path.read_text())}
+    used = {
+        name
+        for path in [*STATIC.glob("*.html"), *STATIC.glob("js/**/*.js")]
+        for name in re.findall(r"icons\.svg#([\w-]+)", path.read_text())
+    }
     assert used and used <= set(re.findall(r'<symbol[^>]* id="([\w-]+)"', (STATIC / "icons.svg").read_text()))

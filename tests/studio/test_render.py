@@ -16,14 +16,23 @@ from spatialgan.studio.server import make_app
 HERE = "http://127.0.0.1:7860"
 MOVE = {"edit": "move", "level": 0, "dx": 0.2, "dy": 0.0}
 ONE_OF_EACH = {  # edits of a picture of one object, and of one of several
-    "single": [MOVE, {"edit": "move_to", "level": 1, "point": 0, "x": 0.3, "y": 0.4},
-               {"edit": "resize", "level": 0, "factor": 1.2}, {"edit": "stretch", "level": 0, "sx": 1.1, "sy": 0.9},
-               {"edit": "rotate", "level": 0, "degrees": 10}, {"edit": "remove", "level": 2, "point": 1, "amount": 0.5},
-               {"edit": "with_new_layout", "seed": 4}, {"edit": "with_new_styles", "seed": 5}],
-    "multi": [{"edit": "restyle", "object": 0, "seed": 1}, {"edit": "restyle", "object": "background", "seed": 2},
-              {"edit": "duplicate", "object": 1, "dx": 0.1, "dy": 0.1},
-              {"edit": "add", "x": 0.5, "y": 0.5, "std": 0.1, "seed": 3},
-              {"edit": "move", "object": 0, "dx": 0.1, "dy": 0}],
+    "single": [
+        MOVE,
+        {"edit": "move_to", "level": 1, "point": 0, "x": 0.3, "y": 0.4},
+        {"edit": "resize", "level": 0, "factor": 1.2},
+        {"edit": "stretch", "level": 0, "sx": 1.1, "sy": 0.9},
+        {"edit": "rotate", "level": 0, "degrees": 10},
+        {"edit": "remove", "level": 2, "point": 1, "amount": 0.5},
+        {"edit": "with_new_layout", "seed": 4},
+        {"edit": "with_new_styles", "seed": 5},
+    ],
+    "multi": [
+        {"edit": "restyle", "object": 0, "seed": 1},
+        {"edit": "restyle", "object": "background", "seed": 2},
+        {"edit": "duplicate", "object": 1, "dx": 0.1, "dy": 0.1},
+        {"edit": "add", "x": 0.5, "y": 0.5, "std": 0.1, "seed": 3},
+        {"edit": "move", "object": 0, "dx": 0.1, "dy": 0},
+    ],
 }
 
 
@@ -68,8 +77,11 @@ def test_formats_and_sizes(client, sources, kind, format):
 
 
 def test_a_batch_is_a_zip_in_order(client, sources):
-    pictures = [{"model": sources["single"], "seed": 1}, {"model": sources["multi"], "seed": 2},
-                {"model": sources["single"], "seed": 1, "edits": [MOVE]}]
+    pictures = [
+        {"model": sources["single"], "seed": 1},
+        {"model": sources["multi"], "seed": 2},
+        {"model": sources["single"], "seed": 1, "edits": [MOVE]},
+    ]
     answer = client.post("/api/v1/render/batch", json={"pictures": pictures, "format": "png"})
     assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -79,24 +91,27 @@ def test_a_batch_is_a_zip_in_order(client, sources):
     assert client.post("/api/v1/render/batch", json={"pictures": pictures}).content == answer.content
 
 
-@pytest.mark.parametrize(("body", "status", "sentence"), [
-    ({}, 422, "give either a model or a scene"),
-    ({"model": "x", "scene": {}}, 422, "give either a model or a scene"),
-    ({"scene": {}, "seed": 3}, 422, "own seeds"),
-    ({"scene": {}}, 400, "not a scene"),
-    ({"model": "dogs"}, 400, "there is no model 'dogs'"),
-    ({"model": "dogs", "format": "gif"}, 422, "format"),
-    ({"model": "dogs", "quality": 0}, 422, "quality"),
-    ({"model": "dogs", "scale": -1}, 422, "scale"),
-    ({"model": "dogs", "seed": "3"}, 422, "seed"),
-    ({"model": "dogs", "edits": [{"edit": "explode"}]}, 422, "there is no such edit; use one of move"),
-    ({"model": "dogs", "edits": [{**MOVE, "dx": "0.2"}]}, 422, "edits.0.move.dx"),
-    ({"model": "dogs", "edits": [{**MOVE, "dx": True}]}, 422, "edits.0.move.dx"),
-    ({"model": "dogs", "edits": [{**MOVE, "object": 1}]}, 422, "either a level or an object"),
-    ({"model": "dogs", "edits": [{"edit": "move", "dx": 0, "dy": 0}]}, 422, "either a level or an object"),
-    ({"model": "dogs", "edits": [{"edit": "move", "object": 0, "point": 1, "dx": 0, "dy": 0}]}, 422, "point"),
-    ({"model": "dogs", "edits": [MOVE] * 65}, 422, "edits"),
-])
+@pytest.mark.parametrize(
+    ("body", "status", "sentence"),
+    [
+        ({}, 422, "give either a model or a scene"),
+        ({"model": "x", "scene": {}}, 422, "give either a model or a scene"),
+        ({"scene": {}, "seed": 3}, 422, "own seeds"),
+        ({"scene": {}}, 400, "not a scene"),
+        ({"model": "dogs"}, 400, "there is no model 'dogs'"),
+        ({"model": "dogs", "format": "gif"}, 422, "format"),
+        ({"model": "dogs", "quality": 0}, 422, "quality"),
+        ({"model": "dogs", "scale": -1}, 422, "scale"),
+        ({"model": "dogs", "seed": "3"}, 422, "seed"),
+        ({"model": "dogs", "edits": [{"edit": "explode"}]}, 422, "there is no such edit; use one of move"),
+        ({"model": "dogs", "edits": [{**MOVE, "dx": "0.2"}]}, 422, "edits.0.move.dx"),
+        ({"model": "dogs", "edits": [{**MOVE, "dx": True}]}, 422, "edits.0.move.dx"),
+        ({"model": "dogs", "edits": [{**MOVE, "object": 1}]}, 422, "either a level or an object"),
+        ({"model": "dogs", "edits": [{"edit": "move", "dx": 0, "dy": 0}]}, 422, "either a level or an object"),
+        ({"model": "dogs", "edits": [{"edit": "move", "object": 0, "point": 1, "dx": 0, "dy": 0}]}, 422, "point"),
+        ({"model": "dogs", "edits": [MOVE] * 65}, 422, "edits"),
+    ],
+)
 def test_mistakes_get_a_sentence(client, body, status, sentence):
     answer = client.post("/api/v1/render", json=body)
     assert answer.status_code == status and sentence in answer.json()["error"], answer.text
@@ -108,8 +123,10 @@ def test_too_large_pictures_and_edits_that_do_not_fit(client, sources):
     assert client.post("/api/v1/render", json={"model": sources["multi"], "edits": [MOVE]}).status_code == 200
     none = client.post("/api/v1/render", json={"model": sources["multi"], "edits": [{**MOVE, "level": 99}]})
     assert none.status_code == 400 and "there is no object 99" in none.json()["error"]
-    batch = client.post("/api/v1/render/batch", json={"pictures": [
-        {"model": sources["single"]}, {"model": sources["plain"], "edits": [MOVE]}]})
+    batch = client.post(
+        "/api/v1/render/batch",
+        json={"pictures": [{"model": sources["single"]}, {"model": sources["plain"], "edits": [MOVE]}]},
+    )
     assert batch.status_code == 400 and batch.json()["error"].startswith("pictures.1: ")
 
 

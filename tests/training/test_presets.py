@@ -6,7 +6,7 @@ import torch
 from spatialgan.config import AidsConfig, RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.tables import RUNGS
-from spatialgan.networks.discriminator import make_discriminator
+from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.settings import from_dict, to_dict, with_settings
 from spatialgan.training.ema import ema_decay
@@ -62,7 +62,12 @@ def test_what_the_papers_presets_differ_in():
     assert (indoor.loss.align, indoor.data.mirror) == ("multi", False)
     m = conference.model
     assert (m.layout, m.sampling, m.encoding, m.processing, m.encoded_max_resolution) == (
-        "single", "release", "norm", "release", 256)
+        "single",
+        "release",
+        "norm",
+        "release",
+        256,
+    )
     assert (conference.loss.align, conference.loss.attention_sign, conference.data.mirror) == ("single", "fake", False)
 
 
@@ -78,14 +83,20 @@ def test_the_optimisers_of_the_papers_presets():
     assert decay == pytest.approx(0.5 ** (64 / 20000))  # from the first step on
 
 
-@pytest.mark.parametrize(("name", "settings", "rung"), [
-    ("paper256-single", ["model.encoding=none", "loss.align=none"], "StyleGAN2"),
-    ("paper256-conference", [], "conference (EqGAN-SA)"),
-    ("paper256-indoor", ["model.encoding=norm", "model.processing=release", "loss.align=single"],
-     "+ multi-object sampling"),
-    ("paper256-indoor", ["loss.align=single"], "+ SEL_multi"),
-    ("paper256-indoor", [], "+ L_multi"),
-])
+@pytest.mark.parametrize(
+    ("name", "settings", "rung"),
+    [
+        ("paper256-single", ["model.encoding=none", "loss.align=none"], "StyleGAN2"),
+        ("paper256-conference", [], "conference (EqGAN-SA)"),
+        (
+            "paper256-indoor",
+            ["model.encoding=norm", "model.processing=release", "loss.align=single"],
+            "+ multi-object sampling",
+        ),
+        ("paper256-indoor", ["loss.align=single"], "+ SEL_multi"),
+        ("paper256-indoor", [], "+ L_multi"),
+    ],
+)
 def test_the_rungs_of_table_1_as_presets(name: str, settings: list[str], rung: str):
     config = with_settings(preset(name), settings)
     assert [r.name for r in RUNGS if r.fits(config)] == [rung]

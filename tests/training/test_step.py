@@ -7,7 +7,7 @@ from tiny_run import tiny_config
 
 from spatialgan.attention import attention_maps
 from spatialgan.layout import LEVEL_RESOLUTIONS, resize_maps
-from spatialgan.networks.discriminator import DiscriminatorOutput, make_discriminator
+from spatialgan.networks.discriminators import DiscriminatorOutput, make_discriminator
 from spatialgan.networks.generator import Generator, sample_z
 from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream, stream_seed
@@ -61,8 +61,10 @@ def test_the_generator_step_leaves_d_alone_and_the_discriminator_step_g():
 
 @pytest.mark.parametrize("micro", [0, 2])
 def test_d_may_learn_from_the_pictures_that_g_was_judged_on(micro, monkeypatch):
-    t = make_trainee(tiny_config(train={"micro_batch": micro}, aids={"reuse_pictures": True},
-                                 model={"minibatch_std_group": 2}), torch.device("cpu"))
+    t = make_trainee(
+        tiny_config(train={"micro_batch": micro}, aids={"reuse_pictures": True}, model={"minibatch_std_group": 2}),
+        torch.device("cpu"),
+    )
     shown, judge = [], t.discriminator.forward
     monkeypatch.setattr(t.discriminator, "forward", lambda images: shown.append(images.detach()) or judge(images))
     training_step(t, REALS)
@@ -146,17 +148,22 @@ def test_all_that_a_trainee_holds_is_float32_whatever_the_default_dtype():
 
 def test_a_step_draws_on_the_trainees_device(monkeypatch):
     asked = []
-    monkeypatch.setattr(step_module, "random_stream",
-                        lambda seed, purpose, device: asked.append(device) or random_stream(seed, purpose))
+    monkeypatch.setattr(
+        step_module, "random_stream", lambda seed, purpose, device: asked.append(device) or random_stream(seed, purpose)
+    )
     step_generator(0, 0, "cuda:1")
     training_step(make_trainee(tiny_config(), CPU), REALS)
     assert asked == ["cuda:1", CPU]
 
 
-@pytest.mark.parametrize("sections", [
-    {"loss": {"path_length_weight": 2.0, "style_mixing": 0.5}, "train": {"augment": "diffaug"}},
-    {"loss": {"align": "multi"}, "model": {"layout": "multi", "encoding": "multi"}},
-], ids=["single", "multi"])
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"loss": {"path_length_weight": 2.0, "style_mixing": 0.5}, "train": {"augment": "diffaug"}},
+        {"loss": {"align": "multi"}, "model": {"layout": "multi", "encoding": "multi"}},
+    ],
+    ids=["single", "multi"],
+)
 def test_a_step_stays_on_the_trainees_device_and_draws_from_its_own_stream(sections):
     """Whatever torch's default device and dtype are: a tensor made without naming them would be of no use here."""
     t = make_trainee(tiny_config(**sections), CPU)
@@ -293,8 +300,11 @@ def test_accumulation_takes_all_micro_batches_into_account(micro):
 def test_accumulated_gradients_equal_those_of_the_whole_batch():
     grads = []
     for micro in (0, 2):  # without minibatch statistics across parts: groups of one picture
-        config = tiny_config(train={"micro_batch": micro, "g_lr": 1e-12, "d_lr": 1e-12}, loss={"r1_gamma": 0.0},
-                             model={"minibatch_std_group": 1})
+        config = tiny_config(
+            train={"micro_batch": micro, "g_lr": 1e-12, "d_lr": 1e-12},
+            loss={"r1_gamma": 0.0},
+            model={"minibatch_std_group": 1},
+        )
         t = make_trainee(config, torch.device("cpu"))
         # The same fakes either way: D is judged on the reals' gradient, with G's pictures all zero.
         for p in t.generator.parameters():
@@ -305,13 +315,22 @@ def test_accumulated_gradients_equal_those_of_the_whole_batch():
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("model", [
-    {"encoding": "none"}, {"encoding": "concat"}, {"encoding": "flatten"}, {"processing": "fine"},
-    {"sampling": "noise"}, {"sampling": "independent"}, {"impulse_noise": 0.2}, {"image_channels": 1},
-    {"sampling": "release", "processing": "release", "encoded_max_resolution": 32},
-    {"layout": "multi", "encoding": "multi", "encoded_max_resolution": 32},
-    {"layout": "multi", "encoding": "norm", "encoded_max_resolution": 32},
-])
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"encoding": "none"},
+        {"encoding": "concat"},
+        {"encoding": "flatten"},
+        {"processing": "fine"},
+        {"sampling": "noise"},
+        {"sampling": "independent"},
+        {"impulse_noise": 0.2},
+        {"image_channels": 1},
+        {"sampling": "release", "processing": "release", "encoded_max_resolution": 32},
+        {"layout": "multi", "encoding": "multi", "encoded_max_resolution": 32},
+        {"layout": "multi", "encoding": "norm", "encoded_max_resolution": 32},
+    ],
+)
 def test_every_variant_takes_a_step(model):
     align_kind = {"none": "none"}.get(model.get("encoding"), "multi" if model.get("layout") == "multi" else "single")
     t = make_trainee(tiny_config(model=model, loss={"align": align_kind}), torch.device("cpu"))
@@ -327,8 +346,14 @@ def test_stylegan2s_own_regularisers():
 
 
 def test_path_length_keeps_to_the_micro_batch(monkeypatch):
-    t = make_trainee(tiny_config(loss={"path_length_weight": 2.0}, train={"batch_size": 8, "micro_batch": 2},
-                                 model={"minibatch_std_group": 2}), torch.device("cpu"))
+    t = make_trainee(
+        tiny_config(
+            loss={"path_length_weight": 2.0},
+            train={"batch_size": 8, "micro_batch": 2},
+            model={"minibatch_std_group": 2},
+        ),
+        torch.device("cpu"),
+    )
     sizes = []
 
     def spied(images, *args, **kwargs):
@@ -342,11 +367,14 @@ def test_path_length_keeps_to_the_micro_batch(monkeypatch):
 
 def test_path_length_of_a_single_picture(monkeypatch):
     sizes = []
-    monkeypatch.setattr(step_module, "path_length_penalty",
-                        lambda images, *args, **kwargs: sizes.append(len(images)) or path_length_penalty(images, *args,
-                                                                                                       **kwargs))
-    t = make_trainee(tiny_config(loss={"path_length_weight": 2.0}, train={"batch_size": 1},
-                                 model={"minibatch_std_group": 1}), CPU)
+    monkeypatch.setattr(
+        step_module,
+        "path_length_penalty",
+        lambda images, *args, **kwargs: sizes.append(len(images)) or path_length_penalty(images, *args, **kwargs),
+    )
+    t = make_trainee(
+        tiny_config(loss={"path_length_weight": 2.0}, train={"batch_size": 1}, model={"minibatch_std_group": 1}), CPU
+    )
     assert step_module.path_length_step(t, step_generator(0, 0, CPU)).keys() == {"loss/path"}
     assert sizes == [1] and t.path_mean > 0
 
@@ -386,8 +414,13 @@ def test_adam_rates_shrink_with_lazy_regularisation():
     assert g["lr"] == 0.0025 and d["lr"] == pytest.approx(0.0025 * 4 / 5)
     assert d["betas"][1] == pytest.approx(0.99 ** (4 / 5))
     assert g["betas"] == (0.0, 0.99)
-    t = make_trainee(tiny_config(loss={"path_length_weight": 2.0, "path_length_interval": 3, "r1_gamma": 0.0},
-                                 train={"beta1": 0.5, "beta2": 0.9, "g_lr": 0.01, "d_lr": 0.02}), torch.device("cpu"))
+    t = make_trainee(
+        tiny_config(
+            loss={"path_length_weight": 2.0, "path_length_interval": 3, "r1_gamma": 0.0},
+            train={"beta1": 0.5, "beta2": 0.9, "g_lr": 0.01, "d_lr": 0.02},
+        ),
+        torch.device("cpu"),
+    )
     d, g = t.d_optimizer.param_groups[0], t.g_optimizer.param_groups[0]
     assert g["lr"] == pytest.approx(0.01 * 3 / 4) and d["lr"] == 0.02
     assert g["betas"] == pytest.approx((0.5 ** (3 / 4), 0.9 ** (3 / 4))) and d["betas"] == (0.5, 0.9)

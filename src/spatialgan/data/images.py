@@ -115,8 +115,10 @@ class ImageDataset:
             fit=fit,
             mirror=mirror,
             fingerprint=_fingerprint(names, stamps, (resolution, channels, fit)),
-            skipped=[*source.unreadable,
-                     *((name, why) for name, why in zip(names, reasons, strict=True) if why is not None)],
+            skipped=[
+                *source.unreadable,
+                *((name, why) for name, why in zip(names, reasons, strict=True) if why is not None),
+            ],
             images=None if pixels is None else torch.from_numpy(_compact(pixels, keep)),
             source=source,
             positions=[positions[row] for row in keep],

@@ -142,8 +142,10 @@ class ObjectDataset:
         file_roots = self.roots[index]
         unknown = np.setdiff1d(np.unique(ids), [0, *file_roots])
         if len(unknown):
-            raise BadImageError(mask_name(name), f"has pixels of the value {unknown[0]}, an id that the line of {name} "
-                                                 f"in {TABLE} does not list")
+            raise BadImageError(
+                mask_name(name),
+                f"has pixels of the value {unknown[0]}, an id that the line of {name} in {TABLE} does not list",
+            )
         table = np.zeros(MAX_ID + 1, np.int64)
         for i, root in file_roots.items():
             table[i] = root.id
@@ -162,8 +164,11 @@ class ObjectDataset:
         """The file's ids, (H, W)."""
         image = open_image(self.source.read(self.files[name]), name)
         if image.mode not in ("L", "P", "I;16"):
-            raise BadImageError(name, f"has mode {image.mode}; a mask is a grey PNG of 8 or 16 bits, or one with a "
-                                      "palette, whose values are ids")
+            raise BadImageError(
+                name,
+                f"has mode {image.mode}; a mask is a grey PNG of 8 or 16 bits, or one with a "
+                "palette, whose values are ids",
+            )
         if image.size != size:
             (w, h), (image_w, image_h) = image.size, size
             raise BadImageError(name, f"is {w}x{h}, but its image (upright) is {image_w}x{image_h}")
@@ -198,11 +203,13 @@ def _check_pairs(images: list[str], lines: dict[str, int], files: dict[str, int]
     present = set(images)
     for name, number in lines.items():
         if name not in present:
-            raise SpatialGANError(f"{table}, line {number}: there is no image {name}; `file` is its path from {TABLE}, "
-                                  "as in images/000000.jpg")
+            raise SpatialGANError(
+                f"{table}, line {number}: there is no image {name}; `file` is its path from {TABLE}, "
+                "as in images/000000.jpg"
+            )
     for name in images:
         if name not in lines:
-            raise SpatialGANError(f"{table}: has no line for {name}; one without objects has `\"objects\": []`")
+            raise SpatialGANError(f'{table}: has no line for {name}; one without objects has `"objects": []`')
         if mask_name(name) not in files:
             raise SpatialGANError(f"{name}: has no mask; {mask_name(name)} is missing")
 

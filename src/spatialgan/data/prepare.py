@@ -91,9 +91,7 @@ class _Seen:
     problems: list[Problem]
 
 
-def check(
-    path: str | Path, *, resolution: int | None = None, on_progress: Progress | None = None
-) -> CheckReport:
+def check(path: str | Path, *, resolution: int | None = None, on_progress: Progress | None = None) -> CheckReport:
     """Decode every image of a set and report what cannot be used and what will be converted.
 
     With `resolution`, images smaller than it are noticed too. Raises SpatialGANError only where the set
@@ -241,8 +239,13 @@ class _Prepared:
 
 
 def _write_images(
-    source: ImageSource, writer: _Writer, size: int, fit: Fit, channels: int, windows: Windows | None,
-    on_progress: Progress | None
+    source: ImageSource,
+    writer: _Writer,
+    size: int,
+    fit: Fit,
+    channels: int,
+    windows: Windows | None,
+    on_progress: Progress | None,
 ) -> tuple[int, list[tuple[str, str]]]:
     """Number the usable images in order; (number written, [(name, reason) of the others])."""
 
@@ -279,11 +282,19 @@ def _png(image: Image.Image) -> bytes:
 
 
 def _card(
-    src: Path, size: int, fit: Fit, channels: int, windows: Windows | None, num_written: int,
-    skipped: list[tuple[str, str]]
+    src: Path,
+    size: int,
+    fit: Fit,
+    channels: int,
+    windows: Windows | None,
+    num_written: int,
+    skipped: list[tuple[str, str]],
 ) -> dict[str, object]:
-    cut = None if windows is None else {
-        "share_min": windows.share_min, "share_max": windows.share_max, "seed": windows.seed}
+    cut = (
+        None
+        if windows is None
+        else {"share_min": windows.share_min, "share_max": windows.share_max, "seed": windows.seed}
+    )
     return {
         "format_version": 1,
         "source": src.resolve().name,  # not the whole path: cards are shared, home folders are not

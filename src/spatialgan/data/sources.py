@@ -282,8 +282,10 @@ def _require_whole_lmdb(path: Path) -> None:
         raise SpatialGANError(f"{path}: is not a readable LMDB (no header); unpack it again") from None
     page_bytes, last_page, _ = max(metas, key=lambda meta: meta[2])
     if size < (last_page + 1) * page_bytes:
-        raise SpatialGANError(f"{path}: is not a readable LMDB (data.mdb has {size:,} bytes and should have "
-                              f"{(last_page + 1) * page_bytes:,}: it is cut short); copy or unpack it again")
+        raise SpatialGANError(
+            f"{path}: is not a readable LMDB (data.mdb has {size:,} bytes and should have "
+            f"{(last_page + 1) * page_bytes:,}: it is cut short); copy or unpack it again"
+        )
 
 
 _LMDB_META_BYTES = 152  # of a 64-bit computer: a page's header (16), then what lmdb.h calls MDB_meta

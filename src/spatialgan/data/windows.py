@@ -37,8 +37,10 @@ class Windows:
 
     def __post_init__(self) -> None:
         if not 0 < self.share_min <= self.share_max <= 1:
-            raise SpatialGANError(f"the subject's share of a window is {self.share_min} to {self.share_max}; use "
-                                  "numbers above 0 and at most 1, the smaller first")
+            raise SpatialGANError(
+                f"the subject's share of a window is {self.share_min} to {self.share_max}; use "
+                "numbers above 0 and at most 1, the smaller first"
+            )
 
     def cut(self, image: Image.Image, name: str) -> tuple[Image.Image, Box]:
         """A square window of an upright picture, and where the box lies in it, in 0..1 of the window.
@@ -53,13 +55,19 @@ class Windows:
         left, top, width, height = (v * s for v, s in zip(box, (*image.size, *image.size), strict=True))
         longest, most = max(width, height), min(image.size)
         if longest > self.share_max * most:
-            raise BadImageError(name, f"has a box of {longest / most:.0%} of its shorter side, more than "
-                                      f"{self.share_max:.0%}".replace("%", " %"))
+            raise BadImageError(
+                name,
+                f"has a box of {longest / most:.0%} of its shorter side, more than {self.share_max:.0%}".replace(
+                    "%", " %"
+                ),
+            )
         random = np.random.default_rng([self.seed, *name.encode()])
         share = random.uniform(max(self.share_min, longest / most), self.share_max)
         side = min(most, max(1, round(longest / share)))
-        x, y = (_place(random, start, length, side, whole) for start, length, whole in
-                ((left, width, image.width), (top, height, image.height)))
+        x, y = (
+            _place(random, start, length, side, whole)
+            for start, length, whole in ((left, width, image.width), (top, height, image.height))
+        )
         box = ((left - x) / side, (top - y) / side, width / side, height / side)
         return image.crop((x, y, x + side, y + side)), box
 
@@ -94,13 +102,21 @@ def read_boxes(path: Path, source: Path) -> dict[str, Box]:
             (values,) = entry.values()
             box = tuple(float(v) for v in values)
             x, y, w, h = box
-            usable = (isinstance(name, str) and all(map(math.isfinite, box)) and w > 0 and h > 0
-                      and min(x, y) >= 0 and max(x + w, y + h) <= 1.001)
+            usable = (
+                isinstance(name, str)
+                and all(map(math.isfinite, box))
+                and w > 0
+                and h > 0
+                and min(x, y) >= 0
+                and max(x + w, y + h) <= 1.001
+            )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
             usable = False
         if not usable:
-            raise SpatialGANError(f"{path}, line {number}: write {{\"file\": NAME, \"head\": [x, y, w, h]}}, with x, y "
-                                  "and the far corner in 0..1 of the picture")
+            raise SpatialGANError(
+                f'{path}, line {number}: write {{"file": NAME, "head": [x, y, w, h]}}, with x, y '
+                "and the far corner in 0..1 of the picture"
+            )
         boxes[name.removeprefix("images/")] = boxes[name] = (x, y, w, h)
     if not boxes:
         raise SpatialGANError(f"{path} holds no boxes")

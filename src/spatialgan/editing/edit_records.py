@@ -46,8 +46,9 @@ def apply_edit(scene: "Scene", record: Any) -> "Scene":
     rest = {key: value for key, value in record.items() if key != "edit"}
     where = _place(name, rest)
     if set(rest) != set(NUMBERS[name]):
-        raise SpatialGANError(f"{name} takes {', '.join((*where, *NUMBERS[name]))}; it was "
-                              f"given {', '.join(map(str, record))[:120]}")
+        raise SpatialGANError(
+            f"{name} takes {', '.join((*where, *NUMBERS[name]))}; it was given {', '.join(map(str, record))[:120]}"
+        )
     if name in PLACELESS:
         return getattr(scene, name)(**rest)
     first = where.pop("object") if "object" in where else where.pop("level")
@@ -61,8 +62,9 @@ def _place(name: str, rest: dict[str, Any]) -> dict[str, Any]:
     if "object" in rest:
         return {"object": rest.pop("object")}
     if name in OBJECTS_ONLY or "level" not in rest:
-        raise SpatialGANError(f"{name} needs to know where: give "
-                              f"{'an object' if name in OBJECTS_ONLY else 'a level, or an object'}")
+        raise SpatialGANError(
+            f"{name} needs to know where: give {'an object' if name in OBJECTS_ONLY else 'a level, or an object'}"
+        )
     return {"level": rest.pop("level"), "point": rest.pop("point", None)}
 
 

@@ -28,8 +28,20 @@ VIEWING_SIZE_PX = 256  # what small pictures are enlarged to in grids and animat
 NUMBER_SHARE = 1 / 14  # height of numbers drawn into a picture, in picture widths
 
 # Inferno (Smith and van der Walt, CC0) at nine even steps: lightness grows evenly from black to pale yellow.
-INFERNO = np.array([[0, 0, 4], [33, 12, 74], [86, 16, 110], [137, 34, 106], [187, 55, 84],
-                    [228, 90, 49], [249, 140, 10], [249, 203, 53], [252, 255, 164]], dtype=np.float64)
+INFERNO = np.array(
+    [
+        [0, 0, 4],
+        [33, 12, 74],
+        [86, 16, 110],
+        [137, 34, 106],
+        [187, 55, 84],
+        [228, 90, 49],
+        [249, 140, 10],
+        [249, 203, 53],
+        [252, 255, 164],
+    ],
+    dtype=np.float64,
+)
 
 
 def to_image(tensor: Tensor) -> Image.Image:
@@ -46,8 +58,10 @@ def viewing_scale(size: tuple[int, int]) -> int:
 def check_size(width: int, height: int) -> None:
     """Raise SpatialGANError where a picture of this size would be too large to write and to open."""
     if width * height > MAX_PIXELS:
-        raise SpatialGANError(f"a picture of {width}x{height} pixels is too large; use a smaller scale, "
-                              f"or fewer pictures in a grid ({MAX_PIXELS // 10**6} megapixels are the most)")
+        raise SpatialGANError(
+            f"a picture of {width}x{height} pixels is too large; use a smaller scale, "
+            f"or fewer pictures in a grid ({MAX_PIXELS // 10**6} megapixels are the most)"
+        )
 
 
 def enlarged_size(size: tuple[int, int], scale: float | None) -> tuple[int, int]:
@@ -76,8 +90,9 @@ def save_png(image: Image.Image, path: str | Path, *, scale: float = 1.0) -> Pat
     return path
 
 
-def image_grid(images: Sequence[Image.Image], columns: int, *, scale: float | None = None,
-               gap_px: int = 2) -> Image.Image:
+def image_grid(
+    images: Sequence[Image.Image], columns: int, *, scale: float | None = None, gap_px: int = 2
+) -> Image.Image:
     """Pictures of one size, row by row, on white.
 
     Args:
@@ -129,10 +144,19 @@ def with_numbers(image: Image.Image, points_xy: Tensor) -> Image.Image:
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size_px)
     inside = points_xy.detach().cpu().clamp(0, 1)
     for number, (x, y) in enumerate(to_pixels(inside, image.height, image.width).tolist()):
-        at = (min(max(x, 0.7 * size_px), image.width - 0.7 * size_px),
-              min(max(y, 0.7 * size_px), image.height - 0.7 * size_px))
-        draw.text(at, str(number), font=font, anchor="mm", fill="white", stroke_width=max(1, round(size_px / 9)),
-                  stroke_fill="black")
+        at = (
+            min(max(x, 0.7 * size_px), image.width - 0.7 * size_px),
+            min(max(y, 0.7 * size_px), image.height - 0.7 * size_px),
+        )
+        draw.text(
+            at,
+            str(number),
+            font=font,
+            anchor="mm",
+            fill="white",
+            stroke_width=max(1, round(size_px / 9)),
+            stroke_fill="black",
+        )
     return image
 
 
@@ -176,8 +200,16 @@ def save_gif(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *
     duration_ms = 10 * round(100 / fps)
     data = io.BytesIO()
     # disposal=1 leaves each frame standing; Pillow then stores what has changed.
-    pages[0].save(data, format="GIF", save_all=True, append_images=pages[1:], duration=duration_ms, loop=0, disposal=1,
-                  optimize=False)
+    pages[0].save(
+        data,
+        format="GIF",
+        save_all=True,
+        append_images=pages[1:],
+        duration=duration_ms,
+        loop=0,
+        disposal=1,
+        optimize=False,
+    )
     write_atomically(path, lambda p: p.write_bytes(data.getvalue()))
     return path
 

@@ -60,8 +60,9 @@ class Scene:
         return f"Scene({self.model.name}, seed={self.seed}, layout_seed={self.layout_seed}, {len(self.edits)} edits)"
 
     @classmethod
-    def sample(cls, model: "SpatialGAN", seed: int, *, layout_seed: int | None = None,
-               truncation: float = 1.0) -> "Scene":
+    def sample(
+        cls, model: "SpatialGAN", seed: int, *, layout_seed: int | None = None, truncation: float = 1.0
+    ) -> "Scene":
         """A random picture; the same on every device, but for the last bits of its pixels.
 
         Args:
@@ -188,8 +189,9 @@ class Scene:
         if w_offset is not None:  # it was the old style's
             w_offset = w_offset.clone()
             w_offset[:, index] = 0
-        return self._edited("restyle", {}, object="background" if i == "background" else index, seed=seed, z=z,
-                            w_offset=w_offset)
+        return self._edited(
+            "restyle", {}, object="background" if i == "background" else index, seed=seed, z=z, w_offset=w_offset
+        )
 
     def duplicate(self, i: int, dx: float, dy: float) -> "Scene":
         """A second object of the same style and shape, ``(dx, dy)`` away; it becomes the last object.
@@ -218,9 +220,16 @@ class Scene:
 
     # ------------------------------------------------------------- drag
 
-    def drag(self, handles: Sequence["Handle"], *, mask: Any = None, mode: "Mode" = "hybrid", max_steps: int = 200,
-             callback: "Callable[[DragStep], bool | None] | None" = None,
-             options: "DragOptions | None" = None) -> "DragResult":
+    def drag(
+        self,
+        handles: Sequence["Handle"],
+        *,
+        mask: Any = None,
+        mode: "Mode" = "hybrid",
+        max_steps: int = 200,
+        callback: "Callable[[DragStep], bool | None] | None" = None,
+        options: "DragOptions | None" = None,
+    ) -> "DragResult":
         """Pull points of the picture to where they should be; see :func:`spatialgan.editing.drag.drag_steps`."""
         from spatialgan.editing.drag import drag  # a drag is made of scenes, not the other way round
 
@@ -282,15 +291,19 @@ class Scene:
 
     def _require_layout(self) -> Layout:
         if self.layout is None:
-            raise SpatialGANError(f"the model {self.model.name} has encoding=none and reads no layout; "
-                                  "new styles (with_new_styles, --new-styles) are the one edit that works")
+            raise SpatialGANError(
+                f"the model {self.model.name} has encoding=none and reads no layout; "
+                "new styles (with_new_styles, --new-styles) are the one edit that works"
+            )
         return self.layout
 
     def _require_styles(self, edit: str, instead: str) -> None:
         self._require_layout()
         if self.model.config.model.encoding != "multi":
-            raise SpatialGANError(f"{edit} needs a model with encoding=multi; {self.model.name} has one style for the "
-                                  f"whole picture, and {instead}")
+            raise SpatialGANError(
+                f"{edit} needs a model with encoding=multi; {self.model.name} has one style for the "
+                f"whole picture, and {instead}"
+            )
 
     def _config(self) -> ModelConfig:
         """The model's configuration, for as many objects as there are now."""

@@ -27,8 +27,12 @@ def scene_to_json(scene: Scene) -> dict[str, Any]:
     config = scene.model.config.model
     return {
         "format_version": FORMAT_VERSION,
-        "model": {"name": scene.model.name, "weights_sha256": weights_hash(scene.model),
-                  "resolution": config.resolution, "num_ws": config.num_ws},
+        "model": {
+            "name": scene.model.name,
+            "weights_sha256": weights_hash(scene.model),
+            "resolution": config.resolution,
+            "num_ws": config.num_ws,
+        },
         "z": tensor_to_json(scene.z),
         "w_offset": None if scene.w_offset is None else tensor_to_json(scene.w_offset),
         "layout": None if scene.layout is None else layout_to_json(scene.layout),
@@ -48,8 +52,9 @@ def scene_from_json(model: "SpatialGAN", data: Any) -> Scene:
     """
     if not isinstance(data, dict) or data.get("format_version") != FORMAT_VERSION:
         found = data.get("format_version") if isinstance(data, dict) else None
-        raise SpatialGANError(f"the scene's format_version is {found}; this version of spatialgan reads "
-                              f"{FORMAT_VERSION}")
+        raise SpatialGANError(
+            f"the scene's format_version is {found}; this version of spatialgan reads {FORMAT_VERSION}"
+        )
     fields = ("model", "z", "layout", "noise_seed", "truncation", "seed", "layout_seed", "edits")
     missing = [name for name in fields if name not in data]
     if missing:
@@ -68,8 +73,16 @@ def scene_from_json(model: "SpatialGAN", data: Any) -> Scene:
     w_offset = None
     if data.get("w_offset") is not None:  # files from before there were drags have no such field
         w_offset = _codes(data["w_offset"], "w_offset", (config.num_ws, config.num_styles, config.w_dim))
-    return Scene(model, z, layout, whole(data["noise_seed"], "noise_seed"), finite(data["truncation"], "truncation"),
-                 w_offset=w_offset, edits=tuple(edits), **seeds)
+    return Scene(
+        model,
+        z,
+        layout,
+        whole(data["noise_seed"], "noise_seed"),
+        finite(data["truncation"], "truncation"),
+        w_offset=w_offset,
+        edits=tuple(edits),
+        **seeds,
+    )
 
 
 def save_scene(scene: Scene, path: str | Path) -> Path:
@@ -98,8 +111,9 @@ def bundled_model_of(path: str | Path) -> str:
     if not isinstance(name, str):
         raise SpatialGANError(f"{path}: the scene names no model; give --model")
     if name not in bundled_models():
-        raise SpatialGANError(f"{path}: the scene was made with the model {name}, which is not a bundled one; "
-                              "give it as --model PATH")
+        raise SpatialGANError(
+            f"{path}: the scene was made with the model {name}, which is not a bundled one; give it as --model PATH"
+        )
     return name
 
 
@@ -118,18 +132,24 @@ def _check_model(model: "SpatialGAN", made_with: Any) -> None:
     config, own = model.config.model, weights_hash(model)
     for field, value in shape.items():
         if value != getattr(config, field):
-            raise SpatialGANError(f"the scene was made with the model {name} of {field} {value}, "
-                                  f"and {model.name} has {field} {getattr(config, field)}")
+            raise SpatialGANError(
+                f"the scene was made with the model {name} of {field} {value}, "
+                f"and {model.name} has {field} {getattr(config, field)}"
+            )
     if weights != own:
-        raise SpatialGANError(f"the scene was made with the model {name} (weights {weights[:12]}), and this is "
-                              f"{model.name} (weights {own[:12]}), which would draw another picture")
+        raise SpatialGANError(
+            f"the scene was made with the model {name} (weights {weights[:12]}), and this is "
+            f"{model.name} (weights {own[:12]}), which would draw another picture"
+        )
 
 
 def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
     """Whether the generator can read the layout: its levels and their numbers of centres."""
     if (layout is None) != (config.encoding == "none"):
-        raise SpatialGANError(f"the scene has {'no' if layout is None else 'a'} layout, "
-                              f"which does not fit a model with encoding={config.encoding}")
+        raise SpatialGANError(
+            f"the scene has {'no' if layout is None else 'a'} layout, "
+            f"which does not fit a model with encoding={config.encoding}"
+        )
     if layout is None:
         return
     counts = tuple(entry.num_maps for entry in layout.levels)
@@ -138,8 +158,9 @@ def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
         require_few_objects(config, counts[0])
         wanted = counts  # any number of objects
     if counts != wanted:
-        raise SpatialGANError(f"the scene's layout has {list(counts)} centres on its levels; "
-                              f"the model reads {list(wanted)}")
+        raise SpatialGANError(
+            f"the scene's layout has {list(counts)} centres on its levels; the model reads {list(wanted)}"
+        )
     for entry in layout.levels:
         if isinstance(entry, Gaussians) and not bool((entry.stds > 0).all()):
             raise SpatialGANError("the scene's layout has a standard deviation that is not above 0")

@@ -52,9 +52,34 @@ def save_mp4(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *
     raw = {key: enlarge(frame, scale).convert("RGB") for key, frame in distinct.items()}
     width, height = next(iter(raw.values())).size
     data = b"".join(raw[id(frame)].tobytes() for frame in frames)
-    command = [encoder, "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
-               "-r", f"{fps:g}", "-i", "-", "-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p",
-               "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-movflags", "+faststart", "-f", "mp4"]
+    command = [
+        encoder,
+        "-loglevel",
+        "error",
+        "-y",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-s",
+        f"{width}x{height}",
+        "-r",
+        f"{fps:g}",
+        "-i",
+        "-",
+        "-c:v",
+        "libx264",
+        "-crf",
+        "16",
+        "-pix_fmt",
+        "yuv420p",
+        "-vf",
+        "pad=ceil(iw/2)*2:ceil(ih/2)*2",
+        "-movflags",
+        "+faststart",
+        "-f",
+        "mp4",
+    ]
 
     def write(partial: Path) -> None:
         # file: or ffmpeg takes what stands before a colon in a name, as in 12:30.mp4, for a protocol.

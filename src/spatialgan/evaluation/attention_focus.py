@@ -20,7 +20,7 @@ from spatialgan.config import LEVEL_RESOLUTIONS, AttentionForm, AttentionSign
 from spatialgan.data.images import to_float
 from spatialgan.data.objects import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.samples import draw_inputs
+from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.evaluation.summary import Summary, summarize
 from spatialgan.model import SpatialGAN
 
@@ -65,14 +65,23 @@ class AttentionFocus:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        def levels(focuses: Sequence[Focus]) -> dict[str, Any]:
-            return {f"level{i}": {part: s.to_json() if isinstance(s, Summary) else s for part, s in vars(f).items()}
-                    for i, f in enumerate(focuses)}
 
-        return {"form": self.form, "sign": self.sign, "num_generated": self.num_generated,
-                "first_seed": self.first_seed, "heatmaps": levels(self.heatmaps), "num_real": self.num_real,
-                "objects": None if self.objects is None else levels(self.objects),
-                "by_class": {name: levels(f) for name, f in self.by_class.items()}}
+        def levels(focuses: Sequence[Focus]) -> dict[str, Any]:
+            return {
+                f"level{i}": {part: s.to_json() if isinstance(s, Summary) else s for part, s in vars(f).items()}
+                for i, f in enumerate(focuses)
+            }
+
+        return {
+            "form": self.form,
+            "sign": self.sign,
+            "num_generated": self.num_generated,
+            "first_seed": self.first_seed,
+            "heatmaps": levels(self.heatmaps),
+            "num_real": self.num_real,
+            "objects": None if self.objects is None else levels(self.objects),
+            "by_class": {name: levels(f) for name, f in self.by_class.items()},
+        }
 
 
 class Running:
@@ -103,15 +112,28 @@ class Running:
         """By level. A single picture has no next one."""
         unknown = torch.full((len(LEVELS),), float("nan"), dtype=torch.float64)
         last = focus(self.last_attention, self.first_region) if len(self.own) > 1 else unknown
-        own, following, equal, empty = (torch.stack(rows or [unknown]) for rows in
-                                        (self.own, [*self.next, last], self.equal, self.empty))
-        return tuple(Focus(*(summarize(values[:, level]) for values in (own, following, own - following, equal)),
-                           empty=float(empty[:, level].mean())) for level in LEVELS)
+        own, following, equal, empty = (
+            torch.stack(rows or [unknown]) for rows in (self.own, [*self.next, last], self.equal, self.empty)
+        )
+        return tuple(
+            Focus(
+                *(summarize(values[:, level]) for values in (own, following, own - following, equal)),
+                empty=float(empty[:, level].mean()),
+            )
+            for level in LEVELS
+        )
 
 
-def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int = 0,
-                  dataset: ObjectDataset | None = None, form: AttentionForm | None = None,
-                  sign: AttentionSign | None = None, on_progress: Progress | None = None) -> AttentionFocus:
+def measure_focus(
+    model: SpatialGAN,
+    *,
+    num_samples: int = 500,
+    first_seed: int = 0,
+    dataset: ObjectDataset | None = None,
+    form: AttentionForm | None = None,
+    sign: AttentionSign | None = None,
+    on_progress: Progress | None = None,
+) -> AttentionFocus:
     """The focus of a model's discriminator; the same seeds give the same result.
 
     Pictures are the average generator's, not augmented. A picture whose attention is zero on a level has no focus
@@ -135,8 +157,10 @@ def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int 
     if num_samples < 1:
         raise SpatialGANError(f"num_samples is {num_samples}; use 1 or more")
     if dataset is not None and (dataset.resolution != size or dataset.channels != config.image_channels):
-        raise SpatialGANError(f"the data set is opened at {dataset.resolution} pixels with {dataset.channels} channels,"
-                              f" the model reads {size} and {config.image_channels}")
+        raise SpatialGANError(
+            f"the data set is opened at {dataset.resolution} pixels with {dataset.channels} channels,"
+            f" the model reads {size} and {config.image_channels}"
+        )
     form, sign = form or model.config.loss.attention, sign or model.config.loss.attention_sign
 
     def look(images: Tensor) -> Tensor:
@@ -156,10 +180,20 @@ def measure_focus(model: SpatialGAN, *, num_samples: int = 500, first_seed: int 
                 by_class.setdefault(label, Running()).add(attention, region)
         if on_progress is not None:
             on_progress("real", i, num_real)
-    classes = sorted(((label, running.result()) for label, running in by_class.items()),
-                     key=lambda item: (-item[1][0].own.count, item[0]))
-    return AttentionFocus(form, sign, num_samples, first_seed, heatmaps.result(), num_real,
-                          objects.result() if num_real else None, dict(classes))
+    classes = sorted(
+        ((label, running.result()) for label, running in by_class.items()),
+        key=lambda item: (-item[1][0].own.count, item[0]),
+    )
+    return AttentionFocus(
+        form,
+        sign,
+        num_samples,
+        first_seed,
+        heatmaps.result(),
+        num_real,
+        objects.result() if num_real else None,
+        dict(classes),
+    )
 
 
 def focus(attention: Tensor, region: Tensor) -> Tensor:
@@ -183,8 +217,9 @@ def _generated(model: SpatialGAN, seeds: range, look: Look) -> Iterator[tuple[Te
         yield from zip(attention, regions[: len(seeds) - start], strict=False)
 
 
-def _real(model: SpatialGAN, dataset: ObjectDataset, count: int,
-          look: Look) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+def _real(
+    model: SpatialGAN, dataset: ObjectDataset, count: int, look: Look
+) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
     """Of each picture attention (3, R, R), and by class where its objects are, (R, R) of 0 and 1."""
     config = model.config.model
     corner = (dataset.resolution - config.resolution) // 2
@@ -194,5 +229,10 @@ def _real(model: SpatialGAN, dataset: ObjectDataset, count: int,
         attention = look(to_float(torch.stack([item.image[:, inside, inside] for item in items])))
         for maps, item in zip(attention, items[: count - start], strict=False):
             labels = {o.label for o in item.objects} - {*STRUCTURE}
-            yield maps, {label: item.masks([o for o in item.objects if o.label == label]).any(dim=0)[inside, inside]
-                         .float() for label in labels}
+            yield (
+                maps,
+                {
+                    label: item.masks([o for o in item.objects if o.label == label]).any(dim=0)[inside, inside].float()
+                    for label in labels
+                },
+            )

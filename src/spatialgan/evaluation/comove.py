@@ -34,9 +34,9 @@ from spatialgan.evaluation.comove_moves import (
     require_handles,
     require_lengths,
 )
-from spatialgan.evaluation.segmentation import Instance, Segmenter
 from spatialgan.evaluation.summary import Summary, summarize_groups
 from spatialgan.model import SpatialGAN
+from spatialgan.segmenter.segmentation import Instance, Segmenter
 
 BATCH_SIZE = 8  # samples, of four pictures
 PLACE_MARGIN = 1 / 32  # what lies this near to an object counts as its place, in image widths
@@ -98,6 +98,7 @@ class Column:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
+
         def plain(value: Any) -> Any:
             if isinstance(value, dict):
                 return {key: plain(v) for key, v in value.items()}
@@ -118,21 +119,45 @@ class CoMove:
         return {**self.single.to_json(), "antithetic": self.antithetic.to_json()}
 
 
-def measure_comove(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int = 500, shortest: float = SHORTEST,
-                   longest: float = LONGEST, object_spacing: float | None = None, first_seed: int = 0,
-                   on_progress: Callable[[int, int], None] | None = None) -> CoMove:
+def measure_comove(
+    model: SpatialGAN,
+    segmenter: Segmenter,
+    *,
+    num_samples: int = 500,
+    shortest: float = SHORTEST,
+    longest: float = LONGEST,
+    object_spacing: float | None = None,
+    first_seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> CoMove:
     """The Co-move ratio of a model, over pictures of its own; the same seeds give the same result.
 
     Arguments and errors are those of :func:`measure_samples`.
     """
-    samples = measure_samples(model, segmenter, num_samples=num_samples, shortest=shortest, longest=longest,
-                              object_spacing=object_spacing, first_seed=first_seed, on_progress=on_progress)
+    samples = measure_samples(
+        model,
+        segmenter,
+        num_samples=num_samples,
+        shortest=shortest,
+        longest=longest,
+        object_spacing=object_spacing,
+        first_seed=first_seed,
+        on_progress=on_progress,
+    )
     return summarize_both([samples])
 
 
-def measure_samples(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int, shortest: float = SHORTEST,
-                    longest: float = LONGEST, object_spacing: float | None = None, first_seed: int = 0,
-                    on_progress: Callable[[int, int], None] | None = None) -> list[tuple[Sample, ...]]:
+def measure_samples(
+    model: SpatialGAN,
+    segmenter: Segmenter,
+    *,
+    num_samples: int,
+    shortest: float = SHORTEST,
+    longest: float = LONGEST,
+    object_spacing: float | None = None,
+    first_seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[tuple[Sample, ...]]:
     """The paper's sample and the antithetic one of each seed.
 
     One sub-heatmap a picture is moved, drawn at random: all are drawn alike, and the samples of different pictures are
@@ -160,11 +185,14 @@ def measure_samples(model: SpatialGAN, segmenter: Segmenter, *, num_samples: int
     config = model.config.model
     if object_spacing is not None:
         if config.layout != "multi":
-            raise SpatialGANError(f"{model.name} has layouts of one object, which no spacing changes: leave out "
-                                  "object_spacing")
+            raise SpatialGANError(
+                f"{model.name} has layouts of one object, which no spacing changes: leave out object_spacing"
+            )
         config = replace(config, object_spacing=object_spacing)
-    batches = (draw_trials(model, config, seeds[start : start + BATCH_SIZE], shortest, longest)
-               for start in range(0, num_samples, BATCH_SIZE))
+    batches = (
+        draw_trials(model, config, seeds[start : start + BATCH_SIZE], shortest, longest)
+        for start in range(0, num_samples, BATCH_SIZE)
+    )
     samples = []
     for sample in measure_trials(batches, segmenter):
         samples.append(sample)
@@ -193,15 +221,31 @@ def measure_trials(batches: Iterable[Trials], segmenter: Segmenter) -> Iterator[
             for p, moves in enumerate(trials.protocols):
                 after = [next(instances) for _ in moves.after]
                 changes = [(images[i].float() - trials.before[i].float()).abs().mean(dim=0) for images in moves.after]
-                samples.append(_measure(before, after, others.get(p, []), changes, trials.centers[i],
-                                        moves.v[i].double(), moves.unrelated[i].double()))
+                samples.append(
+                    _measure(
+                        before,
+                        after,
+                        others.get(p, []),
+                        changes,
+                        trials.centers[i],
+                        moves.v[i].double(),
+                        moves.unrelated[i].double(),
+                    )
+                )
                 if samples[p].has_room:
                     others[p] = after
             yield tuple(samples)
 
 
-def _measure(before: list[Instance], after: list[list[Instance]], others: list[list[Instance]], changes: list[Tensor],
-             center: Tensor, v: Tensor, unrelated: Tensor) -> Sample:
+def _measure(
+    before: list[Instance],
+    after: list[list[Instance]],
+    others: list[list[Instance]],
+    changes: list[Tensor],
+    center: Tensor,
+    v: Tensor,
+    unrelated: Tensor,
+) -> Sample:
     """One protocol's sample: instances of the picture before, of those after and of another sample's, each one's change
     ``(H, W)``, c, v, the control's direction."""
     if not v.isfinite().all():
@@ -211,15 +255,24 @@ def _measure(before: list[Instance], after: list[list[Instance]], others: list[l
         return Sample()
     matches, strangers = _nearest_each(subject, after), _nearest_each(subject, others)
     length = v.norm()
-    by_chance = Sample(chance=(_along(subject, strangers, v) / length**2).item(), has_object=True,
-                       chance_identity=_mean_cosine(subject, strangers), label=subject.label)
+    by_chance = Sample(
+        chance=(_along(subject, strangers, v) / length**2).item(),
+        has_object=True,
+        chance_identity=_mean_cosine(subject, strangers),
+        label=subject.label,
+    )
     if not matches:
         return by_chance
     localities = [locality(change, subject.mask, m.mask) for change, m in zip(changes, matches, strict=True)]
-    return replace(by_chance, ratio=(_along(subject, matches, v) / length**2).item(),
-                   control=(_along(subject, matches, unrelated) / length).item(),
-                   locality=sum(localities) / len(localities), identity=_mean_cosine(subject, matches), has_match=True,
-                   same_label=all(m.label == subject.label for m in matches))
+    return replace(
+        by_chance,
+        ratio=(_along(subject, matches, v) / length**2).item(),
+        control=(_along(subject, matches, unrelated) / length).item(),
+        locality=sum(localities) / len(localities),
+        identity=_mean_cosine(subject, matches),
+        has_match=True,
+        same_label=all(m.label == subject.label for m in matches),
+    )
 
 
 def _nearest_each(subject: Instance, pictures: list[list[Instance]]) -> list[Instance]:
@@ -302,6 +355,7 @@ def summarize_samples(groups: Sequence[Sequence[Sample]]) -> Column:
         groups: the samples of each training of a recipe; of one, intervals are over its samples, of several over
             trainings as well, see :func:`summarize_groups`.
     """
+
     def summary(name: str, label: str | None = None) -> Summary:
         values = [[getattr(s, name) for s in group if label in (None, s.label)] for group in groups]
         return summarize_groups([torch.tensor(v, dtype=torch.float64) for v in values])
@@ -310,10 +364,13 @@ def summarize_samples(groups: Sequence[Sequence[Sample]]) -> Column:
     n = len(samples)
     names = ("ratio", "control", "chance", "locality", "identity", "chance_identity")
     classes = [label for label, _ in Counter(s.label for s in samples if s.has_match).most_common()]
-    return Column(num_samples=n, **{name: summary(name) for name in names},
-                  no_room=sum(not s.has_room for s in samples) / n,
-                  no_object=sum(s.has_room and not s.has_object for s in samples) / n,
-                  no_match=sum(s.has_object and not s.has_match for s in samples) / n,
-                  label_changed=sum(s.has_match and not s.same_label for s in samples) / n,
-                  by_class={label: summary("ratio", label) for label in classes},
-                  chance_by_class={label: summary("chance", label) for label in classes})
+    return Column(
+        num_samples=n,
+        **{name: summary(name) for name in names},
+        no_room=sum(not s.has_room for s in samples) / n,
+        no_object=sum(s.has_room and not s.has_object for s in samples) / n,
+        no_match=sum(s.has_object and not s.has_match for s in samples) / n,
+        label_changed=sum(s.has_match and not s.same_label for s in samples) / n,
+        by_class={label: summary("ratio", label) for label in classes},
+        chance_by_class={label: summary("chance", label) for label in classes},
+    )

@@ -15,12 +15,12 @@ from torch import Tensor
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import to_uint8
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.features import rgb
+from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.evaluation.response import MAX_DISTANCE, move_inside, moved_whole
-from spatialgan.evaluation.samples import draw_inputs
 from spatialgan.layout import Layout
 from spatialgan.model import SpatialGAN
 from spatialgan.streams import random_stream
+from spatialgan.vision.features import rgb
 
 SHORTEST, LONGEST = 0.1, 0.3  # |v|, in image widths
 
@@ -49,8 +49,9 @@ class Trials:
     protocols: tuple[Moves, ...]
 
 
-def draw_trials(model: SpatialGAN, config: ModelConfig, seeds: Sequence[int], shortest: float,
-                longest: float) -> Trials:
+def draw_trials(
+    model: SpatialGAN, config: ModelConfig, seeds: Sequence[int], shortest: float, longest: float
+) -> Trials:
     """Pictures of the seeds, in layouts as ``config`` says, and the moves of both protocols: the paper's, then ours.
 
     The centre is drawn at random, and both protocols move the same one, by vectors drawn independently: those of the
@@ -125,15 +126,21 @@ def require_handles(model: SpatialGAN) -> None:
     """Raise SpatialGANError where a model has no centre that could be moved."""
     config = model.config.model
     if config.encoding == "none":
-        raise SpatialGANError(f"{model.name} has no heatmap (encoding=none) and so no handle to move: its Co-move "
-                              "ratio is N/A, like StyleGAN2's in the paper")
+        raise SpatialGANError(
+            f"{model.name} has no heatmap (encoding=none) and so no handle to move: its Co-move "
+            "ratio is N/A, like StyleGAN2's in the paper"
+        )
     if config.layout == "single" and config.sampling == "noise":
-        raise SpatialGANError(f"the layouts of {model.name} are rasters without centres to move (sampling=noise); "
-                              "measure a model with sampling=hierarchical or independent")
+        raise SpatialGANError(
+            f"the layouts of {model.name} are rasters without centres to move (sampling=noise); "
+            "measure a model with sampling=hierarchical or independent"
+        )
 
 
 def require_lengths(num_samples: int, shortest: float, longest: float) -> None:
     """Raise SpatialGANError where there is nothing to measure, or no room for moves of these lengths."""
     if num_samples < 1 or not 0 < shortest <= longest <= MAX_DISTANCE:
-        raise SpatialGANError(f"{num_samples=}, {shortest=}, {longest=}: use 1 sample or more, and lengths above 0 and "
-                              f"at most {MAX_DISTANCE} image widths, the shortest first")
+        raise SpatialGANError(
+            f"{num_samples=}, {shortest=}, {longest=}: use 1 sample or more, and lengths above 0 and "
+            f"at most {MAX_DISTANCE} image widths, the shortest first"
+        )

@@ -7,10 +7,10 @@ from typing import Any
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove import CoMove, Sample, measure_samples, summarize_both
 from spatialgan.evaluation.comove_moves import LONGEST, SHORTEST
-from spatialgan.evaluation.result import identity
-from spatialgan.evaluation.segmentation import Segmenter
+from spatialgan.evaluation.result_file import identity
 from spatialgan.evaluation.summary import spread
 from spatialgan.model import SpatialGAN
+from spatialgan.segmenter.segmentation import Segmenter
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,18 @@ class Study:
         return {**self.result.to_json(), "models": models, "model_spread": self.model_spread}
 
 
-def measure_study(models: Sequence[SpatialGAN], segmenter: Segmenter, *, num_samples: int, repeats: int = 1,
-                  shortest: float = SHORTEST, longest: float = LONGEST, object_spacing: float | None = None,
-                  first_seed: int = 0, on_progress: Callable[[int, int], None] | None = None) -> Study:
+def measure_study(
+    models: Sequence[SpatialGAN],
+    segmenter: Segmenter,
+    *,
+    num_samples: int,
+    repeats: int = 1,
+    shortest: float = SHORTEST,
+    longest: float = LONGEST,
+    object_spacing: float | None = None,
+    first_seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Study:
     """Measure each model on sets of samples of its own, so that no two samples are of the same seed.
 
     Args:
@@ -92,8 +101,16 @@ def measure_study(models: Sequence[SpatialGAN], segmenter: Segmenter, *, num_sam
             if on_progress is not None:
                 on_progress(seed - first_seed + done, num_samples * repeats * len(models))
 
-        return measure_samples(model, segmenter, num_samples=num_samples, shortest=shortest, longest=longest,
-                               object_spacing=object_spacing, first_seed=seed, on_progress=show)
+        return measure_samples(
+            model,
+            segmenter,
+            num_samples=num_samples,
+            shortest=shortest,
+            longest=longest,
+            object_spacing=object_spacing,
+            first_seed=seed,
+            on_progress=show,
+        )
 
     groups, results = [], []
     for i, model in enumerate(models):
@@ -112,16 +129,19 @@ def require_one_recipe(models: Sequence[SpatialGAN]) -> None:
     first, names = models[0], dict[str, str]()
     for model in models:
         if model.weights_hash in names:
-            raise SpatialGANError(f"{names[model.weights_hash]} and {model.name} have the same weights; give each "
-                                  "training once")
+            raise SpatialGANError(
+                f"{names[model.weights_hash]} and {model.name} have the same weights; give each training once"
+            )
         names[model.weights_hash] = model.name
         for section in ("model", "loss"):
             ours, theirs = getattr(first.config, section), getattr(model.config, section)
             for field in fields(ours):
                 a, b = getattr(ours, field.name), getattr(theirs, field.name)
                 if a != b:
-                    raise SpatialGANError(f"{first.name} and {model.name} are not of one recipe: {section}.{field.name}"
-                                          f" is {a} and {b}; measure them one by one")
+                    raise SpatialGANError(
+                        f"{first.name} and {model.name} are not of one recipe: {section}.{field.name}"
+                        f" is {a} and {b}; measure them one by one"
+                    )
 
 
 def _spreads(results: Sequence[CoMove]) -> dict[str, float | None]:
@@ -130,6 +150,7 @@ def _spreads(results: Sequence[CoMove]) -> dict[str, float | None]:
 
 def _ratios(result: CoMove) -> dict[str, Any]:
     """Ratio and chance by both protocols, under the names that :meth:`CoMove.to_json` has for them."""
-    single, antithetic = ({"ratio": c.ratio.to_json(), "chance": c.chance.to_json()}
-                          for c in (result.single, result.antithetic))
+    single, antithetic = (
+        {"ratio": c.ratio.to_json(), "chance": c.chance.to_json()} for c in (result.single, result.antithetic)
+    )
     return {**single, "antithetic": antithetic}

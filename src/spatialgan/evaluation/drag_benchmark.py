@@ -22,10 +22,10 @@ from spatialgan.editing.drag.checks import read_handles
 from spatialgan.editing.drag.modes import coarse_move
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.matching import Matcher
 from spatialgan.evaluation.summary import Summary, summarize
 from spatialgan.model import SpatialGAN
 from spatialgan.streams import random_stream
+from spatialgan.vision.matching import Matcher
 
 DISTANCES = (30 / 256, 60 / 256)  # of the paper's Table II, in image widths
 SUCCESS = 0.03  # a drag whose content ends this near to its target has succeeded
@@ -114,10 +114,17 @@ class Row:
         return {n: v.to_json() if isinstance(v, Summary) else v for n, v in vars(self).items()}
 
 
-def run_benchmark(model: SpatialGAN, matcher: Matcher, *, num_scenes: int, first_seed: int = 0,
-                  distances: Sequence[float] = DISTANCES, methods: Sequence[Method] = METHODS,
-                  handle_source: HandleSource | None = None,
-                  on_progress: Callable[[int, int], None] | None = None) -> list[Row]:
+def run_benchmark(
+    model: SpatialGAN,
+    matcher: Matcher,
+    *,
+    num_scenes: int,
+    first_seed: int = 0,
+    distances: Sequence[float] = DISTANCES,
+    methods: Sequence[Method] = METHODS,
+    handle_source: HandleSource | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Row]:
     """All methods on the same scenes; the methods take turns, so that a busy machine is as busy for each.
 
     Args:
@@ -151,9 +158,11 @@ def make_row(model: str, method: str, distance: float, runs: Sequence[Run]) -> R
     """Sum up the runs of one method."""
     names = ("seconds", "cpu_seconds", "steps", "tracked", "matched", "matched_without_noise", "outside")
     values = {n: torch.tensor([float(getattr(run, n)) for run in runs], dtype=torch.float64) for n in names}
-    derived = {"cpu_ms_per_step": 1000 * values["cpu_seconds"] / values["steps"].clamp_min(1),
-               "success": (values["matched"] <= SUCCESS).double(),
-               "success_without_noise": (values["matched_without_noise"] <= SUCCESS).double()}
+    derived = {
+        "cpu_ms_per_step": 1000 * values["cpu_seconds"] / values["steps"].clamp_min(1),
+        "success": (values["matched"] <= SUCCESS).double(),
+        "success_without_noise": (values["matched_without_noise"] <= SUCCESS).double(),
+    }
     summaries = {n: summarize(v) for n, v in (values | derived).items()}
     return Row(model, method, distance, stop_reasons=dict(Counter(run.stop_reason for run in runs)), **summaries)
 
@@ -186,6 +195,7 @@ def content_handle(scene: Scene, generator: torch.Generator) -> Point:
 
 def texture(picture: Tensor) -> Tensor:
     """Standard deviation of brightness in the block round each pixel of ``(C, R, R)``: ``(R, R)``."""
+
     def block_mean(x: Tensor) -> Tensor:
         return F.avg_pool2d(x, TEXTURE_PX, stride=1, padding=TEXTURE_PX // 2, count_include_pad=False)
 
@@ -197,8 +207,13 @@ def without_noise(scene: Scene) -> Tensor:
     """The scene's picture drawn without noise inputs, ``(C, R, R)`` in -1..1, on the CPU."""
     device = scene.model.device
     layout = None if scene.layout is None else scene.layout[None].to(device)
-    image = scene.model.generate(scene.z[None].to(device), layout, None, truncation=scene.truncation,
-                                 w_offset=scene.w_offset_or_zeros[None].to(device))
+    image = scene.model.generate(
+        scene.z[None].to(device),
+        layout,
+        None,
+        truncation=scene.truncation,
+        w_offset=scene.w_offset_or_zeros[None].to(device),
+    )
     return image[0].clamp(-1, 1).cpu()
 
 
@@ -208,8 +223,12 @@ def run_task(task: Task, method: Method, matcher: Matcher) -> tuple[Run, DragRes
     # A hybrid drag without a centre near its handle begins with a step of the style codes: no coarse move.
     nothing_to_move = method.only_first_step and not has_center_near(task, method.options or DragOptions())
     wall, cpu = perf_counter(), process_time()
-    result = task.scene.drag([(task.start, task.target)], mode=method.mode,
-                             max_steps=0 if nothing_to_move else method.max_steps, options=method.options)
+    result = task.scene.drag(
+        [(task.start, task.target)],
+        mode=method.mode,
+        max_steps=0 if nothing_to_move else method.max_steps,
+        options=method.options,
+    )
     end = result.trace[-1] if method.only_first_step else result
     after = end.scene.tensor
     wall, cpu = perf_counter() - wall, process_time() - cpu
@@ -218,8 +237,9 @@ def run_task(task: Task, method: Method, matcher: Matcher) -> tuple[Run, DragRes
     matched, matched_without_noise = (float((matcher(a, b, point)[0] - target).norm()) for a, b in pairs)
     change = (after.clamp(-1, 1) - before.clamp(-1, 1)).abs().mean(dim=0) / 2  # of -1..1
     outside = float(change[~moved_region(task, change.shape[-1])].mean())
-    return Run(wall, cpu, result.steps, result.stop_reason, end.distance, matched, matched_without_noise,
-               outside), result
+    return Run(
+        wall, cpu, result.steps, result.stop_reason, end.distance, matched, matched_without_noise, outside
+    ), result
 
 
 def has_center_near(task: Task, options: DragOptions) -> bool:
@@ -247,20 +267,51 @@ PAPER = {  # method -> seconds at 30 and at 60 pixels of 256, steps (Table II)
 
 def to_markdown(rows: Sequence[Row]) -> str:
     """Table II: medians, with the paper's numbers beside ours where it has the method."""
-    head = ["model", "method", "move", "seconds", "CPU seconds", "ms a step", "steps", "tracked", "matched", "told",
-            "matched without noise", "told", "within 3 %", "within 3 % without noise", "change outside",
-            "paper: seconds", "paper: steps"]
+    head = [
+        "model",
+        "method",
+        "move",
+        "seconds",
+        "CPU seconds",
+        "ms a step",
+        "steps",
+        "tracked",
+        "matched",
+        "told",
+        "matched without noise",
+        "told",
+        "within 3 %",
+        "within 3 % without noise",
+        "change outside",
+        "paper: seconds",
+        "paper: steps",
+    ]
     lines = [head, ["---"] * len(head)]
     for row in rows:
         seconds, steps = PAPER.get(row.method) or (None, None)
         near = [i for i, d in enumerate(DISTANCES) if abs(d - row.distance) < 1e-6]
         theirs = str(seconds[near[0]]) if seconds and near else ""
-        lines.append([row.model, row.method, f"{256 * row.distance:.0f}/256", _number(row.seconds.median, 2),
-                      _number(row.cpu_seconds.median, 2), _number(row.cpu_ms_per_step.median, 0),
-                      _number(row.steps.median, 0), _percent(row.tracked.median), _percent(row.matched.median),
-                      _percent(row.matched.share, 0), _percent(row.matched_without_noise.median),
-                      _percent(row.matched_without_noise.share, 0), _percent(row.success.mean, 0),
-                      _percent(row.success_without_noise.mean, 0), _percent(row.outside.median), theirs, steps or ""])
+        lines.append(
+            [
+                row.model,
+                row.method,
+                f"{256 * row.distance:.0f}/256",
+                _number(row.seconds.median, 2),
+                _number(row.cpu_seconds.median, 2),
+                _number(row.cpu_ms_per_step.median, 0),
+                _number(row.steps.median, 0),
+                _percent(row.tracked.median),
+                _percent(row.matched.median),
+                _percent(row.matched.share, 0),
+                _percent(row.matched_without_noise.median),
+                _percent(row.matched_without_noise.share, 0),
+                _percent(row.success.mean, 0),
+                _percent(row.success_without_noise.mean, 0),
+                _percent(row.outside.median),
+                theirs,
+                steps or "",
+            ]
+        )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

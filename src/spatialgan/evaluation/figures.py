@@ -17,8 +17,9 @@ from spatialgan.model import SpatialGAN
 MARK_SHARE = 1 / 32  # radius of a centre's mark, in image widths
 
 
-def move_grid(model: SpatialGAN, seeds: Sequence[int], steps: int = 7, extent: float = 0.25, *,
-              mark_center: bool = False) -> Image.Image:
+def move_grid(
+    model: SpatialGAN, seeds: Sequence[int], steps: int = 7, extent: float = 0.25, *, mark_center: bool = False
+) -> Image.Image:
     """Pictures of a single-object model as its whole layout moves; one picture a column, two rows a seed.
 
     In a seed's first row the level-0 centre goes from left to right through the middle of the image, in its second row
@@ -36,10 +37,15 @@ def move_grid(model: SpatialGAN, seeds: Sequence[int], steps: int = 7, extent: f
     """
     require_movable(model)
     if not seeds or steps < 2 or not 0 < extent <= 0.5:
-        raise SpatialGANError(f"{len(seeds)} seeds, {steps=}, {extent=}: use 1 seed or more, 2 steps or more, and an "
-                              "extent above 0 and at most 0.5")
-    places = [torch.tensor([0.5, 0.5]) + offset * axis for axis in torch.eye(2)
-              for offset in torch.linspace(-extent, extent, steps)]  # 2 * steps of (2,)
+        raise SpatialGANError(
+            f"{len(seeds)} seeds, {steps=}, {extent=}: use 1 seed or more, 2 steps or more, and an "
+            "extent above 0 and at most 0.5"
+        )
+    places = [
+        torch.tensor([0.5, 0.5]) + offset * axis
+        for axis in torch.eye(2)
+        for offset in torch.linspace(-extent, extent, steps)
+    ]  # 2 * steps of (2,)
     scenes = [_moved_to(Scene.sample(model, seed), place) for seed in seeds for place in places]
     images = [enlarge(image, None) for image in render_scenes(scenes)]  # before marks are drawn, to keep them thin
     if mark_center:

@@ -11,11 +11,11 @@ from torch import Tensor
 from spatialgan.data.images import ImageDataset, to_uint8
 from spatialgan.editing.arguments import finite
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.features import FeatureExtractor
-from spatialgan.evaluation.samples import generate_seeds
+from spatialgan.evaluation.generated import generate_seeds
 from spatialgan.files import user_cache_dir
 from spatialgan.model import SpatialGAN
 from spatialgan.sealed import UNREADABLE, read_sealed, save_sealed
+from spatialgan.vision.features import FeatureExtractor
 
 CACHE_FORMAT = 1  # raise it when the same pictures, network and weights come to give other features
 BATCH_SIZE = 32
@@ -97,10 +97,19 @@ def symmetric_sqrt(matrix: Tensor) -> Tensor:
     return (vectors * values.clamp_min(0).sqrt()) @ vectors.T
 
 
-def frechet_of_model(model: SpatialGAN, dataset: ImageDataset, extractor: FeatureExtractor, *, num_samples: int = 5000,
-                     first_seed: int = 0, truncation: float = 1.0, use_cache: bool = True,
-                     cache_dir: Path | None = None, on_progress: Progress | None = None,
-                     log: Callable[[str], None] = print) -> FrechetResult:
+def frechet_of_model(
+    model: SpatialGAN,
+    dataset: ImageDataset,
+    extractor: FeatureExtractor,
+    *,
+    num_samples: int = 5000,
+    first_seed: int = 0,
+    truncation: float = 1.0,
+    use_cache: bool = True,
+    cache_dir: Path | None = None,
+    on_progress: Progress | None = None,
+    log: Callable[[str], None] = print,
+) -> FrechetResult:
     """Fréchet distance of a model's pictures to all pictures of a data set's split, unmirrored.
 
     Pictures are rounded to uint8 first, as when they are saved. The smaller ``num_samples``, the larger the value:
@@ -125,13 +134,15 @@ def frechet_of_model(model: SpatialGAN, dataset: ImageDataset, extractor: Featur
     if (dataset.resolution, dataset.channels) != wanted:
         raise SpatialGANError(
             f"the data set was opened at {dataset.resolution} pixels with {dataset.channels} channels, the model "
-            f"reads {wanted[0]} pixels with {wanted[1]}; open it with the model's")
+            f"reads {wanted[0]} pixels with {wanted[1]}; open it with the model's"
+        )
     if num_samples < 2:
         raise SpatialGANError(f"num_samples={num_samples}: use at least 2; 5000 is usual here")
     folder = (cache_dir or user_cache_dir("features")) if use_cache else None
     finite(truncation, "truncation")
-    reference, cache = reference_statistics(dataset, extractor, folder, size=config.resolution,
-                                            on_progress=on_progress, log=log)
+    reference, cache = reference_statistics(
+        dataset, extractor, folder, size=config.resolution, on_progress=on_progress, log=log
+    )
     running = RunningGaussian()
     seeds = range(first_seed, first_seed + num_samples)
     for images in generate_seeds(model, seeds, batch_size=BATCH_SIZE, truncation=truncation):
@@ -142,9 +153,15 @@ def frechet_of_model(model: SpatialGAN, dataset: ImageDataset, extractor: Featur
     return FrechetResult(distance, running.count, reference.count, cache)
 
 
-def reference_statistics(dataset: ImageDataset, extractor: FeatureExtractor, folder: Path | None, *,
-                         size: int | None = None, on_progress: Progress | None = None,
-                         log: Callable[[str], None] = print) -> tuple[Gaussian, str]:
+def reference_statistics(
+    dataset: ImageDataset,
+    extractor: FeatureExtractor,
+    folder: Path | None,
+    *,
+    size: int | None = None,
+    on_progress: Progress | None = None,
+    log: Callable[[str], None] = print,
+) -> tuple[Gaussian, str]:
     """Mean and covariance of a data set's features, and ``hit``, ``miss`` or ``off``; ``folder`` None for no cache.
 
     Pictures larger than ``size`` (None: their own) are seen through windows of that size.

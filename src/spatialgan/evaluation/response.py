@@ -18,13 +18,13 @@ from spatialgan.config import LEVEL_RESOLUTIONS
 from spatialgan.coords import centroid_xy
 from spatialgan.data.images import to_uint8
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.detector import CatFaceDetector, Detector
-from spatialgan.evaluation.features import rgb
-from spatialgan.evaluation.samples import draw_inputs
+from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.evaluation.summary import Summary, summarize
 from spatialgan.layout import Layout
 from spatialgan.model import SpatialGAN
 from spatialgan.streams import random_stream
+from spatialgan.vision.detector import CatFaceDetector, Detector
+from spatialgan.vision.features import rgb
 
 ATTENTION_SIZE = LEVEL_RESOLUTIONS[-1]  # attention maps of all levels are compared at 16x16
 MAX_DISTANCE = 0.5  # from any point of the image, some direction has this much room
@@ -55,8 +55,9 @@ class Response:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        measures = {n: {"response": m.response.to_json(), "control": m.control.to_json()}
-                    for n, m in self.measures.items()}
+        measures = {
+            n: {"response": m.response.to_json(), "control": m.control.to_json()} for n, m in self.measures.items()
+        }
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         return {**plain, "measures": measures, "pixels_changed": self.pixels_changed.to_json()}
 
@@ -75,9 +76,15 @@ class Pairs:
     """(B, 2) float64 unit vectors, for the control."""
 
 
-def measure_response(model: SpatialGAN, *, num_seeds: int = 500, distance: float = 0.15, first_seed: int = 0,
-                     detector: Detector | None = None,
-                     on_progress: Callable[[int, int], None] | None = None) -> Response:
+def measure_response(
+    model: SpatialGAN,
+    *,
+    num_seeds: int = 500,
+    distance: float = 0.15,
+    first_seed: int = 0,
+    detector: Detector | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Response:
     """The response of a model, over pictures of its own; the same seeds give the same result.
 
     Attention is summed up by the centroid of the whole map, so what it keeps in the background pulls its response
@@ -95,8 +102,10 @@ def measure_response(model: SpatialGAN, *, num_seeds: int = 500, distance: float
     """
     require_movable(model)
     if num_seeds < 1 or not 0 < distance <= MAX_DISTANCE:
-        raise SpatialGANError(f"{num_seeds=}, {distance=}: use 1 seed or more, and a distance above 0 and at most "
-                              f"{MAX_DISTANCE} image widths")
+        raise SpatialGANError(
+            f"{num_seeds=}, {distance=}: use 1 seed or more, and a distance above 0 and at most "
+            f"{MAX_DISTANCE} image widths"
+        )
     detector = detector or CatFaceDetector()
     pieces: dict[str, list[Tensor]] = {}
     changed: list[Tensor] = []
@@ -112,8 +121,9 @@ def measure_response(model: SpatialGAN, *, num_seeds: int = 500, distance: float
         changed.append((pairs.after - pairs.before).abs().mean(dim=(1, 2, 3)).cpu().double() / 2)  # of -1..1
         if on_progress is not None:
             on_progress(start + count, num_seeds)
-    measures = {name: Measure(*(summarize(values) for values in torch.cat(parts, dim=1)))
-                for name, parts in pieces.items()}
+    measures = {
+        name: Measure(*(summarize(values) for values in torch.cat(parts, dim=1))) for name, parts in pieces.items()
+    }
     return Response(num_seeds, first_seed, distance, detector.name, measures, summarize(torch.cat(changed)))
 
 
@@ -141,8 +151,10 @@ def moved_whole(layout: Layout, dxy: Tensor) -> Layout:
 
 def subject_shifts(model: SpatialGAN, pairs: Pairs, detector: Detector) -> Iterator[tuple[str, Tensor]]:
     """How far the subject moved, by each measure: ``(B, 2)`` float64, NaN where either picture had no answer."""
-    places = [torch.tensor([_detect(detector, image) for image in hwc_uint8(images)], dtype=torch.float64)
-              for images in (pairs.before, pairs.after)]  # two of (B, 2)
+    places = [
+        torch.tensor([_detect(detector, image) for image in hwc_uint8(images)], dtype=torch.float64)
+        for images in (pairs.before, pairs.after)
+    ]  # two of (B, 2)
     yield "detector", places[1] - places[0]
     if model.discriminator is None:
         return

@@ -20,9 +20,9 @@ from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset, Ro
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove import Column, dilated, measure_trials, summarize_samples
 from spatialgan.evaluation.comove_moves import LONGEST, SHORTEST, Moves, Trials, across, require_lengths
-from spatialgan.evaluation.features import rgb
-from spatialgan.evaluation.segmentation import Instance, Segmenter
+from spatialgan.segmenter.segmentation import Instance, Segmenter
 from spatialgan.streams import random_stream
+from spatialgan.vision.features import rgb
 
 TOLERANCE = 0.05  # how far from 1 the mean ratio may lie
 EXACT_TOLERANCE = 0.01  # the same with exact masks
@@ -43,9 +43,16 @@ class Displacement:
     """(2,) in image widths."""
 
 
-def self_test(dataset: ObjectDataset, segmenter: Segmenter | None = None, *, num_samples: int = 200,
-              shortest: float = SHORTEST, longest: float = LONGEST, first_seed: int = 0,
-              on_progress: Callable[[int, int], None] | None = None) -> Column:
+def self_test(
+    dataset: ObjectDataset,
+    segmenter: Segmenter | None = None,
+    *,
+    num_samples: int = 200,
+    shortest: float = SHORTEST,
+    longest: float = LONGEST,
+    first_seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Column:
     """The Co-move ratio of objects that were moved by hand, once each: 1, or the segmenter is not up to the measure.
 
     Args:
@@ -82,14 +89,17 @@ def passes(result: Column, tolerance: float) -> bool:
     return measured.mean is not None and abs(measured.mean - 1) <= tolerance and measured.share >= MIN_SHARE
 
 
-def draw_displacements(dataset: ObjectDataset, num_samples: int, shortest: float, longest: float,
-                       first_seed: int = 0) -> Iterator[tuple[int, Displacement]]:
+def draw_displacements(
+    dataset: ObjectDataset, num_samples: int, shortest: float, longest: float, first_seed: int = 0
+) -> Iterator[tuple[int, Displacement]]:
     """(seed, displacement) from picture after picture, round and round; one without a movable object is left out."""
     found = visited = 0
     while found < num_samples:
         if found == 0 and visited == dataset.num_images:
-            raise SpatialGANError(f"no object of these {visited} pictures covers {MIN_AREA:.0%} of one, lies wholly "
-                                  f"inside and can move by {shortest:g} to {longest:g} image widths; give others")
+            raise SpatialGANError(
+                f"no object of these {visited} pictures covers {MIN_AREA:.0%} of one, lies wholly "
+                f"inside and can move by {shortest:g} to {longest:g} image widths; give others"
+            )
         seed = first_seed + visited
         displacement = draw_displacement(dataset[visited % dataset.num_images], shortest, longest, seed)
         visited += 1
@@ -163,8 +173,9 @@ def displaced(picture: AnnotatedImage, chosen: RootObject, dx: int, dy: int) -> 
     image = torch.where(there, picture.image.roll((dy, dx), dims=(1, 2)), behind)
     instances = instances.masked_fill(there, chosen.id)
     present = set(instances.unique().tolist())
-    return replace(picture, image=image, instances=instances,
-                   objects=tuple(o for o in picture.objects if o.id in present))
+    return replace(
+        picture, image=image, instances=instances, objects=tuple(o for o in picture.objects if o.id in present)
+    )
 
 
 def fill_hole(image: Tensor, hole: Tensor) -> Tensor:
@@ -202,13 +213,17 @@ class ExactMasks:
         pictures = [self._known[_key(image)] for image in images]
         objects = [_things(p) for p in pictures]
         masks = [p.masks(o) for p, o in zip(pictures, objects, strict=True)]
-        return [[Instance(m, o.label, 1.0, f) for o, m, f in zip(*found, strict=True)]
-                for found in zip(objects, masks, self.features(images, masks), strict=True)]
+        return [
+            [Instance(m, o.label, 1.0, f) for o, m, f in zip(*found, strict=True)]
+            for found in zip(objects, masks, self.features(images, masks), strict=True)
+        ]
 
     def features(self, images: Tensor, masks: list[Tensor]) -> list[Tensor]:
         """For ``(n, H, W)`` masks of each picture ``(n, 7)``."""
-        return [torch.stack([_colours(image[:, m]) for m in found]) if len(found) else torch.zeros(0, 7)
-                for image, found in zip(images, masks, strict=True)]
+        return [
+            torch.stack([_colours(image[:, m]) for m in found]) if len(found) else torch.zeros(0, 7)
+            for image, found in zip(images, masks, strict=True)
+        ]
 
 
 def _colours(pixels: Tensor) -> Tensor:

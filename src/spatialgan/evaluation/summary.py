@@ -38,8 +38,14 @@ def summarize(values: Tensor, *, seed: int = 0) -> Summary:
         return Summary(0, share, None, None, None, None)
     rows = np.random.default_rng(seed).integers(count, size=(NUM_RESAMPLES, count))
     resampled = finite[rows]  # (NUM_RESAMPLES, count)
-    return Summary(count, share, float(finite.mean()), _interval(resampled.mean(axis=1)),
-                   float(np.median(finite)), _interval(np.median(resampled, axis=1)))
+    return Summary(
+        count,
+        share,
+        float(finite.mean()),
+        _interval(resampled.mean(axis=1)),
+        float(np.median(finite)),
+        _interval(np.median(resampled, axis=1)),
+    )
 
 
 def summarize_groups(groups: Sequence[Tensor], *, seed: int = 0) -> Summary:
@@ -68,8 +74,14 @@ def summarize_groups(groups: Sequence[Tensor], *, seed: int = 0) -> Summary:
             resampled = rng.choice(values, size=(of_group.sum(), len(values)))
             means[of_group] += resampled.mean(axis=1) / len(present)
             medians[of_group] += np.median(resampled, axis=1) / len(present)
-    return Summary(count, share, float(np.mean([v.mean() for v in present])), _interval(means),
-                   float(np.mean([np.median(v) for v in present])), _interval(medians))
+    return Summary(
+        count,
+        share,
+        float(np.mean([v.mean() for v in present])),
+        _interval(means),
+        float(np.mean([np.median(v) for v in present])),
+        _interval(medians),
+    )
 
 
 def spread(values: Sequence[float | None]) -> float | None:

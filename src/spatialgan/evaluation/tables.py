@@ -7,18 +7,34 @@ from typing import Any
 
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.result import RESULT_VERSION
+from spatialgan.evaluation.result_file import RESULT_VERSION
 from spatialgan.files import read_json
 from spatialgan.settings import from_dict, is_earlier, upgraded
 
 SUMMARIES = ("ratio", "chance", "control", "locality", "identity")
 NEEDED = {  # metric -> what a row or a note is made of: texts, then numbers
-    "comove": (("date", "model.name", "model.weights_sha256", "segmenter.name"),
-               ("num_samples", "values.no_object", "values.no_match", "values.shortest", "values.longest")),
+    "comove": (
+        ("date", "model.name", "model.weights_sha256", "segmenter.name"),
+        ("num_samples", "values.no_object", "values.no_match", "values.shortest", "values.longest"),
+    ),
     "fd": (("date", "model.name", "model.weights_sha256", "features.network"), ("num_samples", "values.distance")),
 }
-COLUMNS = ("", "paper", "antithetic (95 %)", "chance", "single-sided (95 %)", "chance", "control", "locality",
-           "identity", "no object", "no match", "FD", "kimg", "model")
+COLUMNS = (
+    "",
+    "paper",
+    "antithetic (95 %)",
+    "chance",
+    "single-sided (95 %)",
+    "chance",
+    "control",
+    "locality",
+    "identity",
+    "no object",
+    "no match",
+    "FD",
+    "kimg",
+    "model",
+)
 NOT_MEASURED = "not measured"
 
 
@@ -43,12 +59,16 @@ class Rung:
     def fits(self, config: RunConfig) -> bool:
         """Whether a model of this configuration is on the rung; ablations of the sampling are on none."""
         model = config.model
-        return (model.encoding == self.encoding and self.layout in (None, model.layout)
-                and self.align in (None, config.loss.align) and self.processing in (None, model.processing)
-                and (model.coordinates_max_resolution > 0) == self.coordinates
-                and (model.object_spacing > 0) == self.spaced
-                and (self.processing != "release" or model.encoded_max_resolution >= model.resolution)
-                and (model.encoding == "none" or model.sampling in ("hierarchical", "release")))
+        return (
+            model.encoding == self.encoding
+            and self.layout in (None, model.layout)
+            and self.align in (None, config.loss.align)
+            and self.processing in (None, model.processing)
+            and (model.coordinates_max_resolution > 0) == self.coordinates
+            and (model.object_spacing > 0) == self.spaced
+            and (self.processing != "release" or model.encoded_max_resolution >= model.resolution)
+            and (model.encoding == "none" or model.sampling in ("hierarchical", "release"))
+        )
 
 
 RUNGS = (
@@ -89,6 +109,7 @@ def read_results(folder: Path | str) -> list[dict[str, Any]]:
 
 def _check(result: dict[str, Any]) -> None:
     """Raise SpatialGANError naming what a table could not be made of."""
+
     def at(path: str) -> Any:
         value: Any = result
         for key in path.split("."):
@@ -150,9 +171,12 @@ def _row(rung: Rung, model: dict[str, Any] | None, comove: dict[str, Any] | None
     if comove is not None:
         v = comove["values"]
         antithetic = v.get("antithetic")
-        measured = [*(_ratio_and_chance(antithetic) if antithetic else (NOT_MEASURED, "")), *_ratio_and_chance(v),
-                    *(_number(v[name]["mean"]) for name in ("control", "locality", "identity")),
-                    *(f"{v[name]:.1%}" for name in ("no_object", "no_match"))]
+        measured = [
+            *(_ratio_and_chance(antithetic) if antithetic else (NOT_MEASURED, "")),
+            *_ratio_and_chance(v),
+            *(_number(v[name]["mean"]) for name in ("control", "locality", "identity")),
+            *(f"{v[name]:.1%}" for name in ("no_object", "no_match")),
+        ]
     else:
         unknown = NOT_MEASURED if has_handles else "N/A"
         measured = [unknown, "", unknown, *[""] * 6]
@@ -165,23 +189,30 @@ def _row(rung: Rung, model: dict[str, Any] | None, comove: dict[str, Any] | None
 def _ratio_and_chance(column: dict[str, Any]) -> tuple[str, str]:
     """A ratio's mean with its interval, and the mean of chance."""
     low, high = column["ratio"]["mean_interval"] or (None, None)
-    return (f"{_number(column['ratio']['mean'])} ({_number(low)} to {_number(high)})",
-            _number(column["chance"]["mean"]))
+    return (
+        f"{_number(column['ratio']['mean'])} ({_number(low)} to {_number(high)})",
+        _number(column["chance"]["mean"]),
+    )
 
 
 def _notes(comoves: list[dict[str, Any]], distances: list[dict[str, Any]]) -> list[str]:
     """What the numbers depend on."""
     notes = ["Paper: Table I, LSUN Bedroom at 256x256, Mask R-CNN."]
-    for r in {(c["segmenter"]["name"], c["num_samples"], c["values"]["shortest"], c["values"]["longest"]): c
-              for c in comoves}.values():
+    for r in {
+        (c["segmenter"]["name"], c["num_samples"], c["values"]["shortest"], c["values"]["longest"]): c for c in comoves
+    }.values():
         v = r["values"]
-        notes.append(f"Ours: {r['num_samples']} samples, moves of {v['shortest']:g} to {v['longest']:g} image widths, "
-                     f"objects by {r['segmenter']['name']}.")
+        notes.append(
+            f"Ours: {r['num_samples']} samples, moves of {v['shortest']:g} to {v['longest']:g} image widths, "
+            f"objects by {r['segmenter']['name']}."
+        )
     if comoves:
-        notes.append("Single-sided: one move, the paper's protocol; all columns that follow are of it. Antithetic: the "
-                     "mean of moves by v and -v. Chance: the ratio with objects matched in another sample's picture. "
-                     "Control: movements across the moves. Locality: change outside the object over change inside. "
-                     "Identity: cosine of the object's features before and after.")
+        notes.append(
+            "Single-sided: one move, the paper's protocol; all columns that follow are of it. Antithetic: the "
+            "mean of moves by v and -v. Chance: the ratio with objects matched in another sample's picture. "
+            "Control: movements across the moves. Locality: change outside the object over change inside. "
+            "Identity: cosine of the object's features before and after."
+        )
     for network, samples in sorted({(r["features"]["network"], r["num_samples"]) for r in distances}):
         notes.append(f"FD: Fréchet distance in features of {network}, {samples} pictures.")
     return [f"{note}  " for note in notes]  # two spaces: a line break in Markdown

@@ -43,8 +43,10 @@ def converted(source: Path) -> Path:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as e:
-        raise SpatialGANError(f"{source} cannot be converted into the cache {folder}: {e.strerror}; give spatialgan "
-                              "import a place for it with --out") from None
+        raise SpatialGANError(
+            f"{source} cannot be converted into the cache {folder}: {e.strerror}; give spatialgan "
+            "import a place for it with --out"
+        ) from None
     return _complete(folder)
 
 

@@ -13,7 +13,7 @@ from spatialgan.files import write_atomically
 from spatialgan.importing import official, rosinality
 from spatialgan.importing.plain import GROUP, Tensors, fir_filter, turned
 from spatialgan.model import SpatialGAN
-from spatialgan.networks.discriminator import ResidualDiscriminator
+from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import sample_noise
 from spatialgan.streams import random_stream
 
@@ -38,16 +38,19 @@ def export_model(model: SpatialGAN, out: str | Path, to: str) -> list[str]:
     check_format(to)
     config = model.config.model
     if config.encoding != "none" or config.constant != "learned":
-        raise SpatialGANError(f"the model {model.name} reads heatmaps (encoding={config.encoding}), which a plain "
-                              "StyleGAN2 cannot; models with encoding=none can be exported")
+        raise SpatialGANError(
+            f"the model {model.name} reads heatmaps (encoding={config.encoding}), which a plain "
+            "StyleGAN2 cannot; models with encoding=none can be exported"
+        )
     notes = []
     discriminator = model.discriminator
     if not isinstance(discriminator, ResidualDiscriminator | None):
         notes.append(f"the discriminator is {config.discriminator}, not StyleGAN2's, and was left out")
         discriminator = None
     if to == "rosinality" and discriminator is not None and config.minibatch_std_group != GROUP:
-        notes.append(f"the discriminator's statistic is of {config.minibatch_std_group} pictures, and that program "
-                     f"takes {GROUP}")
+        notes.append(
+            f"the discriminator's statistic is of {config.minibatch_std_group} pictures, and that program takes {GROUP}"
+        )
     d = None if discriminator is None else _weights(discriminator.state_dict())
     write = _rosinality if to == "rosinality" else _official
     data = write(config, _generator_weights(model), d)

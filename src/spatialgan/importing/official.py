@@ -109,11 +109,15 @@ def _dictionary(value: Any) -> dict[str, Any]:
 def _require_stylegan2(class_name: str, tensors: Tensors, settings: dict[str, Any]) -> None:
     """Raise SpatialGANError naming what a generator is, where it is not a plain StyleGAN2 without classes."""
     if any(re.match(r"synthesis\.L\d+_", name) for name in tensors):
-        raise SpatialGANError("it is a StyleGAN3, whose layers are others; StyleGAN2 models can be imported, also "
-                              "those that stylegan3 trained with --cfg=stylegan2")
+        raise SpatialGANError(
+            "it is a StyleGAN3, whose layers are others; StyleGAN2 models can be imported, also "
+            "those that stylegan3 trained with --cfg=stylegan2"
+        )
     if class_name != "Generator" or "synthesis.b4.const" not in tensors:
-        raise SpatialGANError("it is not StyleGAN2, but of another architecture: its generator is a "
-                              f"{shown(class_name)} without StyleGAN2's learned constant")
+        raise SpatialGANError(
+            "it is not StyleGAN2, but of another architecture: its generator is a "
+            f"{shown(class_name)} without StyleGAN2's learned constant"
+        )
     classes = settings.get("c_dim") or settings.get("mapping.c_dim")
     if classes or any(name.startswith("mapping.embed") for name in tensors):
         raise SpatialGANError(f"it is class-conditional (c_dim={classes}); models without classes can be imported")
@@ -121,8 +125,10 @@ def _require_stylegan2(class_name: str, tensors: Tensors, settings: dict[str, An
     _require_setting(settings, "activation", ("lrelu", "linear"), "generator")
     rates = {v for n, v in settings.items() if re.fullmatch(r"mapping\.fc\d+\.bias_gain", n)}
     if not rates <= {MAPPING_LR}:
-        raise SpatialGANError(f"its mapping network has the learning-rate multiplier {max(rates)}; those of "
-                              f"{MAPPING_LR}, the usual one, can be imported")
+        raise SpatialGANError(
+            f"its mapping network has the learning-rate multiplier {max(rates)}; those of "
+            f"{MAPPING_LR}, the usual one, can be imported"
+        )
 
 
 def _group(settings: dict[str, Any]) -> int:
@@ -131,8 +137,10 @@ def _group(settings: dict[str, Any]) -> int:
     _require_setting(settings, "activation", ("lrelu", "linear"), "discriminator")
     group, channels = settings.get("b4.mbstd.group_size", GROUP), settings.get("b4.mbstd.num_channels", 1)
     if not isinstance(group, int) or channels != 1:
-        raise SpatialGANError(f"its discriminator's minibatch statistic has groups of {group} pictures and {channels} "
-                              "channels; a number of pictures and one channel can be imported")
+        raise SpatialGANError(
+            f"its discriminator's minibatch statistic has groups of {group} pictures and {channels} "
+            "channels; a number of pictures and one channel can be imported"
+        )
     return group
 
 
@@ -145,19 +153,30 @@ def _require_setting(settings: dict[str, Any], field: str, known: tuple[str, ...
 def _require_filter(tensors: Tensors) -> None:
     for name, value in tensors.items():
         if name.endswith(FILTER) and not is_usual_filter(value):
-            raise SpatialGANError(f"its {shown(name)} is not the filter [1, 3, 3, 1]; only models with that can be "
-                                  "imported")
+            raise SpatialGANError(
+                f"its {shown(name)} is not the filter [1, 3, 3, 1]; only models with that can be imported"
+            )
 
 
 def _shapes(tensors: Tensors) -> Shapes:
     """Raises SpatialGANError where even these tensors are not there."""
-    blocks = {int(m[1]): t.shape for n, t in tensors.items()
-              if (m := re.fullmatch(r"synthesis\.b(\d{1,5})\.conv1\.weight", n)) and t.ndim == 4}
+    blocks = {
+        int(m[1]): t.shape
+        for n, t in tensors.items()
+        if (m := re.fullmatch(r"synthesis\.b(\d{1,5})\.conv1\.weight", n)) and t.ndim == 4
+    }
     layers = [t.shape for n, t in tensors.items() if re.fullmatch(r"mapping\.fc\d+\.weight", n)]
     rgb = tensors.get("synthesis.b4.torgb.weight")
     first = tensors.get("mapping.fc0.weight")
     if 4 not in blocks or first is None or first.ndim != 2 or rgb is None or rgb.ndim != 4:
-        raise SpatialGANError("it is not StyleGAN2, but of another architecture: mapping.fc0.weight, "
-                              "synthesis.b4.conv1.weight or synthesis.b4.torgb.weight is missing")
-    return Shapes(z_dim=first.shape[1], w_dim=first.shape[0], mapping_layers=len(layers), image_channels=rgb.shape[0],
-                  channels={r: shape[0] for r, shape in blocks.items()})
+        raise SpatialGANError(
+            "it is not StyleGAN2, but of another architecture: mapping.fc0.weight, "
+            "synthesis.b4.conv1.weight or synthesis.b4.torgb.weight is missing"
+        )
+    return Shapes(
+        z_dim=first.shape[1],
+        w_dim=first.shape[0],
+        mapping_layers=len(layers),
+        image_channels=rgb.shape[0],
+        channels={r: shape[0] for r, shape in blocks.items()},
+    )

@@ -82,8 +82,9 @@ def _storage(data: bytes) -> torch.TypedStorage:
     return storage
 
 
-def _tensor(storage: torch.TypedStorage, offset: int, size: tuple[int, ...], stride: tuple[int, ...],
-            *_: Any) -> Tensor:
+def _tensor(
+    storage: torch.TypedStorage, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any
+) -> Tensor:
     """A view of a storage; ``as_strided`` refuses to look outside."""
     flat = torch.empty(0, dtype=storage.dtype).set_(storage._untyped_storage)
     view = flat.as_strided(size, stride, offset)
@@ -96,8 +97,9 @@ def require_no_repeats(tensor: Tensor) -> None:
     if tensor.layout != torch.strided or tensor.device.type != "cpu":
         raise ValueError("a tensor that is not a block of numbers")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        raise ValueError(f"a tensor of shape {tuple(tensor.shape)} of a storage of {tensor.untyped_storage().nbytes()} "
-                         "bytes")
+        raise ValueError(
+            f"a tensor of shape {tuple(tensor.shape)} of a storage of {tensor.untyped_storage().nbytes()} bytes"
+        )
 
 
 def _parameter(data: Tensor, *_: Any) -> Tensor:
@@ -144,10 +146,13 @@ class _Unpickler(pickle.Unpickler):
         if module.startswith("torch.nn.modules.") and name.isidentifier():
             return type(name, (Record,), {"class_name": name})
         if module.startswith(TENSORFLOW):
-            raise SpatialGANError("it is a TensorFlow pickle; the program legacy.py of stylegan2-ada-pytorch turns it "
-                                  "into one that can be imported")
-        raise SpatialGANError(f"it wants to call {shown(path)}, which no StyleGAN2 file needs, and was refused; "
-                              "nothing in it was run")
+            raise SpatialGANError(
+                "it is a TensorFlow pickle; the program legacy.py of stylegan2-ada-pytorch turns it "
+                "into one that can be imported"
+            )
+        raise SpatialGANError(
+            f"it wants to call {shown(path)}, which no StyleGAN2 file needs, and was refused; nothing in it was run"
+        )
 
 
 def shown(text: Any) -> str:

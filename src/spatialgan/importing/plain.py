@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from spatialgan.config import LossConfig, ModelConfig, RunConfig, TrainConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.importing.pickles import shown
-from spatialgan.networks.discriminator import ResidualDiscriminator
+from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.resample import fir_kernel
 
@@ -42,8 +42,7 @@ class Shapes:
     """Of each block, by its resolution."""
 
 
-def model_config(shapes: Shapes, *, constant_noise: bool, noise_inputs: bool = True,
-                 group: int = GROUP) -> ModelConfig:
+def model_config(shapes: Shapes, *, constant_noise: bool, noise_inputs: bool = True, group: int = GROUP) -> ModelConfig:
     """The configuration of a plain StyleGAN2.
 
     Raises:
@@ -55,14 +54,24 @@ def model_config(shapes: Shapes, *, constant_noise: bool, noise_inputs: bool = T
     channel_max = max(channels.values())
     below = [c * r for r, c in channels.items() if c < channel_max]
     config = ModelConfig(
-        resolution=resolution, image_channels=shapes.image_channels, z_dim=shapes.z_dim, w_dim=shapes.w_dim,
-        mapping_layers=shapes.mapping_layers, channel_base=max(below, default=channel_max * resolution),
-        channel_max=channel_max, encoding="none", minibatch_std_group=group, noise_inputs=noise_inputs,
-        noise="constant" if constant_noise else "random")
+        resolution=resolution,
+        image_channels=shapes.image_channels,
+        z_dim=shapes.z_dim,
+        w_dim=shapes.w_dim,
+        mapping_layers=shapes.mapping_layers,
+        channel_base=max(below, default=channel_max * resolution),
+        channel_max=channel_max,
+        encoding="none",
+        minibatch_std_group=group,
+        noise_inputs=noise_inputs,
+        noise="constant" if constant_noise else "random",
+    )
     for r, c in channels.items():
         if config.channels(r) != c:
-            raise SpatialGANError(f"its layers at {r}x{r} have {c} channels, where StyleGAN2's rule, base / resolution "
-                                  f"up to a maximum, makes it {config.channels(r)}")
+            raise SpatialGANError(
+                f"its layers at {r}x{r} have {c} channels, where StyleGAN2's rule, base / resolution "
+                f"up to a maximum, makes it {config.channels(r)}"
+            )
     return config
 
 

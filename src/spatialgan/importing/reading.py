@@ -41,8 +41,12 @@ def read_model(path: str | Path) -> SpatialGAN:
         raise SpatialGANError(f"{path}: {e}") from None
     if "mapping.w_mean" not in found.generator_names:
         _measure_w_mean(generator)
-    card = {"imported_from": path.name, "imported_sha256": file_hash(path), "format": kind,
-            "terms": "those of the file that it was imported from"}
+    card = {
+        "imported_from": path.name,
+        "imported_sha256": file_hash(path),
+        "format": kind,
+        "terms": "those of the file that it was imported from",
+    }
     return SpatialGAN(run_config(found.config), generator, discriminator, name=path.stem, card=card)
 
 
@@ -61,8 +65,10 @@ def _find(path: Path) -> tuple[str, PlainModel]:
             raise SpatialGANError(f"its {GROUP_KEY} is no number")
         return "StyleGAN2 state dict", from_tensors(_tensors(data["G_ema"]), _tensors(d) if d else None, group=group)
     names = ", ".join(shown(n) for n in list(data)[:6]) if isinstance(data, dict) else type(data).__name__
-    raise SpatialGANError("it is not StyleGAN2, but of another architecture: it holds no g_ema of rosinality's names "
-                          f"and no G_ema of the official ones, but {names or 'nothing'}")
+    raise SpatialGANError(
+        "it is not StyleGAN2, but of another architecture: it holds no g_ema of rosinality's names "
+        f"and no G_ema of the official ones, but {names or 'nothing'}"
+    )
 
 
 def _tensors(value: Any) -> dict[str, Tensor]:
@@ -85,8 +91,9 @@ def _read_torch(path: Path) -> Any:
     except Exception as e:  # PyTorch has many for damaged files
         called = re.search(r"GLOBAL ([\w.]+)", str(e))
         if called:
-            raise SpatialGANError(f"it wants to call {called[1]}, which no StyleGAN2 file needs, and was refused; "
-                                  "nothing in it was run") from None
+            raise SpatialGANError(
+                f"it wants to call {called[1]}, which no StyleGAN2 file needs, and was refused; nothing in it was run"
+            ) from None
         raise SpatialGANError(f"it is not readable as a PyTorch file ({type(e).__name__})") from None
     return data
 

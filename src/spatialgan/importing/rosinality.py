@@ -45,16 +45,29 @@ def generator_names(config: ModelConfig) -> dict[str, str]:
     for i, r in enumerate(config.block_resolutions):
         for conv in ("conv0", "conv1")[r == 4 :]:
             theirs = "conv1" if r == 4 else f"convs.{layer - 1}"
-            names |= {f"blocks.{i}.{conv}.{a}": f"{theirs}.{b}" for a, b in
-                      {"affine.weight": "conv.modulation.weight", "affine.bias": "conv.modulation.bias",
-                       "weight": "conv.weight", "bias": "activate.bias", "noise_strength": "noise.weight"}.items()}
+            names |= {
+                f"blocks.{i}.{conv}.{a}": f"{theirs}.{b}"
+                for a, b in {
+                    "affine.weight": "conv.modulation.weight",
+                    "affine.bias": "conv.modulation.bias",
+                    "weight": "conv.weight",
+                    "bias": "activate.bias",
+                    "noise_strength": "noise.weight",
+                }.items()
+            }
             if config.noise == "constant":
                 names[f"noise.{layer}"] = f"noises.noise_{layer}"
             layer += 1
         theirs = "to_rgb1" if r == 4 else f"to_rgbs.{i - 1}"
-        names |= {f"blocks.{i}.to_rgb.{a}": f"{theirs}.{b}" for a, b in
-                  {"affine.weight": "conv.modulation.weight", "affine.bias": "conv.modulation.bias",
-                   "weight": "conv.weight", "bias": "bias"}.items()}
+        names |= {
+            f"blocks.{i}.to_rgb.{a}": f"{theirs}.{b}"
+            for a, b in {
+                "affine.weight": "conv.modulation.weight",
+                "affine.bias": "conv.modulation.bias",
+                "weight": "conv.weight",
+                "bias": "bias",
+            }.items()
+        }
     return names
 
 
@@ -62,12 +75,24 @@ def discriminator_names(config: ModelConfig) -> dict[str, str]:
     """Our names of D's tensors -> theirs."""
     names = {"from_rgb.weight": "convs.0.0.weight", "from_rgb.bias": "convs.0.1.bias"}
     for i in range(len(config.block_resolutions) - 1):
-        names |= {f"blocks.{i}.{a}": f"convs.{i + 1}.{b}" for a, b in
-                  {"conv0.weight": "conv1.0.weight", "conv0.bias": "conv1.1.bias", "conv1.weight": "conv2.1.weight",
-                   "conv1.bias": "conv2.2.bias", "skip.weight": "skip.1.weight"}.items()}
-    return names | {"conv.weight": "final_conv.0.weight", "conv.bias": "final_conv.1.bias",
-                    "fc.weight": "final_linear.0.weight", "fc.bias": "final_linear.0.bias",
-                    "out.weight": "final_linear.1.weight", "out.bias": "final_linear.1.bias"}
+        names |= {
+            f"blocks.{i}.{a}": f"convs.{i + 1}.{b}"
+            for a, b in {
+                "conv0.weight": "conv1.0.weight",
+                "conv0.bias": "conv1.1.bias",
+                "conv1.weight": "conv2.1.weight",
+                "conv1.bias": "conv2.2.bias",
+                "skip.weight": "skip.1.weight",
+            }.items()
+        }
+    return names | {
+        "conv.weight": "final_conv.0.weight",
+        "conv.bias": "final_conv.1.bias",
+        "fc.weight": "final_linear.0.weight",
+        "fc.bias": "final_linear.0.bias",
+        "out.weight": "final_linear.1.weight",
+        "out.bias": "final_linear.1.bias",
+    }
 
 
 def kernel_names(config: ModelConfig) -> tuple[dict[str, float], dict[str, float]]:
@@ -98,19 +123,30 @@ def _weights(tensors: dict[str, Any]) -> Tensors:
         if not name.endswith(".kernel"):
             weights[name] = tensor
         elif not is_usual_filter(tensor):
-            raise SpatialGANError(f"its {shown(name)} is not the filter [1, 3, 3, 1]; only models with that can be "
-                                  "imported")
+            raise SpatialGANError(
+                f"its {shown(name)} is not the filter [1, 3, 3, 1]; only models with that can be imported"
+            )
     return weights
 
 
 def _shapes(tensors: Tensors) -> Shapes:
     first, constant, rgb = (tensors.get(n) for n in ("style.1.weight", "input.input", "to_rgb1.conv.weight"))
     if first is None or first.ndim != 2 or constant is None or constant.ndim != 4 or rgb is None or rgb.ndim != 5:
-        raise SpatialGANError("it is not StyleGAN2, but of another architecture: style.1.weight, input.input or "
-                              "to_rgb1.conv.weight is missing or has another shape")
-    ups = {int(m[1]): t.shape for n, t in tensors.items()
-           if (m := re.fullmatch(r"convs\.(\d?[02468])\.conv\.weight", n)) and t.ndim == 5}
+        raise SpatialGANError(
+            "it is not StyleGAN2, but of another architecture: style.1.weight, input.input or "
+            "to_rgb1.conv.weight is missing or has another shape"
+        )
+    ups = {
+        int(m[1]): t.shape
+        for n, t in tensors.items()
+        if (m := re.fullmatch(r"convs\.(\d?[02468])\.conv\.weight", n)) and t.ndim == 5
+    }
     channels = {4: constant.shape[1]} | {8 * 2 ** (i // 2): shape[1] for i, shape in ups.items() if i < 20}
     layers = [n for n in tensors if re.fullmatch(r"style\.\d+\.weight", n)]
-    return Shapes(z_dim=first.shape[1], w_dim=first.shape[0], mapping_layers=len(layers), image_channels=rgb.shape[1],
-                  channels=channels)
+    return Shapes(
+        z_dim=first.shape[1],
+        w_dim=first.shape[0],
+        mapping_layers=len(layers),
+        image_channels=rgb.shape[1],
+        channels=channels,
+    )

@@ -31,14 +31,17 @@ def level_of(resolution: int, num_levels: int) -> int:
 
 def sample_z(config: ModelConfig, batch: int, generator: torch.Generator) -> Tensor:
     """Latent codes ``(B, S, z_dim)``: one a picture, or one an object and the background's last."""
-    return torch.randn(batch, config.num_styles, config.z_dim, generator=generator, device=generator.device,
-                       dtype=torch.float32)
+    return torch.randn(
+        batch, config.num_styles, config.z_dim, generator=generator, device=generator.device, dtype=torch.float32
+    )
 
 
 def sample_noise(config: ModelConfig, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """Noise inputs, one ``(B, 1, r, r)`` a layer, coarse to fine; a generator without ``noise_inputs`` ignores them."""
-    return tuple(torch.randn(batch, 1, r, r, generator=generator, device=generator.device, dtype=torch.float32)
-                 for r in noise_sizes(config))
+    return tuple(
+        torch.randn(batch, 1, r, r, generator=generator, device=generator.device, dtype=torch.float32)
+        for r in noise_sizes(config)
+    )
 
 
 def noise_sizes(config: ModelConfig) -> list[int]:
@@ -132,8 +135,9 @@ class Mapping(nn.Module):
         self.w_mean.lerp_(w.mean(dim=(0, 1)), share)
 
 
-def layer_scale(layer: "StyledConv | ToRGB", w: Tensor, size: int, heatmaps: "HeatmapInput | None",
-                shares: Tensor | None) -> Tensor:
+def layer_scale(
+    layer: "StyledConv | ToRGB", w: Tensor, size: int, heatmaps: "HeatmapInput | None", shares: Tensor | None
+) -> Tensor:
     """A layer's style, (B, C, 1, 1) or (B, C, size, size): of w, and of object coordinates where the layer has them."""
     scale = spatial_scale(layer.affine(w), shares)
     if layer.place is None:
@@ -157,8 +161,9 @@ class StyledConv(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, heatmaps: HeatmapInput | None,
-                shares: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, w: Tensor, noise: Tensor | None, heatmaps: HeatmapInput | None, shares: Tensor | None
+    ) -> Tensor:
         """``x`` (B, C, h, w); ``w`` (B, S, D); ``noise`` (B, 1, r, r); ``shares`` (B, S, h, w) for SEL_multi."""
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
@@ -294,8 +299,9 @@ class Generator(nn.Module):
             w = w[:, :-1]
         self.mapping.follow_mean(w, share)
 
-    def synthesize(self, ws: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None, *,
-                   stop_resolution: int | None = None) -> GeneratorOutput:
+    def synthesize(
+        self, ws: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None, *, stop_resolution: int | None = None
+    ) -> GeneratorOutput:
         """Pictures from w.
 
         Args:

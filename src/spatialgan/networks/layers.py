@@ -41,8 +41,17 @@ class Conv(nn.Module):
     Activation and down-sampling are optional.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, bias: bool = True, dilation: int = 1,
-                 activate: bool = False, down: bool = False):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        *,
+        bias: bool = True,
+        dilation: int = 1,
+        activate: bool = False,
+        down: bool = False,
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
@@ -63,8 +72,9 @@ class Conv(nn.Module):
         return F.leaky_relu_(y, SLOPE) if self.activate else y
 
 
-def modulated_conv(x: Tensor, weight: Tensor, scale: Tensor, *, demodulate: bool, up: bool = False,
-                   gain: float = 1.0) -> Tensor:
+def modulated_conv(
+    x: Tensor, weight: Tensor, scale: Tensor, *, demodulate: bool, up: bool = False, gain: float = 1.0
+) -> Tensor:
     """Modulated convolution of StyleGAN2, as scale - shared convolution - scale.
 
     Args:

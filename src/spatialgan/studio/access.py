@@ -37,11 +37,13 @@ class Access:
         _check_token(self.token)
         _ = self.networks
         if self.prefix and not clean_prefix(self.prefix):
-            raise SpatialGANError(f"--prefix {self.prefix}: use a path such as /studio, of letters, digits, - _ . "
-                                  "and /")
+            raise SpatialGANError(
+                f"--prefix {self.prefix}: use a path such as /studio, of letters, digits, - _ . and /"
+            )
         if self.rate is not None and not 0 <= self.rate <= FASTEST:
-            raise SpatialGANError(f"--rate is {self.rate:g}; use requests a second up to {FASTEST:,.0f}, or 0 for any "
-                                  "number")
+            raise SpatialGANError(
+                f"--rate is {self.rate:g}; use requests a second up to {FASTEST:,.0f}, or 0 for any number"
+            )
 
     @property
     def is_local(self) -> bool:
@@ -70,8 +72,10 @@ class Access:
 def clean_prefix(text: str) -> str:
     """A path as ``/a/b``; empty where it is none."""
     parts = [part for part in text.split("/") if part]
-    fine = all(part.strip(".") and part.isascii() and part.replace("-", "").replace("_", "").replace(".", "").isalnum()
-               for part in parts)
+    fine = all(
+        part.strip(".") and part.isascii() and part.replace("-", "").replace("_", "").replace(".", "").isalnum()
+        for part in parts
+    )
     return "".join(f"/{part}" for part in parts) if fine and len(text) <= 200 else ""
 
 
@@ -81,13 +85,16 @@ def _check_name(name: str) -> None:
     except ValueError:
         fine = False
     if not fine:
-        raise SpatialGANError(f"--allow-host {name}: use a name alone, as in studio.example.org, without http:// "
-                              "and port")
+        raise SpatialGANError(
+            f"--allow-host {name}: use a name alone, as in studio.example.org, without http:// and port"
+        )
 
 
 def _check_token(token: str | None) -> None:
     if token is None:
         return
     if len(token) < SHORTEST_TOKEN or not all("!" <= c <= "~" for c in token):
-        raise SpatialGANError(f"the token must have {SHORTEST_TOKEN} or more letters, digits or signs, without spaces; "
-                              "make one with: python -c 'import secrets; print(secrets.token_urlsafe())'")
+        raise SpatialGANError(
+            f"the token must have {SHORTEST_TOKEN} or more letters, digits or signs, without spaces; "
+            "make one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
+        )

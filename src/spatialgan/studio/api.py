@@ -39,7 +39,7 @@ from spatialgan.studio.schemas import (
     binary,
 )
 from spatialgan.studio.session import Busy, Outdated, to_png
-from spatialgan.studio.sessions import Full, NoSession, Visitor
+from spatialgan.studio.session_store import Full, NoSession, Visitor
 from spatialgan.studio.stateless import sized
 from spatialgan.studio.visits import TooMany, visitor_name
 from spatialgan.studio.wire import frame, handles_of, planes_of
@@ -77,8 +77,11 @@ Scale = Annotated[float, Query(gt=0, allow_inf_nan=False)]
 async def studio_info(studio: Here) -> dict[str, Any]:
     """What this studio offers."""
     encoder = await asyncio.to_thread(find_encoder)  # it may try it out
-    return {"version": __version__, "mp4": encoder is not None,
-            "models": [offer.to_json() for offer in studio.models.offers.values()]}
+    return {
+        "version": __version__,
+        "mp4": encoder is not None,
+        "models": [offer.to_json() for offer in studio.models.offers.values()],
+    }
 
 
 @router.post("/sessions", status_code=201)
@@ -103,12 +106,17 @@ async def state(studio: Here, who: Who) -> dict[str, Any]:
 @router.post("/sessions/{session}/picture", response_model=State, response_model_exclude_unset=True)
 async def start(studio: Here, who: Who, body: Start) -> dict[str, Any]:
     """Draw a random picture."""
-    return await studio.change(who, lambda s: s.start(body.model, body.seed, layout_seed=body.layout_seed,
-                                                      truncation=body.truncation))
+    return await studio.change(
+        who, lambda s: s.start(body.model, body.seed, layout_seed=body.layout_seed, truncation=body.truncation)
+    )
 
 
-@router.put("/sessions/{session}/scene.json", response_model=State, response_model_exclude_unset=True,
-            openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": SCENE}}}})
+@router.put(
+    "/sessions/{session}/scene.json",
+    response_model=State,
+    response_model_exclude_unset=True,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": SCENE}}}},
+)
 async def open_scene(studio: Here, who: Who, request: Request) -> dict[str, Any]:
     """Open a saved scene; the body is the file."""
     body = await request.body()
@@ -153,8 +161,9 @@ async def take_up(studio: Here, who: Who, body: Kept) -> dict[str, Any]:
     return await studio.change(who, lambda s: s.open(body.scene, label=body.label, is_start=body.is_start))
 
 
-@router.get("/sessions/{session}/scenes/{entry}.json",
-            responses={200: {"content": {"application/json": {"schema": SCENE}}}})
+@router.get(
+    "/sessions/{session}/scenes/{entry}.json", responses={200: {"content": {"application/json": {"schema": SCENE}}}}
+)
 async def scene_of(studio: Here, who: Who, entry: int) -> dict[str, Any]:
     """A step of the history as a scene file's contents."""
     return await studio.run(who, lambda: scene_to_json(who.session.entry(entry).scene))
@@ -181,6 +190,7 @@ async def alternatives(studio: Here, who: Who, body: Alternatives) -> list[str]:
 @router.get("/sessions/{session}/frame", response_class=Response, responses=binary("application/octet-stream"))
 async def picture_frame(studio: Here, who: Who, overlay: Overlay = "none") -> Response:
     """Picture, heatmaps and an overlay as raw bytes, as ``spatialgan.studio.wire.read_frame`` reads them."""
+
     def job() -> bytes:
         scene = who.session.scene
         return frame({"kind": "preview", "handles": handles_of(scene)}, planes_of(scene, overlay))
@@ -198,8 +208,11 @@ async def picture(studio: Here, who: Who, scale: Scale = 1.0) -> Response:
     return _file(png, "image/png", name=await _name(studio, who, ending))
 
 
-@router.get("/sessions/{session}/scene.json", response_class=Response,
-            responses={200: {"content": {"application/json": {"schema": SCENE}}}})
+@router.get(
+    "/sessions/{session}/scene.json",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {"schema": SCENE}}}},
+)
 async def scene_json(studio: Here, who: Who) -> Response:
     """The current scene as a file that draws the identical picture again."""
     text = await studio.run(who, lambda: json.dumps(scene_to_json(who.session.scene), indent=1) + "\n")
@@ -243,6 +256,7 @@ async def command(studio: Here, who: Who) -> dict[str, str | None]:
 @router.post("/sessions/{session}/drag", status_code=202, response_model=DragStatus, response_model_exclude_unset=True)
 async def drag(studio: Here, who: Who, body: Drag) -> dict[str, Any]:
     """Begin to drag points to their targets. The outcome becomes the history's next entry."""
+
     def make(session: Any) -> Dragging:
         mask = read_mask(body.mask, session.scene.model.config.model.resolution)
         return Dragging(session, body.handles, mask=mask, mode=body.mode, max_steps=body.max_steps)
@@ -279,6 +293,7 @@ async def live(socket: WebSocket, session: str) -> None:
 
 async def _name(studio: Studio, who: Visitor, ending: str) -> str:
     """What a download is called, and a command calls it: cats-64-seed12.png."""
+
     def job() -> str:
         scene = who.session.scene
         seed = "" if scene.seed is None else f"-seed{scene.seed}"

@@ -21,8 +21,10 @@ BODY_S = 30.0  # for the rest of a request
 SEND_S = 30.0  # that an answer may be stuck for
 WANTED_DESCRIPTORS = 4096
 _FULL = json.dumps({"error": "the studio has no room for another connection; try again later"}).encode()
-FULL = (b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nconnection: close\r\nretry-after: 5\r\n"
-        b"content-length: " + str(len(_FULL)).encode() + b"\r\n\r\n" + _FULL)
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nconnection: close\r\nretry-after: 5\r\n"
+    b"content-length: " + str(len(_FULL)).encode() + b"\r\n\r\n" + _FULL
+)
 
 
 def connection_limit() -> int:

@@ -32,8 +32,14 @@ def docs_page(document: Json, openapi: str = "api/v1/openapi.json") -> str:
     menu = "".join(f'<a href="#{_id(o)}"><b>{method.upper()}</b> {escape(path)}</a>' for method, path, o in operations)
     menu += "".join(f'<a href="#schema-{escape(name)}">{escape(name)}</a>' for name in schemas)
     info = document["info"]
-    head = HEAD.format(title=escape(info["title"]), version=escape(info["version"]), menu=menu, openapi=openapi,
-                       description=_text(info.get("description", "")), openapi_version=escape(document["openapi"]))
+    head = HEAD.format(
+        title=escape(info["title"]),
+        version=escape(info["version"]),
+        menu=menu,
+        openapi=openapi,
+        description=_text(info.get("description", "")),
+        openapi_version=escape(document["openapi"]),
+    )
     body = "".join(_operation(*operation) for operation in operations)
     named = "".join(_schema(name, schema) for name, schema in schemas.items())
     return f"{head}<h2>Operations</h2>{body}<h2>Schemas</h2>{named}</main></body></html>\n"
@@ -51,18 +57,28 @@ def _id(operation: Json) -> str:
 
 
 def _operation(method: str, path: str, operation: Json) -> str:
-    rows = [(p["name"], _type(p["schema"]), f"in the {p['in']}", p.get("required", False), p["schema"])
-            for p in operation.get("parameters", ())]
-    parts = [f'<section id="{_id(operation)}"><h3><b>{method.upper()}</b> <code>{escape(path)}</code></h3>',
-             f"<p>{_text(operation.get('description', operation.get('summary', '')))}</p>"]
+    rows = [
+        (p["name"], _type(p["schema"]), f"in the {p['in']}", p.get("required", False), p["schema"])
+        for p in operation.get("parameters", ())
+    ]
+    parts = [
+        f'<section id="{_id(operation)}"><h3><b>{method.upper()}</b> <code>{escape(path)}</code></h3>',
+        f"<p>{_text(operation.get('description', operation.get('summary', '')))}</p>",
+    ]
     if rows:
-        parts.append(_table(("Parameter", "Type", ""), [(name, kind, _notes(place, needed, schema))
-                                                        for name, kind, place, needed, schema in rows]))
+        parts.append(
+            _table(
+                ("Parameter", "Type", ""),
+                [(name, kind, _notes(place, needed, schema)) for name, kind, place, needed, schema in rows],
+            )
+        )
     body = operation.get("requestBody")
     if body:
         parts.append(f"<p>Brings {_contents(body['content'])}.</p>")
-    answers = [(escape(status), _contents(answer.get("content", {})), _text(answer.get("description", "")))
-               for status, answer in operation["responses"].items()]
+    answers = [
+        (escape(status), _contents(answer.get("content", {})), _text(answer.get("description", "")))
+        for status, answer in operation["responses"].items()
+    ]
     parts.append("<details><summary>Answers</summary>" + _table(("Status", "Content", ""), answers) + "</details>")
     parts.append(f"<pre><code>{escape(_curl(method, path, body))}</code></pre></section>")
     return "".join(parts)
@@ -70,11 +86,15 @@ def _operation(method: str, path: str, operation: Json) -> str:
 
 def _schema(name: str, schema: Json) -> str:
     needed = schema.get("required", ())
-    rows = [(f"<code>{escape(field)}</code>", _type(value), _notes("", field in needed, value))
-            for field, value in schema.get("properties", {}).items()]
+    rows = [
+        (f"<code>{escape(field)}</code>", _type(value), _notes("", field in needed, value))
+        for field, value in schema.get("properties", {}).items()
+    ]
     table = _table(("Field", "Type", ""), rows) if rows else f"<p>{_type(schema)}</p>"
-    return (f'<section id="schema-{escape(name)}"><h3>{escape(name)}</h3><p>{_text(schema.get("description", ""))}</p>'
-            f"{table}</section>")
+    return (
+        f'<section id="schema-{escape(name)}"><h3>{escape(name)}</h3><p>{_text(schema.get("description", ""))}</p>'
+        f"{table}</section>"
+    )
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -108,8 +128,14 @@ def _notes(place: str, needed: bool, schema: Json) -> str:
     notes.append("needed" if needed else "may be left out")
     if "default" in schema:
         notes.append(f"default {json.dumps(schema['default'])}")
-    words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "minItems": "at least",
-             "maxItems": "at most", "maxLength": "of at most"}
+    words = {
+        "minimum": "from",
+        "exclusiveMinimum": "above",
+        "maximum": "to",
+        "minItems": "at least",
+        "maxItems": "at most",
+        "maxLength": "of at most",
+    }
     notes += [f"{word} {schema[key]:g}" for key, word in words.items() if isinstance(schema.get(key), int | float)]
     text = escape(", ".join(notes))
     return f"{text}. {_text(schema['description'])}" if "description" in schema else text
@@ -117,8 +143,10 @@ def _notes(place: str, needed: bool, schema: Json) -> str:
 
 def _contents(content: Json) -> str:
     """Media types, with the schema where it is JSON."""
-    return ", ".join(_type(value["schema"]) if kind == "application/json" and value.get("schema") else escape(kind)
-                     for kind, value in content.items())
+    return ", ".join(
+        _type(value["schema"]) if kind == "application/json" and value.get("schema") else escape(kind)
+        for kind, value in content.items()
+    )
 
 
 def _curl(method: str, path: str, body: Json | None) -> str:
@@ -134,4 +162,5 @@ def _text(text: str) -> str:
     """Plain text with ``code`` between backquotes."""
     pieces = escape(text.replace("``", "`")).split("`")
     return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces)).replace(
-        "\n\n", "</p><p>")
+        "\n\n", "</p><p>"
+    )

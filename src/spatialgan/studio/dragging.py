@@ -23,8 +23,15 @@ MAX_HANDLES = 16
 class Dragging:
     """Begins when it is made, and ends as the history's next entry."""
 
-    def __init__(self, session: Session, handles: Sequence["Handle"], *, mask: Image.Image | None = None,
-                 mode: str = "hybrid", max_steps: int = 100):
+    def __init__(
+        self,
+        session: Session,
+        handles: Sequence["Handle"],
+        *,
+        mask: Image.Image | None = None,
+        mode: str = "hybrid",
+        max_steps: int = 100,
+    ):
         """Arguments as those of :func:`spatialgan.editing.drag.drag_steps`, which starts at the first ``advance``."""
         if session.dragging:
             raise Busy("a drag is under way; stop it first")
@@ -68,8 +75,14 @@ class Dragging:
         step = self.latest
         if step is None:
             return {"step": 0, "num_steps": 0, "stop_reason": self.stop_reason}
-        return {"step": step.index, "num_steps": self.num_steps, "points": [list(p) for p in step.handles],
-                "distance": step.distance, "seconds": step.seconds, "stop_reason": self.stop_reason}
+        return {
+            "step": step.index,
+            "num_steps": self.num_steps,
+            "points": [list(p) for p in step.handles],
+            "distance": step.distance,
+            "seconds": step.seconds,
+            "stop_reason": self.stop_reason,
+        }
 
     def _end(self, step: "DragStep | None", reason: str) -> None:
         self.latest, self.stop_reason = step, reason

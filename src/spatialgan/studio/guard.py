@@ -21,7 +21,7 @@ EVERYWHERE = ("0.0.0.0", "::", "")
 MAX_BODY_BYTES = 4 << 20  # scene files are below 1 MB
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
-                               "form-action 'none'; frame-ancestors 'none'",
+    "form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
@@ -77,8 +77,13 @@ class Guard:
             await self.app(scope, limited, with_headers)
         except TooLarge:
             if not started:
-                await refuse(scope, receive, send, 413, f"the request is larger than {MAX_BODY_BYTES >> 20} MB, "
-                                                        "which no scene or mask needs")
+                await refuse(
+                    scope,
+                    receive,
+                    send,
+                    413,
+                    f"the request is larger than {MAX_BODY_BYTES >> 20} MB, which no scene or mask needs",
+                )
 
 
 def refused(headers: dict[str, str], host: str, names: Sequence[str] = ()) -> str | None:
@@ -91,8 +96,10 @@ def refused(headers: dict[str, str], host: str, names: Sequence[str] = ()) -> st
     """
     asked = headers.get("host", "")
     if not any(allowed_host(asked, name) for name in (host, *names)):
-        return (f"this studio does not answer to the name {asked[:80]!r}; open it under the address that it printed, "
-                "or start it with --allow-host and that name")
+        return (
+            f"this studio does not answer to the name {asked[:80]!r}; open it under the address that it printed, "
+            "or start it with --allow-host and that name"
+        )
     origin = headers.get("origin")
     if origin is not None and _place_of(origin) != asked.lower():
         return "another site's page may not use this studio"
@@ -133,8 +140,9 @@ def header(scope: Scope, name: str) -> str:
     return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == wanted)
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str,
-                 headers: dict[str, str] | None = None) -> None:
+async def refuse(
+    scope: Scope, receive: Receive, send: Send, status: int, sentence: str, headers: dict[str, str] | None = None
+) -> None:
     """Answer with ``{"error": sentence}`` and close the connection."""
     if scope["type"] == "websocket":
         await receive()

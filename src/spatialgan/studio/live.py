@@ -13,10 +13,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import Dragging
-from spatialgan.studio.models import Models
+from spatialgan.studio.model_list import Models
 from spatialgan.studio.overlays import Overlay
 from spatialgan.studio.session import Change, Outdated, Session
-from spatialgan.studio.sessions import Outbox, Sessions, Visitor
+from spatialgan.studio.session_store import Outbox, Sessions, Visitor
 from spatialgan.studio.wire import frame, handles_of, planes_of, state_of
 from spatialgan.studio.worker import Replaced, Stopped, Worker
 
@@ -80,10 +80,23 @@ class Studio:
             scene.tensor  # noqa: B018  drawn here, to be timed
             drawn, cpu = time.perf_counter(), time.thread_time() - cpu
             planes = planes_of(scene, overlay)
-            timing = {"queue_ms": 1e3 * (begun - arrived), "generator_ms": 1e3 * (drawn - begun), "cpu_ms": 1e3 * cpu,
-                      "encode_ms": 1e3 * (time.perf_counter() - drawn)}
-            return frame({"kind": "preview", "serial": serial, "revision": revision, "handles": handles_of(scene),
-                          "truncation": scene.truncation, "timing": timing}, planes)
+            timing = {
+                "queue_ms": 1e3 * (begun - arrived),
+                "generator_ms": 1e3 * (drawn - begun),
+                "cpu_ms": 1e3 * cpu,
+                "encode_ms": 1e3 * (time.perf_counter() - drawn),
+            }
+            return frame(
+                {
+                    "kind": "preview",
+                    "serial": serial,
+                    "revision": revision,
+                    "handles": handles_of(scene),
+                    "truncation": scene.truncation,
+                    "timing": timing,
+                },
+                planes,
+            )
 
         with contextlib.suppress(Replaced, Outdated):
             visitor.send(await self.run(visitor, job, droppable=True), droppable=True)

@@ -14,8 +14,9 @@ PAGES = ("/", "/index.html", "/docs")  # where people are led to log in; all els
 TRIES_A_MINUTE = 10  # of one visitor, at wrong tokens
 COOKIE_AGE_S = 30 * 24 * 3600
 MAX_BODY_BYTES = 4096
-UNKNOWN = ("this studio asks for its token: open its page to log in, or send the header Authorization: Bearer with the "
-           "token")
+UNKNOWN = (
+    "this studio asks for its token: open its page to log in, or send the header Authorization: Bearer with the token"
+)
 
 
 class Login:
@@ -86,7 +87,7 @@ class Login:
             return
         path = scope.get("root_path", "") + "/"
         secure = "; Secure" if scope.get("scheme") == "https" else ""
-        cookie = (f"{self.cookie}={self.proof}; Path={path}; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Strict{secure}")
+        cookie = f"{self.cookie}={self.proof}; Path={path}; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Strict{secure}"
         await send_all(send, 204, b"", {"set-cookie": cookie, "cache-control": "no-store"})
 
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from spatialgan.studio.access import Access, Network, clean_prefix
 from spatialgan.studio.guard import App, Receive, Scope, Send, header
 
-SCHEMES = {"http": {"http": "http", "https": "https"}, "websocket": {"http": "ws", "https": "wss", "ws": "ws",
-                                                                     "wss": "wss"}}
+SCHEMES = {
+    "http": {"http": "http", "https": "https"},
+    "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
+}
 
 
 class Forwarded:

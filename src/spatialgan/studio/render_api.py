@@ -25,8 +25,9 @@ class Recipe(Body):
     model: Annotated[str, Field(max_length=1000)] | None = Field(default=None, description="Or else give a scene.")
     seed: Seed = 0
     layout_seed: Seed | None = None
-    scene: dict[str, Any] | None = Field(default=None, description=(
-        "A saved scene: the content of a .scene.json file. Or else give a model."))
+    scene: dict[str, Any] | None = Field(
+        default=None, description=("A saved scene: the content of a .scene.json file. Or else give a model.")
+    )
     truncation: Truncation | None = Field(default=None, description="null: 1, or the scene's.")
     edits: EditList = Field(default=[])
 

@@ -18,8 +18,12 @@ Number = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_
 Positive = Annotated[float, Field(strict=True, gt=0, le=LARGEST, allow_inf_nan=False)]
 Index = Annotated[int, Field(strict=True, ge=0, le=10_000)]
 Seed = Annotated[int, Field(strict=True, ge=0, le=MAX_SEED)]
-Truncation = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False,
-                                    description="0 is the model's mean picture, 1 leaves it as it is.")]
+Truncation = Annotated[
+    float,
+    Field(
+        strict=True, ge=0, le=2, allow_inf_nan=False, description="0 is the model's mean picture, 1 leaves it as it is."
+    ),
+]
 Point = tuple[Number, Number]
 
 
@@ -39,11 +43,15 @@ def _without_default(schema: dict[str, Any]) -> None:
 class Placed(Body):
     """An edit of something in the picture: a level in models of one object, an object in the others."""
 
-    level: Index = Field(default=None, json_schema_extra=_without_default,
-                         description="In models of one object; or else give an object.")
+    level: Index = Field(
+        default=None, json_schema_extra=_without_default, description="In models of one object; or else give an object."
+    )
     point: Index | None = Field(default=None, description="One centre of the level; null for all of them.")
-    object: Index = Field(default=None, json_schema_extra=_without_default,
-                          description="In models of several objects; or else give a level.")
+    object: Index = Field(
+        default=None,
+        json_schema_extra=_without_default,
+        description="In models of several objects; or else give a level.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -150,7 +158,8 @@ def _known(record: Any) -> Any:
 
 Edit = Annotated[
     Move | MoveTo | Resize | Stretch | Rotate | Remove | Restyle | Duplicate | Add | WithNewLayout | WithNewStyles,
-    Field(discriminator="edit"), BeforeValidator(_known),
+    Field(discriminator="edit"),
+    BeforeValidator(_known),
 ]
 EditList = Annotated[list[Edit], Field(max_length=MAX_EDITS)]
 
@@ -177,8 +186,10 @@ class Edits(Body):
 
     edits: EditList = Field(default=[])
     truncation: Truncation | None = None
-    revision: Annotated[int, Field(strict=True)] | None = Field(default=None, description=(
-        "Of the picture that they are meant for; the answer is 409 where it has changed since."))
+    revision: Annotated[int, Field(strict=True)] | None = Field(
+        default=None,
+        description=("Of the picture that they are meant for; the answer is 409 where it has changed since."),
+    )
     label: Annotated[str, Field(max_length=40)] | None = Field(default=None, description="For the history.")
 
     def change(self) -> Change:

@@ -28,11 +28,11 @@ from spatialgan.studio.guard import EVERYWHERE, LOOPBACK, Guard
 from spatialgan.studio.live import MAX_MESSAGE_BYTES, Studio
 from spatialgan.studio.login import Login
 from spatialgan.studio.logs import log_config
-from spatialgan.studio.models import Models
+from spatialgan.studio.model_list import Models
 from spatialgan.studio.proxy import Forwarded
 from spatialgan.studio.render_api import router as render_router
 from spatialgan.studio.service import router as service_router
-from spatialgan.studio.sessions import MOST_SESSIONS_OF_ONE
+from spatialgan.studio.session_store import MOST_SESSIONS_OF_ONE
 from spatialgan.studio.visits import BURST_S, Rate, Visits
 
 IN_USE = (errno.EADDRINUSE, errno.EACCES) if sys.platform == "win32" else (errno.EADDRINUSE,)
@@ -51,7 +51,7 @@ def make_app(models: Models, *, access: Access | None = None, **limits: Any) -> 
     Args:
         models: what it offers.
         access: who may use it; None for this computer alone.
-        limits: of :class:`spatialgan.studio.sessions.Sessions`.
+        limits: of :class:`spatialgan.studio.session_store.Sessions`.
     """
     access = access or Access()
     if not access.is_local:
@@ -72,9 +72,17 @@ def make_app(models: Models, *, access: Access | None = None, **limits: Any) -> 
         studio.close()
 
     # FastAPI's own pages of documentation would fetch scripts from elsewhere; ours is in service.py.
-    app = FastAPI(title="SpatialGAN studio", version=__version__, description=DESCRIPTION, docs_url=None,
-                  redoc_url=None, openapi_url="/api/v1/openapi.json", lifespan=lifespan,
-                  default_response_class=Answer, generate_unique_id_function=lambda route: route.name)
+    app = FastAPI(
+        title="SpatialGAN studio",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        lifespan=lifespan,
+        default_response_class=Answer,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.state.studio, app.state.rate = studio, rate
     for routes in (router, render_router, service_router):
         app.include_router(routes)
@@ -119,8 +127,10 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as e:
         listener.close()
         if e.errno in IN_USE:
-            raise SpatialGANError(f"port {port} is in use, perhaps by another studio; stop that one, or choose another "
-                                  f"port: --port {port + 1}") from None
+            raise SpatialGANError(
+                f"port {port} is in use, perhaps by another studio; stop that one, or choose another "
+                f"port: --port {port + 1}"
+            ) from None
         raise SpatialGANError(f"the studio cannot listen on {host}, port {port}: {e.strerror or e}") from None
 
 
@@ -145,9 +155,20 @@ def leave_a_core() -> None:
 def server_config(app: FastAPI) -> uvicorn.Config:
     """How uvicorn runs the application."""
     protocol = partial(BoundedProtocol, most=connection_limit())
-    return uvicorn.Config(app, http=protocol, ws="websockets-sansio", ws_max_size=MAX_MESSAGE_BYTES,
-                          ws_per_message_deflate=False, backlog=BACKLOG, log_config=log_config(), log_level="warning",
-                          access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=2)
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        backlog=BACKLOG,
+        log_config=log_config(),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+    )
 
 
 def serve(models: Models, *, access: Access, port: int, open_browser: bool, report: Callable[[str], None]) -> None:

@@ -10,8 +10,9 @@ from spatialgan.studio.schemas import ERRORS, Health
 router = APIRouter()
 
 
-@router.get("/healthz", response_model=Health, tags=["studio"],
-            responses={status: ERRORS[status] for status in (403, 429, 503)})
+@router.get(
+    "/healthz", response_model=Health, tags=["studio"], responses={status: ERRORS[status] for status in (403, 429, 503)}
+)
 async def health(request: Request) -> Response:
     """Whether the studio works; needs no token."""
     if not request.app.state.studio.worker.alive:

@@ -13,7 +13,7 @@ from spatialgan.editing.export import animate
 from spatialgan.editing.scene import Scene
 from spatialgan.editing.scene_file import scene_from_json
 from spatialgan.errors import SpatialGANError
-from spatialgan.studio.models import Models
+from spatialgan.studio.model_list import Models
 
 MAX_OBJECTS = 24  # of a picture: every one costs time, and a page must not be able to ask for a million
 MAX_EDITS = 64  # of one change
@@ -228,9 +228,19 @@ def _checked(scene: Scene) -> Scene:
     return scene
 
 
-VERBS = {"move": "Move", "move_to": "Move", "resize": "Resize", "stretch": "Stretch", "rotate": "Turn",
-         "remove": "Remove", "restyle": "Restyle", "duplicate": "Duplicate", "add": "Add object",
-         "with_new_layout": "New layout", "with_new_styles": "New styles"}
+VERBS = {
+    "move": "Move",
+    "move_to": "Move",
+    "resize": "Resize",
+    "stretch": "Stretch",
+    "rotate": "Turn",
+    "remove": "Remove",
+    "restyle": "Restyle",
+    "duplicate": "Duplicate",
+    "add": "Add object",
+    "with_new_layout": "New layout",
+    "with_new_styles": "New styles",
+}
 
 
 def label_of(change: Change) -> str:

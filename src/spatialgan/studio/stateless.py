@@ -9,15 +9,16 @@ from spatialgan.editing.export import enlarge
 from spatialgan.editing.scene import Scene
 from spatialgan.editing.scene_file import scene_from_json
 from spatialgan.errors import SpatialGANError
-from spatialgan.studio.models import Models
+from spatialgan.studio.model_list import Models
 from spatialgan.studio.session import Change
 
 MAX_EXPORT_PX = 2048
 FORMATS = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
 
 
-def scene_after(models: Models, start: str | dict[str, Any], change: Change, *, seed: int = 0,
-                layout_seed: int | None = None) -> Scene:
+def scene_after(
+    models: Models, start: str | dict[str, Any], change: Change, *, seed: int = 0, layout_seed: int | None = None
+) -> Scene:
     """The scene after ``change``; raises SpatialGANError as sessions do.
 
     Args:

@@ -46,12 +46,23 @@ def handles_of(scene: Scene) -> list[dict[str, Any]]:
         if not isinstance(entry, Gaussians):
             continue
         centers = scene.layout.level_centers(level).tolist()
-        for i, ((x, y), stds, angle) in enumerate(zip(centers, entry.stds.tolist(), entry.angles.tolist(),
-                                                      strict=True)):
+        for i, ((x, y), stds, angle) in enumerate(
+            zip(centers, entry.stds.tolist(), entry.angles.tolist(), strict=True)
+        ):
             # The one centre of level 0 is the level: commands are shorter so.
             place = {"object": i} if multi else {"level": level, "point": None if entry.num_maps == 1 else i}
-            handles.append({"place": place, "name": name_of(place), "x": x, "y": y, "std_x": stds[0], "std_y": stds[1],
-                            "degrees": math.degrees(angle), "gone": max(stds) <= GONE_STD})
+            handles.append(
+                {
+                    "place": place,
+                    "name": name_of(place),
+                    "x": x,
+                    "y": y,
+                    "std_x": stds[0],
+                    "std_y": stds[1],
+                    "degrees": math.degrees(angle),
+                    "gone": max(stds) <= GONE_STD,
+                }
+            )
     return handles
 
 

@@ -1,5 +1,4 @@
-"""TensorBoard events, written at once: PyTorch's writer has a thread of its own, which a full disk ends in a traceback.
-"""
+"""TensorBoard events, written at once: PyTorch's writer has a thread, which a full disk ends in a traceback."""
 
 import os
 import platform

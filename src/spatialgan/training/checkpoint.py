@@ -18,8 +18,14 @@ class DamagedCheckpointError(SpatialGANError):
     """A checkpoint that holds no state: cut short, changed, or no checkpoint at all."""
 
 
-def save_checkpoint(folder: Path, *, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer],
-                    tensors: dict[str, Tensor], state: dict[str, Any]) -> Path:
+def save_checkpoint(
+    folder: Path,
+    *,
+    modules: dict[str, nn.Module],
+    optimizers: dict[str, Optimizer],
+    tensors: dict[str, Tensor],
+    state: dict[str, Any],
+) -> Path:
     """Write ``folder/NNNNNNNNN.safetensors`` and remove all but it and the one before.
 
     Args:
@@ -51,8 +57,9 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*.safetensors"))
 
 
-def load_checkpoint(path: Path, *, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer],
-                    tensors: dict[str, Tensor]) -> dict[str, Any]:
+def load_checkpoint(
+    path: Path, *, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer], tensors: dict[str, Tensor]
+) -> dict[str, Any]:
     """Copy a checkpoint into networks, optimisers and tensors; returns the JSON state.
 
     Everything is read to the CPU and copied over, so that resuming needs no more memory of the device than starting.
@@ -119,8 +126,9 @@ def _load_module(module: nn.Module, stored: dict[str, Tensor]) -> None:
 def _require_like(name: str, stored: Tensor, wanted: Tensor) -> None:
     """Raise ValueError where copying would take one kind of number for another, or one number for many."""
     if (stored.dtype, stored.shape) != (wanted.dtype, wanted.shape):
-        raise ValueError(f"{name} is of {stored.dtype} and shape {tuple(stored.shape)}, "
-                         f"not {wanted.dtype} and {tuple(wanted.shape)}")
+        raise ValueError(
+            f"{name} is of {stored.dtype} and shape {tuple(stored.shape)}, not {wanted.dtype} and {tuple(wanted.shape)}"
+        )
 
 
 def _load_optimizer(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:

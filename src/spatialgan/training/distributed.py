@@ -92,8 +92,10 @@ def workers_of_environment(device: str) -> Iterator[tuple[Workers, torch.device]
     if device in ("auto", "cuda"):
         local, available = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local >= available:
-            raise SpatialGANError(f"there is no GPU for process {local + 1}; this machine has {available}: give "
-                                  f"torchrun --nproc-per-node {max(1, available)}, or --device cpu")
+            raise SpatialGANError(
+                f"there is no GPU for process {local + 1}; this machine has {available}: give "
+                f"torchrun --nproc-per-node {max(1, available)}, or --device cpu"
+            )
         device = f"cuda:{local}"
     chosen = choose_device(device)
     if chosen.type not in ("cuda", "cpu"):
@@ -116,16 +118,20 @@ def _count_of_environment() -> int:
     missing = [name for name in TORCHRUN if not os.environ.get(name)]
     if count < 1 or missing or not all(0 <= _variable(name) < count for name in ("RANK", "LOCAL_RANK")):
         reason = f"{', '.join(missing)} not set" if missing else "RANK and LOCAL_RANK do not fit it"
-        raise SpatialGANError(f"WORLD_SIZE is {count} in the environment, and {reason}; start several processes with "
-                              "torchrun, which sets all of them, or unset WORLD_SIZE to train in one")
+        raise SpatialGANError(
+            f"WORLD_SIZE is {count} in the environment, and {reason}; start several processes with "
+            "torchrun, which sets all of them, or unset WORLD_SIZE to train in one"
+        )
     return count
 
 
 def _variable(name: str) -> int:
     text = os.environ[name]
     if not text.strip().isdecimal():
-        raise SpatialGANError(f"{name} is {text!r} in the environment, not a whole number; start several processes "
-                              "with torchrun, which sets it, or unset WORLD_SIZE to train in one")
+        raise SpatialGANError(
+            f"{name} is {text!r} in the environment, not a whole number; start several processes "
+            "with torchrun, which sets it, or unset WORLD_SIZE to train in one"
+        )
     return int(text)
 
 

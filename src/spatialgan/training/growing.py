@@ -14,13 +14,24 @@ from torch import nn
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import CARD, DISCRIMINATOR, check_hashes, find_weights, load_weights, read_card
-from spatialgan.networks.discriminator import ResidualDiscriminator, make_discriminator
+from spatialgan.networks.discriminators import make_discriminator
+from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.layers import SLOPE, SQRT2
 from spatialgan.streams import stream_seed
 
-FREE_FIELDS = ("resolution", "sampling", "object_std_min", "object_std_max", "center_std", "object_spacing",
-               "impulse_noise", "noise_inputs", "noise", "minibatch_std_group")
+FREE_FIELDS = (
+    "resolution",
+    "sampling",
+    "object_std_min",
+    "object_std_max",
+    "center_std",
+    "object_spacing",
+    "impulse_noise",
+    "noise_inputs",
+    "noise",
+    "minibatch_std_group",
+)
 """Of ModelConfig, those in which a run may differ from the model that it starts from."""
 CONSTANT_NOISE = "noise."  # of a model that has some, in its weights' names: a run need not have it
 DISCRIMINATOR_FIELDS = ("discriminator", "projected_input")
@@ -79,8 +90,10 @@ def check_source(config: RunConfig, source: str | Path) -> tuple[Path, RunConfig
     stored, _ = read_card(weights.with_suffix(CARD))
     size, wanted = stored.model.resolution, config.model.resolution
     if size > wanted:
-        raise SpatialGANError(f"--init-from {source} draws pictures of {size} pixels; a run of {wanted} can start from "
-                              "a smaller model or one of its own size")
+        raise SpatialGANError(
+            f"--init-from {source} draws pictures of {size} pixels; a run of {wanted} can start from "
+            "a smaller model or one of its own size"
+        )
     kept = second.exists() and not _becomes_a_part(stored, config)
     _require_same(stored, config, source, with_discriminator=kept)
     if size < wanted:
@@ -106,15 +119,21 @@ def _require_same(stored: RunConfig, config: RunConfig, source: str | Path, *, w
 
 def _require_growable(stored: RunConfig, config: RunConfig, source: str | Path, discriminator: Path) -> None:
     if config.model.processing != "coarse":
-        raise SpatialGANError(f"--init-from {source} is of another size, and with model.processing="
-                              f"{config.model.processing} heatmaps are encoded at the picture's size: a larger model "
-                              "would draw something else")
+        raise SpatialGANError(
+            f"--init-from {source} is of another size, and with model.processing="
+            f"{config.model.processing} heatmaps are encoded at the picture's size: a larger model "
+            "would draw something else"
+        )
     if config.model.discriminator != "residual" and not _becomes_a_part(stored, config):
-        raise SpatialGANError(f"--init-from {source} is of another size, and only models that were trained with "
-                              "model.discriminator=residual can be grown")
+        raise SpatialGANError(
+            f"--init-from {source} is of another size, and only models that were trained with "
+            "model.discriminator=residual can be grown"
+        )
     if not discriminator.exists():
-        raise SpatialGANError(f"--init-from {source} is of another size and can be grown only together with its "
-                              f"discriminator; {discriminator.name} is missing beside it")
+        raise SpatialGANError(
+            f"--init-from {source} is of another size and can be grown only together with its "
+            f"discriminator; {discriminator.name} is missing beside it"
+        )
 
 
 @torch.no_grad()
@@ -135,8 +154,10 @@ def grow_discriminator(small: ResidualDiscriminator, large: ResidualDiscriminato
     """
     channels = small.from_rgb.weight.shape[1]  # C, of the picture
     if large.from_rgb.weight.shape[0] < 2 * channels:
-        raise SpatialGANError(f"growing needs {2 * channels} channels in the largest block and it has "
-                              f"{large.from_rgb.weight.shape[0]}; train both models with a larger model.channel_base")
+        raise SpatialGANError(
+            f"growing needs {2 * channels} channels in the largest block and it has "
+            f"{large.from_rgb.weight.shape[0]}; train both models with a larger model.channel_base"
+        )
     kept = {_renumbered(n): t for n, t in small.state_dict().items() if not n.startswith("from_rgb.")}
     large.load_state_dict(large.state_dict() | kept)
     block = large.blocks[0]

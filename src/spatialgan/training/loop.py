@@ -18,8 +18,6 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, is_inside, read_json, user_path, write_atomically
 from spatialgan.locks import locked
 from spatialgan.model import CARD, save_model
-from spatialgan.networks.combined import CombinedDiscriminator
-from spatialgan.networks.projected import ProjectedDiscriminator
 from spatialgan.settings import from_dict, is_earlier, to_dict
 from spatialgan.terminal import printable
 from spatialgan.training.aids.codes import Codes, check_size, codes_of
@@ -32,8 +30,8 @@ from spatialgan.training.checkpoint import (
 )
 from spatialgan.training.distributed import Workers, require_shares, workers_of_environment
 from spatialgan.training.growing import load_or_grow
-from spatialgan.training.record import Averages, Record, check_finite, check_finite_weights
-from spatialgan.training.samples import write_samples
+from spatialgan.training.sample_grids import write_samples
+from spatialgan.training.stats_log import Averages, Record, check_finite, check_finite_weights
 from spatialgan.training.step import Trainee, make_trainee, training_step
 
 CONFIG, SKIPPED, CODES = "config.json", "skipped.txt", "codes.safetensors"
@@ -43,8 +41,15 @@ CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measu
 FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "keep_snapshots", "checkpoint_kimg")
 
 
-def train(config: RunConfig, *, data: str | Path, out: str | Path, device: str = "auto", init_from: str | None = None,
-          report: Callable[[str], None] = print) -> bool:
+def train(
+    config: RunConfig,
+    *,
+    data: str | Path,
+    out: str | Path,
+    device: str = "auto",
+    init_from: str | None = None,
+    report: Callable[[str], None] = print,
+) -> bool:
     """Train, or go on training, in the folder ``out``.
 
     Writes ``config.json``, ``codes.safetensors`` (where it reconstructs; a copy for later runs goes to the user's
@@ -97,15 +102,26 @@ def _steady(report: Callable[[str], None]) -> Callable[[str], None]:
 def _open_data(config: RunConfig, data: str | Path, out: Path, report: Callable[[str], None]) -> ImageDataset:
     """The pictures; raises SpatialGANError also where the run would write among them, or them among its own."""
     d = config.data
-    dataset = ImageDataset.open(data, resolution=config.data_resolution, channels=config.model.image_channels,
-                                fit=d.fit, mirror=d.mirror, holdout=d.holdout, split="train")
+    dataset = ImageDataset.open(
+        data,
+        resolution=config.data_resolution,
+        channels=config.model.image_channels,
+        fit=d.fit,
+        mirror=d.mirror,
+        holdout=d.holdout,
+        split="train",
+    )
     for folder in dataset.source.folders:
         if is_inside(out, folder) or is_inside(folder, out):
-            raise SpatialGANError(f"--out {out} and --data {data} lie one inside the other, and the run's sample grids "
-                                  "would become pictures to train on; give --out a folder outside")
-    report(f"{dataset.num_images} pictures of {Path(data).name}"
-           + (f", one in {d.holdout} held out" if d.holdout else "")
-           + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else ""))
+            raise SpatialGANError(
+                f"--out {out} and --data {data} lie one inside the other, and the run's sample grids "
+                "would become pictures to train on; give --out a folder outside"
+            )
+    report(
+        f"{dataset.num_images} pictures of {Path(data).name}"
+        + (f", one in {d.holdout} held out" if d.holdout else "")
+        + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else "")
+    )
     if dataset.source.unread:
         report(unread_note(dataset.source.unread))
     if config.reconstructs:
@@ -113,8 +129,15 @@ def _open_data(config: RunConfig, data: str | Path, out: Path, report: Callable[
     return dataset
 
 
-def _train(config: RunConfig, dataset: ImageDataset, out: Path, device: torch.device, init_from: str | None,
-           report: Callable[[str], None], workers: Workers) -> bool:
+def _train(
+    config: RunConfig,
+    dataset: ImageDataset,
+    out: Path,
+    device: torch.device,
+    init_from: str | None,
+    report: Callable[[str], None],
+    workers: Workers,
+) -> bool:
     _check_folder(out, config)
     t = make_trainee(config, device)
     t.workers = workers
@@ -122,15 +145,20 @@ def _train(config: RunConfig, dataset: ImageDataset, out: Path, device: torch.de
     codes_hash = None if state is None else state.get("codes_hash")
     if state is not None:
         done = t.num_images_seen >= int(config.train.kimg * 1000)
-        report(f"going on at {t.num_images_seen / 1000:g} kimg" if not done else
-               f"the run is complete at {t.num_images_seen / 1000:g} kimg; raise --kimg to train on")
+        report(
+            f"going on at {t.num_images_seen / 1000:g} kimg"
+            if not done
+            else f"the run is complete at {t.num_images_seen / 1000:g} kimg; raise --kimg to train on"
+        )
     else:
         if (out / CONFIG).exists():
             report("there is no checkpoint yet: starting from the beginning")
         _start(t, dataset, init_from)
         if init_from is not None and config.aids.reconstruct_kimg > 0:
-            report(f"the first {config.aids.reconstruct_kimg:g} kimg only reconstruct; to leave them out, add "
-                   "--set aids.reconstruct_kimg=0")
+            report(
+                f"the first {config.aids.reconstruct_kimg:g} kimg only reconstruct; to leave them out, add "
+                "--set aids.reconstruct_kimg=0"
+            )
     workers.copy_from_first(t.tensors)  # what was measured on real pictures may differ in its last bits
     # Not before all has been seen to fit: a folder that was claimed in vain would refuse the corrected command.
     if workers.is_first:
@@ -148,20 +176,28 @@ def _train(config: RunConfig, dataset: ImageDataset, out: Path, device: torch.de
         if workers.is_first:
             workers.wait()  # the others read what this one has made
         if codes_hash is not None and codes_hash != file_hash(out / CODES):
-            raise SpatialGANError(f"{out / CODES} does not hold the codes that this run was started with; put its own "
-                                  "file back, or delete it to have it made anew; if it was just made, an earlier "
-                                  f"version found other codes: start a new run, with --init-from {out}")
+            raise SpatialGANError(
+                f"{out / CODES} does not hold the codes that this run was started with; put its own "
+                "file back, or delete it to have it made anew; if it was just made, an earlier "
+                f"version found other codes: start a new run, with --init-from {out}"
+            )
     return _loop(t, dataset, codes, out, report, Averages(None if state is None else state["averages"]))
 
 
-def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, report: Callable[[str], None],
-          averages: Averages) -> bool:
+def _loop(
+    t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, report: Callable[[str], None], averages: Averages
+) -> bool:
     c = t.config.train
     total_nimg = int(c.kimg * 1000)
     if not t.workers.is_first:
         return _follow(t, dataset, codes)
-    record = Record(out, num_images_seen=t.num_images_seen, total_nimg=total_nimg, report=report,
-                    unfinished=bool(averages.state()) and t.num_images_seen < total_nimg)
+    record = Record(
+        out,
+        num_images_seen=t.num_images_seen,
+        total_nimg=total_nimg,
+        report=report,
+        unfinished=bool(averages.state()) and t.num_images_seen < total_nimg,
+    )
     if t.num_images_seen == 0:
         with record.pause_clock():
             write_samples(t, out / "samples" / "000000000.png")
@@ -192,8 +228,10 @@ def _loop(t: Trainee, dataset: ImageDataset, codes: Codes | None, out: Path, rep
                 report(f"stopped at {t.num_images_seen / 1000:.1f} kimg; the same command goes on from here")
                 break
         else:
-            report(f"done; to see what it draws: "
-                   f"spatialgan generate --model {out} --seeds 0-15 --grid --out {out / 'grid'}")
+            report(
+                f"done; to see what it draws: "
+                f"spatialgan generate --model {out} --seeds 0-15 --grid --out {out / 'grid'}"
+            )
         record.close()
     return t.num_images_seen >= total_nimg
 
@@ -203,8 +241,9 @@ def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None) -> dict[str, T
     size, start = t.config.model.resolution, t.num_images_seen
     views = dataset.views(start + t.workers.rank * t.batch_size, t.batch_size, size=size, seed=t.config.train.seed)
     reals = to_float(dataset.views_of(views, size=size).to(t.device))  # as uint8: a quarter of the traffic
-    known = (known_pictures(codes, reals, views, whole_px=dataset.resolution)
-             if t.config.reconstructs_at(start) else None)
+    known = (
+        known_pictures(codes, reals, views, whole_px=dataset.resolution) if t.config.reconstructs_at(start) else None
+    )
     stats = training_step(t, reals, known)
     check_finite(stats, t.num_images_seen)
     return stats
@@ -227,22 +266,30 @@ def _check_folder(out: Path, config: RunConfig) -> None:
     if path.exists():
         stored = read_json(path)
         if is_earlier(stored):
-            raise SpatialGANError(f"{out} holds a run of an earlier version, which trained otherwise; start a new run, "
-                                  f"with --init-from {out} where that has a model")
+            raise SpatialGANError(
+                f"{out} holds a run of an earlier version, which trained otherwise; start a new run, "
+                f"with --init-from {out} where that has a model"
+            )
         # Read as a configuration, so that fields which did not exist when the run was started take their defaults.
         wanted, there = to_dict(config), to_dict(from_dict(RunConfig, stored, where=str(path)))
-        different = [f"{s}.{k}" for s in wanted for k in wanted[s]
-                     if there[s][k] != wanted[s][k] and not (s == "train" and k in FREE_FIELDS)]
+        different = [
+            f"{s}.{k}"
+            for s in wanted
+            for k in wanted[s]
+            if there[s][k] != wanted[s][k] and not (s == "train" and k in FREE_FIELDS)
+        ]
         if different:
-            raise SpatialGANError(f"{out} holds a run with other settings ({', '.join(different)}); "
-                                  "give the same settings to go on, or another --out to start anew")
+            raise SpatialGANError(
+                f"{out} holds a run with other settings ({', '.join(different)}); "
+                "give the same settings to go on, or another --out to start anew"
+            )
     elif out.exists() and any(not p.name.startswith(".") for p in out.iterdir()):  # a kill may leave temporary files
         raise SpatialGANError(f"{out} is not empty and holds no run; give --out a new folder")
 
 
 def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
     """First weights: random, or another model's; and the projected discriminator's look at the data."""
-    if isinstance(t.discriminator, CombinedDiscriminator | ProjectedDiscriminator):
+    if t.discriminator.needs_statistics:
         count = min(CALIBRATION_IMAGES, dataset.num_images)
         reals = dataset.windows(0, count, size=t.config.model.resolution, seed=t.config.train.seed)
         t.discriminator.calibrate(to_float(reals).to(t.device))
@@ -251,8 +298,9 @@ def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
         t.ema.load_state_dict(t.generator.state_dict())
 
 
-def _resume(t: Trainee, checkpoints: list[Path], dataset: ImageDataset,
-            report: Callable[[str], None]) -> dict[str, Any] | None:
+def _resume(
+    t: Trainee, checkpoints: list[Path], dataset: ImageDataset, report: Callable[[str], None]
+) -> dict[str, Any] | None:
     """Take up the newest checkpoint, or where that is damaged the one before; returns its state, None where there are
     none."""
     if not checkpoints:
@@ -266,12 +314,17 @@ def _resume(t: Trainee, checkpoints: list[Path], dataset: ImageDataset,
         report(f"the checkpoint {newest} is damaged, and the run goes on from the one before: {e}")
         return _resume(t, before, dataset, report)
     if state["data_fingerprint"] != dataset.fingerprint:
-        raise SpatialGANError("the data are not those that this run was started with; give the same --data, "
-                              "or another --out and --init-from to train on with new data")
+        raise SpatialGANError(
+            "the data are not those that this run was started with; give the same --data, "
+            "or another --out and --init-from to train on with new data"
+        )
     t.num_images_seen = state["num_images_seen"]
     now = _arithmetic(t)
-    changed = [f"{name} {old} before and {now[name]} now" for name, old in state["arithmetic"].items()
-               if name in now and now[name] != old]
+    changed = [
+        f"{name} {old} before and {now[name]} now"
+        for name, old in state["arithmetic"].items()
+        if name in now and now[name] != old
+    ]
     if changed:
         report(f"note: {', '.join(changed)}; what follows may differ in its last bits from a run without this change")
     return state
@@ -279,8 +332,12 @@ def _resume(t: Trainee, checkpoints: list[Path], dataset: ImageDataset,
 
 def _arithmetic(t: Trainee) -> dict[str, Any]:
     """What the last bits of sums depend on besides the configuration."""
-    return {"threads": torch.get_num_threads(), "processes": t.workers.count, "device": t.device.type,
-            "torch": torch.__version__}
+    return {
+        "threads": torch.get_num_threads(),
+        "processes": t.workers.count,
+        "device": t.device.type,
+        "torch": torch.__version__,
+    }
 
 
 def _parts(t: Trainee) -> dict[str, dict]:
@@ -288,22 +345,33 @@ def _parts(t: Trainee) -> dict[str, dict]:
     optimizers = {"generator": t.g_optimizer, "discriminator": t.d_optimizer}
     if t.r_optimizer is not None:
         optimizers["reconstruction"] = t.r_optimizer
-    return {"modules": {"generator": t.generator, "discriminator": t.discriminator, "ema": t.ema},
-            "optimizers": optimizers,
-            "tensors": {"path_mean": t.path_mean}}
+    return {
+        "modules": {"generator": t.generator, "discriminator": t.discriminator, "ema": t.ema},
+        "optimizers": optimizers,
+        "tensors": {"path_mean": t.path_mean},
+    }
 
 
 def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset, averages: Averages) -> None:
     check_finite_weights({"G": t.generator, "D": t.discriminator}, t.num_images_seen)
-    state = {"num_images_seen": t.num_images_seen, "data_fingerprint": dataset.fingerprint, "config": to_dict(t.config),
-             "codes_hash": file_hash(out / CODES) if (out / CODES).exists() else None,
-             "averages": averages.state(), "arithmetic": _arithmetic(t)}
+    state = {
+        "num_images_seen": t.num_images_seen,
+        "data_fingerprint": dataset.fingerprint,
+        "config": to_dict(t.config),
+        "codes_hash": file_hash(out / CODES) if (out / CODES).exists() else None,
+        "averages": averages.state(),
+        "arithmetic": _arithmetic(t),
+    }
     save_checkpoint(out / "checkpoint", **_parts(t), state=state)
 
 
 def _write_snapshot(t: Trainee, out: Path, dataset: ImageDataset) -> None:
-    card = {"kimg": t.num_images_seen / 1000, "data_fingerprint": dataset.fingerprint,
-            "num_training_images": dataset.num_images, "data_set": dataset.name}
+    card = {
+        "kimg": t.num_images_seen / 1000,
+        "data_fingerprint": dataset.fingerprint,
+        "num_training_images": dataset.num_images,
+        "data_set": dataset.name,
+    }
     path = save_model(out / "snapshots" / f"{t.num_images_seen:09d}", t.config, t.ema, t.discriminator, card=card)
     if t.config.train.keep_snapshots > 0:
         remove_old_snapshots(path, keep=t.config.train.keep_snapshots)

@@ -30,8 +30,9 @@ def r1_penalty(discriminator: nn.Module, images: Tensor) -> Tensor:
     return gradient.square().sum(dim=(1, 2, 3)).mean()
 
 
-def path_length_penalty(images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor, *,
-                        decay: float) -> tuple[Tensor, Tensor]:
+def path_length_penalty(
+    images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor, *, decay: float
+) -> tuple[Tensor, Tensor]:
     """StyleGAN2's path-length regularisation: ``E (|J_w^T y| - a)^2``.
 
     Args:
@@ -52,8 +53,9 @@ def path_length_penalty(images: Tensor, ws: Tensor, mean: Tensor, noise: Tensor,
     return (lengths - mean).square().mean(), mean
 
 
-def alignment_loss(attention: Tensor, heatmaps: Tensor, *, tau: float, mean: AlignMean = "above",
-                   visible: Tensor | None = None) -> Tensor:
+def alignment_loss(
+    attention: Tensor, heatmaps: Tensor, *, tau: float, mean: AlignMean = "above", visible: Tensor | None = None
+) -> Tensor:
     """Heatmap-attention alignment of single-object scenes, on one level (Eq. 4), with ``d = |H - C|``.
 
     Args:
@@ -71,8 +73,9 @@ def alignment_loss(attention: Tensor, heatmaps: Tensor, *, tau: float, mean: Ali
     return _mean_distance(d, torch.ones_like(d) if visible is None else visible, tau, mean, dim=(0, 1, 2))
 
 
-def multi_alignment_loss(attention: Tensor, candidates: Tensor, *, tau: float, mean: AlignMean = "above",
-                         visible: Tensor | None = None) -> Tensor:
+def multi_alignment_loss(
+    attention: Tensor, candidates: Tensor, *, tau: float, mean: AlignMean = "above", visible: Tensor | None = None
+) -> Tensor:
     """Heatmap-attention alignment of multi-object scenes, on one level (Eq. 5): each picture takes the nearest of
     ``candidates`` (B, M, R, R): {H, H_1, ..., H_n}. The rest is as in :func:`alignment_loss`, picture by picture.
 

@@ -14,16 +14,34 @@ def paper256_single() -> RunConfig:
     [conf]. Numbers are written out where they are defaults, too: those may change.
     """
     return RunConfig(
-        model=ModelConfig(resolution=256, z_dim=512, w_dim=512, mapping_layers=8, channel_base=16384, channel_max=512,
-                          minibatch_std_group=8),
+        model=ModelConfig(
+            resolution=256,
+            z_dim=512,
+            w_dim=512,
+            mapping_layers=8,
+            channel_base=16384,
+            channel_max=512,
+            minibatch_std_group=8,
+        ),
         loss=LossConfig(adversarial="logistic", r1_gamma=1.0, r1_interval=16, path_length_weight=0.0, style_mixing=0.0),
         # The release keeps StyleGAN2's lazy rescaling of G, by 4/5, though path length, the reason for it, is off
         # [conf]: 0.0025 * 4/5 = 0.002, and 0.99^(4/5) = 0.992. D's, by 16/17 for R1, is made with its optimiser.
         # The release computes the top four blocks in fp16 and clamps them at 256; bfloat16 has the range of float32 and
         # needs no clamp.
-        train=TrainConfig(kimg=25000, batch_size=64, g_lr=0.002, g_beta2=0.992, d_lr=0.0025, beta1=0.0, beta2=0.99,
-                          ema_half_life_kimg=20, ema_rampup=0.0, augment="none", precision="bfloat16",
-                          keep_snapshots=10),
+        train=TrainConfig(
+            kimg=25000,
+            batch_size=64,
+            g_lr=0.002,
+            g_beta2=0.992,
+            d_lr=0.0025,
+            beta1=0.0,
+            beta2=0.99,
+            ema_half_life_kimg=20,
+            ema_rampup=0.0,
+            augment="none",
+            precision="bfloat16",
+            keep_snapshots=10,
+        ),
     )
 
 
@@ -45,24 +63,35 @@ def paper256_conference() -> RunConfig:
     """The conference model, EqGAN-SA, the first rung of Table I: heatmaps are encoded at image size, from all levels
     together, and every layer reads them; layouts, and the sign of attention, are the release's own [conf]."""
     c = paper256_single()
-    model = replace(c.model, sampling="release", encoding="norm", processing="release",
-                    encoded_max_resolution=c.model.resolution)
+    model = replace(
+        c.model, sampling="release", encoding="norm", processing="release", encoded_max_resolution=c.model.resolution
+    )
     return replace(c, model=model, loss=replace(c.loss, align="single", attention_sign="fake"))
 
 
 def cats64() -> RunConfig:
     """Single-object pictures, the subject anywhere, at 64x64: two to three hours of a CPU core."""
     return RunConfig(
-        model=ModelConfig(resolution=64, z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=256,
-                          sel_residual_kernel=1, constant="uniform", noise_inputs=False, center_std=0.14,
-                          discriminator="combined", projected_input=64),
+        model=ModelConfig(
+            resolution=64,
+            z_dim=128,
+            w_dim=128,
+            mapping_layers=2,
+            channel_base=1024,
+            channel_max=256,
+            sel_residual_kernel=1,
+            constant="uniform",
+            noise_inputs=False,
+            center_std=0.14,
+            discriminator="combined",
+            projected_input=64,
+        ),
         # Windows of 7/8 of a picture: without them, subjects that are all in the middle could not be steered.
         data=DataConfig(mirror=True, shift=0.125, holdout=20),
         # 0.0002 R^2 / batch = 0.05 is the usual start for R1; small data sets bear more.
         loss=LossConfig(r1_gamma=0.5),
         # First shapes by reconstruction, at four times the speed of the adversarial game, then details.
-        train=TrainConfig(kimg=250, batch_size=16, g_lr=0.001, d_lr=0.002, ema_half_life_kimg=5,
-                          precision="bfloat16"),
+        train=TrainConfig(kimg=250, batch_size=16, g_lr=0.001, d_lr=0.002, ema_half_life_kimg=5, precision="bfloat16"),
         aids=AidsConfig(reconstruct_kimg=90, reconstruct_weight=1.0, reuse_pictures=True),
     )
 
@@ -71,10 +100,21 @@ def rooms64() -> RunConfig:
     """Multi-object rooms at 64x64 on a CPU, three hours of a core: :func:`cats64` for indoor scenes."""
     c = _indoor(cats64())
     # Things are all over a room as it is, but not on one another.
-    return replace(c, model=replace(c.model, z_dim=32, center_std=1 / 3, coordinates_max_resolution=32,
-                                    coordinates_gated=True, background_mapping=True, object_spacing=1.0),
-                   data=replace(c.data, shift=0.0),
-                   train=replace(c.train, kimg=300), aids=replace(c.aids, reconstruct_kimg=100))
+    return replace(
+        c,
+        model=replace(
+            c.model,
+            z_dim=32,
+            center_std=1 / 3,
+            coordinates_max_resolution=32,
+            coordinates_gated=True,
+            background_mapping=True,
+            object_spacing=1.0,
+        ),
+        data=replace(c.data, shift=0.0),
+        train=replace(c.train, kimg=300),
+        aids=replace(c.aids, reconstruct_kimg=100),
+    )
 
 
 def cats128() -> RunConfig:
@@ -83,8 +123,14 @@ def cats128() -> RunConfig:
         model=ModelConfig(resolution=128, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256),
         data=DataConfig(mirror=True, holdout=20),
         loss=LossConfig(r1_gamma=0.1),
-        train=TrainConfig(kimg=5000, batch_size=32, ema_half_life_kimg=10, augment="diffaug",
-                          augment_policy=("translation", "cutout"), precision="bfloat16"),
+        train=TrainConfig(
+            kimg=5000,
+            batch_size=32,
+            ema_half_life_kimg=10,
+            augment="diffaug",
+            augment_policy=("translation", "cutout"),
+            precision="bfloat16",
+        ),
     )
 
 
@@ -96,11 +142,25 @@ def rooms128() -> RunConfig:
 def tiny() -> RunConfig:
     """32x32 in a minute or two on any computer: to try things out, and for tests."""
     return RunConfig(
-        model=ModelConfig(resolution=32, z_dim=64, w_dim=64, mapping_layers=2, channel_base=1024, channel_max=64,
-                          sel_residual_kernel=1),
+        model=ModelConfig(
+            resolution=32,
+            z_dim=64,
+            w_dim=64,
+            mapping_layers=2,
+            channel_base=1024,
+            channel_max=64,
+            sel_residual_kernel=1,
+        ),
         loss=LossConfig(r1_gamma=0.1),
-        train=TrainConfig(kimg=20, batch_size=16, ema_half_life_kimg=1, log_kimg=0.2, sample_kimg=1,
-                          checkpoint_kimg=0.5, snapshot_kimg=10),
+        train=TrainConfig(
+            kimg=20,
+            batch_size=16,
+            ema_half_life_kimg=1,
+            log_kimg=0.2,
+            sample_kimg=1,
+            checkpoint_kimg=0.5,
+            snapshot_kimg=10,
+        ),
     )
 
 
@@ -111,9 +171,15 @@ def _indoor(single: RunConfig) -> RunConfig:
 
 
 PRESETS: dict[str, Callable[[], RunConfig]] = {
-    "paper256-single": paper256_single, "paper256-ffhq": paper256_ffhq, "paper256-indoor": paper256_indoor,
-    "paper256-conference": paper256_conference, "cats64": cats64, "rooms64": rooms64, "cats128": cats128,
-    "rooms128": rooms128, "tiny": tiny,
+    "paper256-single": paper256_single,
+    "paper256-ffhq": paper256_ffhq,
+    "paper256-indoor": paper256_indoor,
+    "paper256-conference": paper256_conference,
+    "cats64": cats64,
+    "rooms64": rooms64,
+    "cats128": cats128,
+    "rooms128": rooms128,
+    "tiny": tiny,
 }
 
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from spatialgan.attention import attention_maps
 from spatialgan.config import RunConfig
 from spatialgan.layout import Layout, resize_maps
-from spatialgan.networks.discriminator import DiscriminatorOutput, make_discriminator
-from spatialgan.networks.efficientnet_lite import EfficientNetLite
+from spatialgan.networks.discriminators import Discriminator, DiscriminatorOutput, make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream, stream_seed
@@ -32,6 +31,7 @@ from spatialgan.training.losses import (
     path_length_penalty,
     r1_penalty,
 )
+from spatialgan.vision.efficientnet_lite import EfficientNetLite
 
 W_MEAN_SHARE = 0.002  # of each batch in the running mean of w, which truncation uses
 PATH_MEAN_SHARE = 0.01  # of each batch in the running mean of path lengths
@@ -44,7 +44,7 @@ class Trainee:
 
     config: RunConfig
     generator: Generator
-    discriminator: nn.Module
+    discriminator: Discriminator
     ema: Generator
     g_optimizer: torch.optim.Optimizer
     d_optimizer: torch.optim.Optimizer
@@ -93,19 +93,31 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
     loss, c = config.loss, config.train
     return Trainee(
-        config, generator, discriminator, ema,
-        _adam(list(generator.parameters()), c.g_lr, (c.beta1, c.g_beta2 or c.beta2),
-              loss.path_length_interval if loss.path_length_weight else 0),
-        _adam([p for p in discriminator.parameters() if p.requires_grad], c.d_lr, (c.beta1, c.beta2),
-              loss.r1_interval if loss.r1_gamma else 0),
+        config,
+        generator,
+        discriminator,
+        ema,
+        _adam(
+            list(generator.parameters()),
+            c.g_lr,
+            (c.beta1, c.g_beta2 or c.beta2),
+            loss.path_length_interval if loss.path_length_weight else 0,
+        ),
+        _adam(
+            [p for p in discriminator.parameters() if p.requires_grad],
+            c.d_lr,
+            (c.beta1, c.beta2),
+            loss.r1_interval if loss.r1_gamma else 0,
+        ),
         torch.zeros((), device=device, dtype=torch.float32),
         reconstruction_optimizer(generator, config.train.beta2) if config.only_reconstructs_at(0) else None,
         comparison_network(device) if config.reconstructs else None,
     )
 
 
-def _adam(parameters: list[nn.Parameter], lr: float, betas: tuple[float, float],
-          lazy_interval: int) -> torch.optim.Adam:
+def _adam(
+    parameters: list[nn.Parameter], lr: float, betas: tuple[float, float], lazy_interval: int
+) -> torch.optim.Adam:
     """Adam; lazy regularisation has more steps, and rates shrink to match (Karras et al., 2020, Appendix B)."""
     share = lazy_interval / (lazy_interval + 1) if lazy_interval else 1.0
     betas = (betas[0] ** share, betas[1] ** share)
@@ -137,8 +149,12 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
         stats = adversarial_step(t, reals, known, random)
     t.workers.average([*stats.values(), t.path_mean, *t.generator.w_means])
     t.num_images_seen += t.config.train.batch_size
-    decay = ema_decay(t.config.train.batch_size, t.num_images_seen,
-                      half_life_kimg=t.config.train.ema_half_life_kimg, rampup=t.config.train.ema_rampup)
+    decay = ema_decay(
+        t.config.train.batch_size,
+        t.num_images_seen,
+        half_life_kimg=t.config.train.ema_half_life_kimg,
+        rampup=t.config.train.ema_rampup,
+    )
     update_ema(t.ema, t.generator, decay)
     return stats
 
@@ -194,8 +210,9 @@ def generator_step(t: Trainee, random: torch.Generator, known: Known | None = No
     return _means(parts), torch.cat(drawn)
 
 
-def generator_terms(t: Trainee, layout: Layout | None, images: Tensor,
-                    random: torch.Generator) -> tuple[list[Term], dict[str, Tensor]]:
+def generator_terms(
+    t: Trainee, layout: Layout | None, images: Tensor, random: torch.Generator
+) -> tuple[list[Term], dict[str, Tensor]]:
     """The terms of G's loss on ``images`` (B, C, R, R) that were drawn from ``layout``, and scalars for the record."""
     loss, a = t.config.loss, draw(t.config, len(images), random)
     seen_by_d = augment(images, a)  # in float32, as in D's step
@@ -208,8 +225,9 @@ def generator_terms(t: Trainee, layout: Layout | None, images: Tensor,
     return terms, seen
 
 
-def align(config: RunConfig, output: DiscriminatorOutput, layout: Layout,
-          a: Augmentation) -> tuple[Tensor, dict[str, Tensor]]:
+def align(
+    config: RunConfig, output: DiscriminatorOutput, layout: Layout, a: Augmentation
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The alignment loss summed over levels; by level, attention's overlap with the heatmap and share of empty maps.
 
     D's attention is that of the augmented picture: heatmaps move with it, and what G did not draw does not count.
@@ -260,8 +278,9 @@ def path_length_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
     return {"loss/path": torch.stack(penalties).mean()}
 
 
-def discriminator_step(t: Trainee, reals: Tensor, random: torch.Generator, *,
-                       fakes: Tensor | None = None) -> dict[str, Tensor]:
+def discriminator_step(
+    t: Trainee, reals: Tensor, random: torch.Generator, *, fakes: Tensor | None = None
+) -> dict[str, Tensor]:
     """Tell ``reals`` (B, C, R, R) from generated pictures: ``fakes``, or new ones."""
     micro = t.micro_batch
     chunks = reals.split(micro)
@@ -330,8 +349,9 @@ def draw_ws(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, La
     return ws, layout, noise
 
 
-def draw_pictures(t: Trainee, batch: int, random: torch.Generator, *,
-                  update_w_mean: bool = False) -> tuple[Layout | None, Tensor]:
+def draw_pictures(
+    t: Trainee, batch: int, random: torch.Generator, *, update_w_mean: bool = False
+) -> tuple[Layout | None, Tensor]:
     """Generated pictures (B, C, R, R) in float32, and the layouts that went in."""
     with autocast(t):
         ws, layout, noise = draw_ws(t, batch, random)

@@ -60,8 +60,9 @@ def subjects(tmp_path_factory):
         half = 12 + 18 * size
         cx, cy = (half + (128 - 2 * half) * v for v in (x, y))
         image = Image.new("RGB", (128, 128), (128, 128, 128))
-        ImageDraw.Draw(image).rectangle([cx - half, cy - half, cx + half, cy + half],
-                                        fill=[(220, 40, 30), (20, 60, 200)][i % 2])
+        ImageDraw.Draw(image).rectangle(
+            [cx - half, cy - half, cx + half, cy + half], fill=[(220, 40, 30), (20, 60, 200)][i % 2]
+        )
         image.save(folder / f"{i:02d}_{i % 2}_{half:.2f}.png")
     return ImageDataset.open(folder, resolution=128)
 
@@ -95,8 +96,15 @@ def test_a_patch_is_what_lies_under_the_heatmap():
     torch.testing.assert_close(inside[0, 1], torch.zeros(3, 8, 8))
 
 
-@pytest.mark.parametrize("model", [{"layout": "multi", "encoding": "multi"}, {"layout": "multi", "encoding": "norm"},
-                                   {"encoding": "norm"}, {"encoding": "none"}])
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"layout": "multi", "encoding": "multi"},
+        {"layout": "multi", "encoding": "norm"},
+        {"encoding": "norm"},
+        {"encoding": "none"},
+    ],
+)
 def test_progress_is_told_and_comes_to_the_end(rooms, tmp_path, monkeypatch, model):
     said = []
     monkeypatch.setattr(codes_module, "Progress", partial(Progress, every_s=0))
@@ -160,8 +168,9 @@ def test_the_codes_that_are_kept_are_of_these_pictures(rooms, subjects):
     assert cache_key(rooms, config) != cache_key(subjects, config)
     assert cache_key(rooms, config) != cache_key(rooms, replace(config, object_std_max=0.3))
     # Networks may be others, and layouts drawn otherwise: codes of the same pictures are the same.
-    assert cache_key(rooms, config) == cache_key(rooms, replace(config, constant="uniform", object_spacing=1.0,
-                                                                channel_base=512, center_std=0.2))
+    assert cache_key(rooms, config) == cache_key(
+        rooms, replace(config, constant="uniform", object_spacing=1.0, channel_base=512, center_std=0.2)
+    )
 
 
 def test_codes_that_other_code_has_found_are_not_taken(rooms, monkeypatch):
@@ -331,7 +340,8 @@ def test_codes_tell_colours_among_patterns_of_light(tmp_path):
         pattern = torch.randint(40, 200, (4, 4, 1), generator=random)
         shades = pattern + torch.tensor([-10.0, 20.0, -10.0]) * hue[i]
         Image.fromarray(shades.to(torch.uint8).numpy()).resize((64, 64), Image.Resampling.NEAREST).save(
-            tmp_path / f"{i:03}.png")
+            tmp_path / f"{i:03}.png"
+        )
     dataset = ImageDataset.open(tmp_path, resolution=64)
     z = picture_codes(dataset, ModelConfig(resolution=64, z_dim=8), CPU).z[0, :, 0]
     known = torch.cat([z, torch.ones(n, 1)], dim=1)

@@ -65,8 +65,15 @@ def test_layouts_have_their_heatmaps_where_they_are_known_to_be():
     layout = known_layout(multi, things, torch.full((2, 3), 0.2), seeded())
     torch.testing.assert_close(layout.level_centers(0), things)
     torch.testing.assert_close(layout.stds, torch.full((2, 3, 2), 0.2))
-    assert known_layout(tiny_config(model={"encoding": "none"}, loss={"align": "none"}).model, centers,
-                        torch.full((2, 1), 0.3), seeded()) is None
+    assert (
+        known_layout(
+            tiny_config(model={"encoding": "none"}, loss={"align": "none"}).model,
+            centers,
+            torch.full((2, 1), 0.3),
+            seeded(),
+        )
+        is None
+    )
 
 
 def test_noise_leaves_codes_variance_and_most_of_what_they_say():
@@ -87,21 +94,28 @@ def test_the_loss_is_nothing_for_the_same_and_more_the_farther():
 
 def test_what_lies_under_heatmaps_weighs_more():
     network = comparison_network(CPU)
-    layout = known_layout(tiny_config(model={"layout": "multi", "num_objects": 1}).model,
-                          torch.tensor([[[0.25, 0.25]]]), torch.full((1, 1), 0.12), seeded())
+    layout = known_layout(
+        tiny_config(model={"layout": "multi", "num_objects": 1}).model,
+        torch.tensor([[[0.25, 0.25]]]),
+        torch.full((1, 1), 0.12),
+        seeded(),
+    )
     weights = thing_weights(layout, 64)
     torch.testing.assert_close(weights.mean(), torch.tensor(1.0))
     assert weights[0, 0, 16, 16] > 4 * weights[0, 0, 60, 60]
     real = torch.zeros(1, 3, 64, 64)
-    at, off = (reconstruction_loss(network, blob(torch.tensor([xy]), 64) * 0.5, real, weights)
-               for xy in ([0.25, 0.25], [0.75, 0.75]))
+    at, off = (
+        reconstruction_loss(network, blob(torch.tensor([xy]), 64) * 0.5, real, weights)
+        for xy in ([0.25, 0.25], [0.75, 0.75])
+    )
     assert at > 1.5 * off
 
 
 def test_g_learns_that_things_are_where_their_heatmaps_are():
     """Blobs at places, all of one code: after 150 steps of reconstruction alone, blobs follow the heatmap."""
-    config = tiny_config(model={"noise_inputs": False, "constant": "uniform"}, train={"batch_size": 16},
-                         aids={"reconstruct_kimg": 100.0})
+    config = tiny_config(
+        model={"noise_inputs": False, "constant": "uniform"}, train={"batch_size": 16}, aids={"reconstruct_kimg": 100.0}
+    )
     t = make_trainee(config, CPU)
     d_before = {k: v.clone() for k, v in t.discriminator.state_dict().items()}
     random, codes, losses = seeded(3), torch.ones(16, 1, config.model.z_dim), []
@@ -121,11 +135,15 @@ def test_g_learns_that_things_are_where_their_heatmaps_are():
 
 
 def test_reconstruction_stays_beside_the_adversarial_loss(monkeypatch):
-    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}, train={"micro_batch": 2},
-                                 model={"minibatch_std_group": 2}), CPU)
+    t = make_trainee(
+        tiny_config(aids={"reconstruct_weight": 1.0}, train={"micro_batch": 2}, model={"minibatch_std_group": 2}), CPU
+    )
     seen = []
-    monkeypatch.setattr(step_module, "reconstruction",
-                        lambda t, known, random: seen.append(known.images) or reconstruction(t, known, random))
+    monkeypatch.setattr(
+        step_module,
+        "reconstruction",
+        lambda t, known, random: seen.append(known.images) or reconstruction(t, known, random),
+    )
     reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
     known = Known(reals, torch.randn(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.full((4, 1), 0.3))
     assert {"loss/reconstruct", "loss/G", "loss/D"} <= set(training_step(t, reals, known))
@@ -136,12 +154,17 @@ def test_reconstruction_stays_beside_the_adversarial_loss(monkeypatch):
 def test_the_step_follows_the_mean_over_micro_batches():
     config = tiny_config(aids={"reconstruct_kimg": 1.0}, train={"micro_batch": 2})
     t, other = make_trainee(config, CPU), make_trainee(config, CPU)
-    known = Known(torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1, torch.randn(4, 1, config.model.z_dim),
-                  torch.rand(4, 1, 2), torch.full((4, 1), 0.3))
+    known = Known(
+        torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1,
+        torch.randn(4, 1, config.model.z_dim),
+        torch.rand(4, 1, 2),
+        torch.full((4, 1), 0.3),
+    )
     stats = reconstruction_step(t, known, seeded())
     random = seeded()
-    losses, ws = zip(*(reconstruct(other.generator, other.comparison, known[i : i + 2], random) for i in (0, 2)),
-                     strict=True)
+    losses, ws = zip(
+        *(reconstruct(other.generator, other.comparison, known[i : i + 2], random) for i in (0, 2)), strict=True
+    )
     (sum(losses) / 2).backward()
     assert stats.keys() == {"loss/reconstruct"}
     torch.testing.assert_close(stats["loss/reconstruct"], sum(losses).detach() / 2)
@@ -178,14 +201,19 @@ def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
     assert rate[id(block.conv0.sel.residual.weight)] == pytest.approx(SEL_RATE)
     assert rate[id(block.conv0.affine.weight)] == pytest.approx(AFFINE_RATE)
     assert rate[id(block.conv0.weight)] == 1
-    two = make_trainee(tiny_config(model={"layout": "multi", "encoding": "multi", "background_mapping": True},
-                                   aids={"reconstruct_kimg": 1.0}), CPU)
+    two = make_trainee(
+        tiny_config(
+            model={"layout": "multi", "encoding": "multi", "background_mapping": True}, aids={"reconstruct_kimg": 1.0}
+        ),
+        CPU,
+    )
     rate = {id(p): g["lr"] / LR for g in two.r_optimizer.param_groups for p in g["params"]}
     assert rate[id(two.generator.background_mapping.layers[0].weight)] == pytest.approx(MAPPING_RATE)
 
 
-@pytest.mark.parametrize("model", [{"image_channels": 1}, {"sampling": "noise"}, {"impulse_noise": 0.1},
-                                   {"encoding": "flatten"}])
+@pytest.mark.parametrize(
+    "model", [{"image_channels": 1}, {"sampling": "noise"}, {"impulse_noise": 0.1}, {"encoding": "flatten"}]
+)
 def test_what_cannot_be_reconstructed_is_refused(model):
     with pytest.raises(SpatialGANError, match="reconstruction"):
         tiny_config(model=model, aids={"reconstruct_kimg": 1.0})

@@ -1,7 +1,6 @@
 import torch
 
 from spatialgan.coords import pixel_centers_xy
-from spatialgan.networks.efficientnet_lite import load_imagenet
 from spatialgan.training.aids.subject import (
     Subjects,
     around_subjects,
@@ -9,6 +8,7 @@ from spatialgan.training.aids.subject import (
     subject_maps,
     subjects_of,
 )
+from spatialgan.vision.efficientnet_lite import load_imagenet
 
 
 def seeded(seed=0):

@@ -50,8 +50,12 @@ def test_of_two_subjects_the_stronger_is_taken_and_not_the_middle_between_them()
 
 def test_eight_things_find_room_on_any_map_and_the_same_ones_as_fewer_do():
     random = torch.Generator().manual_seed(0)
-    for unusual in (torch.ones(1, 32, 32), torch.zeros(1, 32, 32), torch.rand(20, 32, 32, generator=random),
-                    (GRID - 0.5).norm(dim=-1)[None]):
+    for unusual in (
+        torch.ones(1, 32, 32),
+        torch.zeros(1, 32, 32),
+        torch.rand(20, 32, 32, generator=random),
+        (GRID - 0.5).norm(dim=-1)[None],
+    ):
         subject = torch.rand(len(unusual), 8, 8, generator=random)
         found = things_of(subject, unusual, MAX_THINGS)
         assert found.centers_xy.shape == (len(unusual), MAX_THINGS, 2)

@@ -5,8 +5,8 @@ in), points.py (features at points: motion supervision and tracking), variables.
 modes.py (the four modes), loop.py (the drag itself) and views.py (frames, traces, the figure of heatmaps).
 """
 
-from spatialgan.editing.drag.loop import drag, drag_steps
-from spatialgan.editing.drag.records import (
+from spatialgan.editing.drag.optimization import drag, drag_steps
+from spatialgan.editing.drag.outcome import (
     PUBLISHED,
     DragOptions,
     DragResult,
@@ -17,5 +17,15 @@ from spatialgan.editing.drag.records import (
     StopReason,
 )
 
-__all__ = ["PUBLISHED", "DragOptions", "DragResult", "DragStep", "Handle", "Mode", "Point", "StopReason", "drag",
-           "drag_steps"]
+__all__ = [
+    "PUBLISHED",
+    "DragOptions",
+    "DragResult",
+    "DragStep",
+    "Handle",
+    "Mode",
+    "Point",
+    "StopReason",
+    "drag",
+    "drag_steps",
+]

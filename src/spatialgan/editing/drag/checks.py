@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spatialgan.data.decoding import convert, upright_size
 from spatialgan.editing.arguments import finite, whole
-from spatialgan.editing.drag.records import Handle, Mode
+from spatialgan.editing.drag.outcome import Handle, Mode
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Gaussians
 
@@ -32,11 +32,14 @@ def read_handles(handles: Sequence[Handle]) -> tuple[Tensor, Tensor]:
         start, target = (tuple(finite(v, f"handle {i}") for v in point) for point in pair)
         for name, (x, y) in zip(names, (start, target), strict=True):
             if not (0 <= x <= 1 and 0 <= y <= 1):
-                raise SpatialGANError(f"handle {i} {name} at ({x:g}, {y:g}), outside the image; use 0 to 1, "
-                                      "from the left to the right edge and from the upper to the lower")
+                raise SpatialGANError(
+                    f"handle {i} {name} at ({x:g}, {y:g}), outside the image; use 0 to 1, "
+                    "from the left to the right edge and from the upper to the lower"
+                )
         if ends.setdefault(start, target) != target:
-            raise SpatialGANError(f"two handles start at ({start[0]:g}, {start[1]:g}) and have different targets; "
-                                  "leave one of them out")
+            raise SpatialGANError(
+                f"two handles start at ({start[0]:g}, {start[1]:g}) and have different targets; leave one of them out"
+            )
     starts, targets = torch.tensor(pairs, dtype=torch.float32).unbind(dim=1)
     return starts, targets
 
@@ -77,8 +80,10 @@ def painted_picture(mask: Image.Image, resolution: int, name: str = "the mask") 
 
 def _require_size(size: tuple[int, ...], resolution: int) -> None:
     if size != (resolution, resolution):
-        raise SpatialGANError(f"the mask has {'x'.join(map(str, size))} pixels and the picture "
-                              f"{resolution}x{resolution}; paint a mask of the picture's size")
+        raise SpatialGANError(
+            f"the mask has {'x'.join(map(str, size))} pixels and the picture "
+            f"{resolution}x{resolution}; paint a mask of the picture's size"
+        )
 
 
 def check_mode(scene: "Scene", mode: Mode) -> None:
@@ -92,8 +97,9 @@ def check_mode(scene: "Scene", mode: Mode) -> None:
         raise SpatialGANError(f"the model {name} has encoding=none and reads no heatmaps; use the mode latent")
     gaussians = all(isinstance(level, Gaussians) for level in scene.layout.levels)
     if mode != "pixels" and not gaussians:
-        raise SpatialGANError(f"the heatmaps of this scene are pixels without centres; use the modes pixels or latent, "
-                              f"not {mode}")
+        raise SpatialGANError(
+            f"the heatmaps of this scene are pixels without centres; use the modes pixels or latent, not {mode}"
+        )
 
 
 def check_max_steps(max_steps: Any) -> int:

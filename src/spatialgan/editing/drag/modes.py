@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.editing.drag.adam import Adam
-from spatialgan.editing.drag.records import DragOptions
+from spatialgan.editing.drag.outcome import DragOptions
 from spatialgan.editing.drag.variables import Variables
 from spatialgan.layout import Layout
 
@@ -51,8 +51,12 @@ def hybrid(variables: Variables, starts: Tensor, targets: Tensor, options: DragO
     yield from joint(variables, starts, targets, options)
 
 
-MODES: dict[str, Callable[..., Iterator[Update]]] = {"hybrid": hybrid, "joint": joint, "pixels": pixels,
-                                                     "latent": latent}
+MODES: dict[str, Callable[..., Iterator[Update]]] = {
+    "hybrid": hybrid,
+    "joint": joint,
+    "pixels": pixels,
+    "latent": latent,
+}
 
 
 def coarse_move(layout: Layout, starts: Tensor, targets: Tensor, options: DragOptions) -> tuple[Layout, Tensor]:

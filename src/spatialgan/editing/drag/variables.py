@@ -111,5 +111,9 @@ class Variables:
     def to_scene(self, record: dict[str, Any]) -> "Scene":
         """A scene of its own of the present state, with one more edit recorded."""
         layout = None if self.layout is None else self.layout[0].map(lambda t: t.detach().cpu().clone())
-        return replace(self.scene, layout=layout, w_offset=self.w_offset.cpu().clone(),
-                       edits=(*self.scene.edits, {"edit": "drag", **record}))
+        return replace(
+            self.scene,
+            layout=layout,
+            w_offset=self.w_offset.cpu().clone(),
+            edits=(*self.scene.edits, {"edit": "drag", **record}),
+        )

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from spatialgan.coords import to_pixels
-from spatialgan.editing.drag.records import DragResult, DragStep, Point
+from spatialgan.editing.drag.outcome import DragResult, DragStep, Point
 from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid, interpolate
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.errors import SpatialGANError
@@ -40,8 +40,10 @@ def drag_frames(result: DragResult, *, scale: float | None = None, hold: int = 1
     """
     shown = _with_way_between(result.trace[: result.kept_step + 1])
     pictures = render_scenes([scene for scene, _ in shown])
-    frames = [with_handles(enlarge(picture, scale), handles, result.targets)
-              for picture, (_, handles) in zip(pictures, shown, strict=True)]
+    frames = [
+        with_handles(enlarge(picture, scale), handles, result.targets)
+        for picture, (_, handles) in zip(pictures, shown, strict=True)
+    ]
     kept = with_handles(enlarge(result.scene.image, scale), result.handles, result.targets)
     return [frames[0]] * hold + frames[1:-1] + [kept] * hold
 
@@ -57,8 +59,14 @@ def _with_way_between(trace: Sequence[DragStep]) -> list[tuple["Scene", tuple[Po
     for (a, starts), (b, ends) in pairwise(shown):
         for i, scene in enumerate(interpolate(a, b, count + 1)[:-1]):
             t = i / count
-            smooth.append((scene, tuple(((1 - t) * x + t * u, (1 - t) * y + t * v)
-                                        for (x, y), (u, v) in zip(starts, ends, strict=True))))
+            smooth.append(
+                (
+                    scene,
+                    tuple(
+                        ((1 - t) * x + t * u, (1 - t) * y + t * v) for (x, y), (u, v) in zip(starts, ends, strict=True)
+                    ),
+                )
+            )
     return [*smooth, shown[-1]]
 
 
@@ -82,9 +90,17 @@ def with_handles(image: Image.Image, handles: tuple[Point, ...], targets: tuple[
 def trace_to_json(result: DragResult) -> dict[str, Any]:
     """The drag as JSON values: what was asked, why it stopped, and every step."""
     record = result.scene.edits[-1]
-    return {"mode": record["mode"], "starts": result.starts, "targets": result.targets,
-            "stop_reason": result.stop_reason, "steps": result.steps, "kept_step": result.kept_step,
-            "distance": result.distance, "seconds": result.seconds, "trace": [_step_to_json(s) for s in result.trace]}
+    return {
+        "mode": record["mode"],
+        "starts": result.starts,
+        "targets": result.targets,
+        "stop_reason": result.stop_reason,
+        "steps": result.steps,
+        "kept_step": result.kept_step,
+        "distance": result.distance,
+        "seconds": result.seconds,
+        "trace": [_step_to_json(s) for s in result.trace],
+    }
 
 
 def save_trace(result: DragResult, path: str | Path) -> Path:
@@ -95,8 +111,14 @@ def save_trace(result: DragResult, path: str | Path) -> Path:
 
 
 def _step_to_json(step: DragStep) -> dict[str, Any]:
-    return {"index": step.index, "handles": step.handles, "distance": step.distance, "mismatches": step.mismatches,
-            "loss": step.loss, "seconds": step.seconds}
+    return {
+        "index": step.index,
+        "handles": step.handles,
+        "distance": step.distance,
+        "mismatches": step.mismatches,
+        "loss": step.loss,
+        "seconds": step.seconds,
+    }
 
 
 def require_heatmaps(scene: "Scene") -> None:
@@ -122,6 +144,5 @@ def heatmap_figure(result: DragResult, *, columns: int = 6) -> Image.Image:
     rows = [[with_handles(p, step.handles, result.targets) for p, step in zip(pictures, steps, strict=True)]]
     heatmaps = [step.scene.heatmaps() for step in steps]
     for level in range(len(heatmaps[0])):
-        rows.append([heatmap_overlay(p, maps[level], opacity=0.85)
-                     for p, maps in zip(pictures, heatmaps, strict=True)])
+        rows.append([heatmap_overlay(p, maps[level], opacity=0.85) for p, maps in zip(pictures, heatmaps, strict=True)])
     return image_grid([cell for row in rows for cell in row], len(steps), scale=1)

@@ -23,8 +23,7 @@ from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, user_cache_dir
 from spatialgan.layout import render_gaussians
-from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
-from spatialgan.networks.projected import resize_images
+from spatialgan.networks.discriminators.projected import resize_images
 from spatialgan.sampling import sample_layout
 from spatialgan.sealed import UNREADABLE, read_sealed, save_sealed
 from spatialgan.streams import random_stream
@@ -37,6 +36,7 @@ from spatialgan.training.aids.subject import (
     subjects_of,
 )
 from spatialgan.training.aids.things import Things, things_of
+from spatialgan.vision.efficientnet_lite import EfficientNetLite, load_imagenet
 
 INPUT_PX = 128  # size of pictures for the features that codes are made of
 STRIDES = (8, 16, 32)
@@ -50,8 +50,17 @@ HALF_MAX = 6e4  # of float16
 CHROMA_WEIGHT = 3.0  # of colours against brightness, in pixels: it varies far more, and took nearly all the components
 USUAL_PICTURES = 2000  # say what is usual: more would say the same
 FINGERPRINT = "data_fingerprint"
-MODEL_FIELDS = ("resolution", "layout", "num_objects", "num_styles", "z_dim", "encoding", "object_std_min",
-                "object_std_max", "sampling")  # that codes depend on
+MODEL_FIELDS = (
+    "resolution",
+    "layout",
+    "num_objects",
+    "num_styles",
+    "z_dim",
+    "encoding",
+    "object_std_min",
+    "object_std_max",
+    "sampling",
+)  # that codes depend on
 SOURCES = ("codes.py", "subject.py", "things.py")  # a change of these may find other codes
 MAX_PICTURES = 50_000  # the features of so many take about 16 GB of memory while codes are made
 CHUNK = 16  # pictures at once; larger batches make the allocator hand memory back and fetch it again
@@ -85,9 +94,16 @@ class Progress:
             self.report(f"codes: {self.done / self.total:.0%}".replace("%", " %"))
 
 
-def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: torch.device,
-             report: Callable[[str], None] = print, *, own_hash: str | None = None,
-             cache_dir: Path | None = None) -> Codes:
+def codes_of(
+    dataset: ImageDataset,
+    config: ModelConfig,
+    path: Path,
+    device: torch.device,
+    report: Callable[[str], None] = print,
+    *,
+    own_hash: str | None = None,
+    cache_dir: Path | None = None,
+) -> Codes:
     """The codes in the file ``path``; where there is none, they are made, and written to it.
 
     A run must go on with the very codes it began with, and another machine's arithmetic may turn a component round.
@@ -121,11 +137,14 @@ def codes_of(dataset: ImageDataset, config: ModelConfig, path: Path, device: tor
     try:
         codes = _load(path, dataset, config)
     except UNREADABLE as e:
-        raise SpatialGANError(f"{path}, the pictures' codes, cannot be used: {e}; "
-                              "delete it, and it is made anew") from None
+        raise SpatialGANError(
+            f"{path}, the pictures' codes, cannot be used: {e}; delete it, and it is made anew"
+        ) from None
     if config.layout == "single" and config.encoding != "none" and (codes.stds == 1).all():
-        raise SpatialGANError(f"{path} was written by an earlier version, which did not look for the pictures' "
-                              f"subjects; start a new run, with --init-from {path.parent} where that has a model")
+        raise SpatialGANError(
+            f"{path} was written by an earlier version, which did not look for the pictures' "
+            f"subjects; start a new run, with --init-from {path.parent} where that has a model"
+        )
     return codes
 
 
@@ -190,14 +209,17 @@ def _cached(path: Path, dataset: ImageDataset, config: ModelConfig, own_hash: st
 def check_size(dataset: ImageDataset) -> None:
     """Raise SpatialGANError where there are more pictures than codes can be made for."""
     if dataset.num_images > MAX_PICTURES:
-        raise SpatialGANError(f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
-                              f"{dataset.num_images:,}; set aids.reconstruct_kimg=0 and aids.reconstruct_weight=0: "
-                              "so many say enough by themselves")
+        raise SpatialGANError(
+            f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
+            f"{dataset.num_images:,}; set aids.reconstruct_kimg=0 and aids.reconstruct_weight=0: "
+            "so many say enough by themselves"
+        )
 
 
 @torch.no_grad()
-def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.device,
-                  progress: Progress | None = None) -> Codes:
+def picture_codes(
+    dataset: ImageDataset, config: ModelConfig, device: torch.device, progress: Progress | None = None
+) -> Codes:
     """One code a picture, of what surrounds its subject, whose place and size the heatmap of level 0 has.
 
     Sizes become standard deviations in their order: the smallest subject gets the smallest that layouts are drawn with.
@@ -208,8 +230,13 @@ def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devi
     if config.encoding == "none":
         z = _picture_codes(network, dataset, config.z_dim, device, progress)
         return Codes(z, torch.full((2, n, 1, 2), 0.5, dtype=torch.float32), torch.ones(2, n, 1, dtype=torch.float32))
-    subjects = subjects_of(subject_maps(torch.cat(
-        [descriptors(network, images).half().cpu() for images in _chunks(dataset, device, progress, (False,))])))
+    subjects = subjects_of(
+        subject_maps(
+            torch.cat(
+                [descriptors(network, images).half().cpu() for images in _chunks(dataset, device, progress, (False,))]
+            )
+        )
+    )
     both = torch.stack([subjects.centers_xy, subjects.mirrored().centers_xy])  # (2, N, 2)
     all_subjects = Subjects(both.flatten(0, 1), subjects.sizes.repeat(2))
     drawn = sample_layout(config, n, random_stream(0, "sizes of subjects")).gaussians(0).stds[:, 0, 0].sort()[0]
@@ -219,8 +246,14 @@ def picture_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devi
     return Codes(z, both[:, :, None], stds.repeat(2, 1)[..., None])
 
 
-def _picture_codes(network: EfficientNetLite, dataset: ImageDataset, z_dim: int, device: torch.device,
-                   progress: Progress | None, subjects: Subjects | None = None) -> Tensor:
+def _picture_codes(
+    network: EfficientNetLite,
+    dataset: ImageDataset,
+    z_dim: int,
+    device: torch.device,
+    progress: Progress | None,
+    subjects: Subjects | None = None,
+) -> Tensor:
     """One code a picture, (2, N, 1, z_dim): its features on a coarse grid, and its pixels; or, of the 2 N pictures with
     ``subjects``, those of what surrounds the subject."""
     rows, start = [], 0
@@ -237,8 +270,9 @@ def _picture_codes(network: EfficientNetLite, dataset: ImageDataset, z_dim: int,
 
 
 @torch.no_grad()
-def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.device,
-                 progress: Progress | None = None) -> Codes:
+def object_codes(
+    dataset: ImageDataset, config: ModelConfig, device: torch.device, progress: Progress | None = None
+) -> Codes:
     """``num_objects`` things a picture, and the background: what is left when the things are blanked out.
 
     Where the model has one style a picture, its code is of the whole picture, and of the things only places are taken.
@@ -262,21 +296,31 @@ def object_codes(dataset: ImageDataset, config: ModelConfig, device: torch.devic
             weights = render_gaussians(xy, std[..., None].expand(-1, -1, 2), angles, m.shape[-1])  # (B, K, h, w)
             weights = weights / weights.sum(dim=(2, 3), keepdim=True).clamp_min(1e-6)
             pooled.append(torch.einsum("bkhw,bchw->bkc", weights, m))
-        things.append((torch.cat(pooled, dim=2).flatten(0, 1).half().cpu(),
-                       opponent(patches(images, xy, std).flatten(0, 1)).flatten(1).cpu()))
+        things.append(
+            (
+                torch.cat(pooled, dim=2).flatten(0, 1).half().cpu(),
+                opponent(patches(images, xy, std).flatten(0, 1)).flatten(1).cpu(),
+            )
+        )
         # Blanked out with a wider heatmap: what is left of a thing, the background would learn to draw.
         covered = render_gaussians(xy, radius[..., None].expand(-1, -1, 2), angles, SMALL_PX).sum(dim=1, keepdim=True)
         rest = 1 - covered.clamp_max(1)  # (B, 1, SMALL_PX, SMALL_PX)
         blanked = [F.adaptive_avg_pool2d(m, GRID) * F.adaptive_avg_pool2d(rest, GRID) for m in maps]
-        backgrounds.append((torch.cat([b.flatten(1) for b in blanked], dim=1).half().cpu(),
-                            opponent(resize_images(images, SMALL_PX) * rest).flatten(1).cpu()))
-    z = torch.cat([_whitened(things, config.z_dim).reshape(2 * n, k, -1),
-                   _whitened(backgrounds, config.z_dim)[:, None]], dim=1)
+        backgrounds.append(
+            (
+                torch.cat([b.flatten(1) for b in blanked], dim=1).half().cpu(),
+                opponent(resize_images(images, SMALL_PX) * rest).flatten(1).cpu(),
+            )
+        )
+    z = torch.cat(
+        [_whitened(things, config.z_dim).reshape(2 * n, k, -1), _whitened(backgrounds, config.z_dim)[:, None]], dim=1
+    )
     return Codes(z.reshape(2, n, k + 1, -1), *where)
 
 
-def _find_things(network: EfficientNetLite, dataset: ImageDataset, count: int, device: torch.device,
-                 progress: Progress | None) -> Things:
+def _find_things(
+    network: EfficientNetLite, dataset: ImageDataset, count: int, device: torch.device, progress: Progress | None
+) -> Things:
     """Of all pictures, not mirrored."""
     mean, std = _usual(network, dataset, device)
     found, unusual = [], []
@@ -311,16 +355,23 @@ def patches(images: Tensor, centers_xy: Tensor, stds: Tensor) -> Tensor:
     small = resize_images(images, 2 * SMALL_PX)
     offsets = to_grid(pixel_centers_xy(PATCH_PX, PATCH_PX, device=images.device)) * PATCH_STDS  # (P, P, 2)
     at = centers_xy[:, :, None, None] + offsets * stds[:, :, None, None, None]
-    found = F.grid_sample(small, to_grid(at).reshape(b, k * PATCH_PX, PATCH_PX, 2), padding_mode="border",
-                          align_corners=False)  # (B, C, K P, P)
+    found = F.grid_sample(
+        small, to_grid(at).reshape(b, k * PATCH_PX, PATCH_PX, 2), padding_mode="border", align_corners=False
+    )  # (B, C, K P, P)
     return found.reshape(b, -1, k, PATCH_PX, PATCH_PX).transpose(1, 2)
 
 
 def opponent(images: Tensor) -> Tensor:
     """Brightness, and two differences of colours, which count CHROMA_WEIGHT times: of (B, 3, h, w) red, green, blue."""
     red, green, blue = images.unbind(dim=1)
-    return torch.stack([(red + green + blue) / 3**0.5, CHROMA_WEIGHT * (red - blue) / 2**0.5,
-                        CHROMA_WEIGHT * (2 * green - red - blue) / 6**0.5], dim=1)
+    return torch.stack(
+        [
+            (red + green + blue) / 3**0.5,
+            CHROMA_WEIGHT * (red - blue) / 2**0.5,
+            CHROMA_WEIGHT * (2 * green - red - blue) / 6**0.5,
+        ],
+        dim=1,
+    )
 
 
 def whiten(rows: Tensor, width: int) -> Tensor:
@@ -369,8 +420,13 @@ def _maps(network: EfficientNetLite, images: Tensor) -> list[Tensor]:
     return [m.float() for m in network(large.contiguous(memory_format=torch.channels_last))]
 
 
-def _chunks(dataset: ImageDataset, device: torch.device, progress: Progress | None,
-            turns: tuple[bool, ...] = (False, True), which: Tensor | None = None) -> Iterator[Tensor]:
+def _chunks(
+    dataset: ImageDataset,
+    device: torch.device,
+    progress: Progress | None,
+    turns: tuple[bool, ...] = (False, True),
+    which: Tensor | None = None,
+) -> Iterator[Tensor]:
     """All pictures (or those of the indices ``which``), then the same mirrored, (B, 3, R, R) in -1..1."""
     for mirrored in turns:
         for indices in (torch.arange(dataset.num_images) if which is None else which).split(CHUNK):

@@ -15,11 +15,11 @@ from torch import Tensor
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import Views
 from spatialgan.layout import Gaussians, Layout, resize_maps
-from spatialgan.networks.efficientnet_lite import EfficientNetLite, load_imagenet
+from spatialgan.networks.discriminators.projected import resize_images
 from spatialgan.networks.generator import Generator, sample_noise
-from spatialgan.networks.projected import resize_images
 from spatialgan.sampling import sample_layout
 from spatialgan.training.aids.codes import Codes
+from spatialgan.vision.efficientnet_lite import EfficientNetLite, load_imagenet
 
 CODE_NOISE = 0.3  # share of noise in a code while training: what lies between two pictures' codes is drawn as well
 COMPARE_STRIDES = (2, 4, 8, 16)  # ImageNet features that pictures are compared by
@@ -74,8 +74,9 @@ def known_layout(config: ModelConfig, centers_xy: Tensor, stds: Tensor, random: 
     return replace(layout, levels=(known, *layout.levels[1:]))
 
 
-def reconstruct(generator: Generator, network: EfficientNetLite, known: Known,
-                random: torch.Generator) -> tuple[Tensor, Tensor]:
+def reconstruct(
+    generator: Generator, network: EfficientNetLite, known: Known, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Draw known pictures; the loss, a scalar, and the w (B, num_ws, S, w_dim) that they were drawn from."""
     config = generator.config
     z = noisy_codes(known.codes, random)
@@ -93,8 +94,9 @@ def noisy_codes(codes: Tensor, random: torch.Generator) -> Tensor:
     return (1 - CODE_NOISE**2) ** 0.5 * codes + CODE_NOISE * noise
 
 
-def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor,
-                        weights: Tensor | None = None) -> Tensor:
+def reconstruction_loss(
+    network: EfficientNetLite, drawn: Tensor, real: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """Difference of pictures in pixels, at three sizes, and in ImageNet features; a scalar.
 
     Features are divided by each channel's mean square over the real pictures of this batch.
@@ -105,12 +107,12 @@ def reconstruction_loss(network: EfficientNetLite, drawn: Tensor, real: Tensor,
         real: the same size.
         weights: (B, 1, R, R), of mean 1: where differences count more; None: everywhere alike.
     """
+
     def mean(difference: Tensor) -> Tensor:
         return (difference if weights is None else difference * resize_maps(weights, difference.shape[-1])).mean()
 
     difference = drawn.float() - real.float()
-    total = PIXEL_WEIGHT * sum(mean(resize_maps(difference, size).abs())
-                               for size in (drawn.shape[-1], *SMALL_SIZES))
+    total = PIXEL_WEIGHT * sum(mean(resize_maps(difference, size).abs()) for size in (drawn.shape[-1], *SMALL_SIZES))
     size = max(64, drawn.shape[-1])
     with torch.no_grad():
         wanted = network(resize_images(real, size).contiguous(memory_format=torch.channels_last))

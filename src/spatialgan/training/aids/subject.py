@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spatialgan.coords import pixel_centers_xy, to_grid
-from spatialgan.networks.efficientnet_lite import EfficientNetLite
+from spatialgan.vision.efficientnet_lite import EfficientNetLite
 
 INPUT_PX, STRIDE = 256, 32  # 8 x 8 descriptors a picture: the best of those tried, docs/decisions.md 57
 CHUNK = 2  # pictures at once: on a CPU, twice as fast as 16

@@ -1,0 +1,87 @@
+"""All commands, and how the command line ends: exit code 0, or 2 with one sentence."""
+
+import errno
+import os
+import re
+import sys
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from spatialgan import __version__
+from spatialgan.cli.convert import export_model, import_model
+from spatialgan.cli.data import app as data_app
+from spatialgan.cli.drag import drag
+from spatialgan.cli.edit import edit
+from spatialgan.cli.edits import OrderedCommand
+from spatialgan.cli.evaluate import app as eval_app
+from spatialgan.cli.generate import generate
+from spatialgan.cli.models import app as models_app
+from spatialgan.cli.segmenter import segmenter, train_segmenter
+from spatialgan.cli.studio import studio
+from spatialgan.cli.tables import tables
+from spatialgan.cli.train import train
+from spatialgan.errors import SpatialGANError
+from spatialgan.terminal import bounded, tolerate_any_name
+
+STREAM_ERRORS = (errno.ENOSPC, errno.EIO)  # of the standard output: a full disk, a closed terminal
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(models_app, name="models")
+app.command()(generate)
+app.command(cls=OrderedCommand)(edit)
+app.command()(drag)
+app.command()(studio)
+app.add_typer(data_app, name="data")
+app.command()(train)
+app.add_typer(eval_app, name="eval")
+eval_app.command()(segmenter)
+eval_app.command("train-segmenter")(train_segmenter)
+app.command()(tables)
+app.command("import")(import_model)
+app.command("export")(export_model)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit: 0, or 2 with one line on stderr where the user can put something right."""
+    tolerate_any_name()
+    try:
+        app(args=argv, prog_name="spatialgan")
+    except SpatialGANError as e:
+        print(f"error: {e}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as e:
+        if e.filename is None and e.errno not in STREAM_ERRORS:
+            raise
+        where = "the output" if e.filename is None else bounded(str(e.filename))
+        print(f"error: {where}: {e.strerror}", file=sys.stderr)
+        if e.filename is None:
+            # What is left would fail again at the end; an output that is no file, as in a notebook, has no number.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
+    except (MemoryError, RuntimeError) as e:  # PyTorch's own are RuntimeErrors
+        if not isinstance(e, MemoryError) and not re.search("out of memory|can't allocate memory|Storage size", str(e)):
+            raise
+        print(
+            "error: the memory does not suffice; make pictures smaller with --scale, or a run with "
+            "--set train.micro_batch, model.channel_max or model.resolution",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Steer what a GAN draws: move, resize, remove and restyle what is in its pictures."""

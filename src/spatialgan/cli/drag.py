@@ -1,0 +1,128 @@
+"""``spatialgan drag``: pull points of a picture to where they should be. Thin: one function, then its files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from spatialgan.cli.options import (
+    Device,
+    LayoutSeed,
+    ModelOfScene,
+    Mp4,
+    Scale,
+    SceneFile,
+    Seed,
+    Truncation,
+    check_outputs,
+    check_start,
+    open_start,
+    say,
+)
+from spatialgan.errors import SpatialGANError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from spatialgan.editing.drag import Handle
+
+
+def drag(
+    handle: Annotated[
+        list[str],
+        typer.Option(
+            metavar="X,Y:X,Y",
+            help="Where a point is, and where it should be, in 0..1 from the upper left. May be repeated.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="F.png", help="The picture afterwards.")],
+    model: ModelOfScene = None,
+    seed: Seed = None,
+    scene: SceneFile = None,
+    mode: Annotated[
+        Literal["hybrid", "joint", "pixels", "latent"],
+        typer.Option(
+            help="hybrid: move the heatmaps, then refine; joint: styles and heatmap centres in turns; "
+            "pixels: styles and heatmap pixels; latent: styles alone, as DragGAN."
+        ),
+    ] = "hybrid",
+    mask: Annotated[
+        Path | None, typer.Option(metavar="F.png", help="A picture of the same size: what is painted white may change.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=0, help="The most steps.")] = 200,
+    gif: Annotated[
+        Path | None, typer.Option(metavar="F.gif", help="Animate the drag up to the step that is kept, with handles.")
+    ] = None,
+    mp4: Mp4 = None,
+    json: Annotated[Path | None, typer.Option(metavar="F.json", help="Write every step's numbers.")] = None,
+    heatmaps: Annotated[
+        Path | None, typer.Option(metavar="F.png", help="Draw what the drag does to the heatmaps.")
+    ] = None,
+    save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the scene afterwards.")] = None,
+    layout_seed: LayoutSeed = None,
+    truncation: Truncation = None,
+    scale: Scale = None,
+    device: Device = "auto",
+) -> None:
+    """Pull points of a picture to where they should be."""
+    pairs = [read_handle(text) for text in handle]
+    check_start(model, seed, scene, layout_seed, truncation)
+    check_outputs(
+        {"--out": out, "--heatmaps": heatmaps, "--gif": gif, "--mp4": mp4, "--json": json, "--save-scene": save_scene},
+        {"--mask": mask, "--scene": scene},
+    )
+    from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
+    from spatialgan.editing.export import save_gif, save_png
+    from spatialgan.editing.video import save_mp4
+
+    start = open_start(model, seed, scene, layout_seed, truncation, device)
+    if heatmaps is not None:
+        require_heatmaps(start)
+    size = start.model.config.model.resolution
+    result = start.drag(pairs, mask=None if mask is None else read_mask_file(mask, size), mode=mode, max_steps=steps)
+    save_png(result.scene.image, out, scale=1.0 if scale is None else scale)
+    if save_scene is not None:
+        result.scene.save(save_scene)
+    frames = [] if gif is None and mp4 is None else drag_frames(result, scale=scale)
+    if gif is not None:
+        save_gif(frames, gif, scale=1)
+    if mp4 is not None:
+        save_mp4(frames, mp4, scale=1)
+    if json is not None:
+        save_trace(result, json)
+    if heatmaps is not None:
+        save_png(heatmap_figure(result), heatmaps)
+    written = ", ".join(str(p) for p in (out, gif, mp4, json, heatmaps, save_scene) if p is not None)
+    steps = "step" if result.steps == 1 else "steps"
+    say(
+        f"{result.stop_reason.replace('_', ' ')} after {result.steps} {steps} in {result.seconds:.1f} s"
+        f"{kept_note(result.steps, result.kept_step)}; "
+        f"{result.distance:.1%} of the width from the target: {written}"
+    )
+
+
+def kept_note(steps: int, kept: int) -> str:
+    """What is to be said where the last step is not the one that is kept."""
+    if kept == steps:
+        return ""
+    return f"; step {kept} was the best and is kept" if kept else "; no step was better: the picture stays as it was"
+
+
+def read_handle(text: str) -> "Handle":
+    """``X,Y:X,Y`` as a pair of points; raises SpatialGANError on anything else."""
+    try:
+        start, target = (tuple(float(word) for word in point.split(",")) for point in text.split(":"))
+        (_, _), (_, _) = start, target
+    except ValueError:
+        raise SpatialGANError(f"--handle {text}: write X,Y:X,Y as in --handle 0.4,0.5:0.55,0.5") from None
+    return start, target
+
+
+def read_mask_file(path: Path, resolution: int) -> "Image":
+    """A mask's picture; raises SpatialGANError naming the file where it is none, or not of that size."""
+    from spatialgan.data.decoding import MAX_FILE_BYTES, open_image
+    from spatialgan.editing.drag.checks import painted_picture
+    from spatialgan.files import read_bytes, user_path
+
+    path = user_path(path)
+    return painted_picture(open_image(read_bytes(path, MAX_FILE_BYTES), str(path)), resolution, str(path))

@@ -1,0 +1,258 @@
+"""``spatialgan eval``: measure a trained model. Thin: each command calls one function and writes one result file."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from spatialgan.cli.comove import SHOWN_CLASSES, comove
+from spatialgan.cli.measured import SamplesOption, SeedOption, number, print_line
+from spatialgan.cli.options import Device, JsonOption, Model, progress_bar, say
+from spatialgan.errors import SpatialGANError
+
+app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
+
+
+@app.callback()
+def _group() -> None:
+    """Without this, Typer would drop the name of an only command."""
+
+
+@app.command()
+def response(
+    model: Model,
+    samples: SamplesOption = 500,
+    distance: Annotated[float, typer.Option(help="How far the level-0 centre moves, in image widths.")] = 0.15,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    device: Device = "auto",
+) -> None:
+    """How far the subject of a single-object model follows when its layout is moved: 1 exactly, 0 not at all.
+
+    The subject is found by OpenCV's cat-face cascade, and by the discriminator's attention where the model has one.
+    """
+    from spatialgan.evaluation.response import measure_response
+    from spatialgan.evaluation.result_file import result_record, write_result
+    from spatialgan.model import SpatialGAN
+
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    with progress_bar() as show:
+        result = measure_response(
+            loaded,
+            num_seeds=samples,
+            distance=distance,
+            first_seed=seed,
+            on_progress=lambda done, total: show("pairs", done, total),
+        )
+    for name, measure in result.measures.items():
+        found, control = measure.response.share, number(measure.control.mean)
+        print_line(name, measure.response, f"found in {found:.0%}; control {control}")
+    print_line("pixels changed", result.pixels_changed, "of the full range")
+    if json is not None:
+        write_result(json, result_record("response", result.to_json(), loaded, num_samples=samples, seed=seed))
+
+
+@app.command()
+def fd(
+    model: Model,
+    data: Annotated[Path, typer.Option("--data", help="Folder, zip or LMDB of real pictures.")],
+    samples: SamplesOption = 5000,
+    split: Annotated[Literal["train", "test", "all"], typer.Option(help="Real pictures to compare with.")] = "train",
+    seed: SeedOption = 0,
+    truncation: Annotated[float, typer.Option(help="1 for none.")] = 1.0,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute the real pictures' features anew.")] = False,
+    json: JsonOption = None,
+    device: Device = "auto",
+) -> None:
+    """Fréchet distance to real pictures in features of EfficientNet-Lite2; lower is better.
+
+    Not comparable with Inception's FID, nor with another number of samples. Fit and hold-out are the model's own.
+    """
+    from spatialgan.data.images import ImageDataset
+    from spatialgan.evaluation.frechet import frechet_of_model
+    from spatialgan.evaluation.result_file import result_record, write_result
+    from spatialgan.model import SpatialGAN
+    from spatialgan.vision.features import EfficientNetLite2Features
+
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    config = loaded.config
+    dataset = ImageDataset.open(
+        data,
+        resolution=config.data_resolution,
+        channels=config.model.image_channels,
+        fit=config.data.fit,
+        holdout=config.data.holdout,
+        split=split,
+    )
+    if dataset.skipped:
+        name, reason = dataset.skipped[0]
+        say(f"note: {len(dataset.skipped)} unusable, skipped, e.g. {name}: {reason}")
+    extractor = EfficientNetLite2Features(loaded.device)
+    with progress_bar() as show:
+        result = frechet_of_model(
+            loaded,
+            dataset,
+            extractor,
+            num_samples=samples,
+            first_seed=seed,
+            truncation=truncation,
+            use_cache=not no_cache,
+            on_progress=show,
+            log=say,
+        )
+    typer.echo(
+        f"Fréchet distance {result.distance:.3f} ({result.num_generated} generated, "
+        f"{result.num_reference} real, {extractor.name})"
+    )
+    if json is not None:
+        values = {**asdict(result), "split": split, "num_skipped": len(dataset.skipped)}
+        write_result(
+            json,
+            result_record(
+                "fd",
+                values,
+                loaded,
+                num_samples=samples,
+                seed=seed,
+                truncation=truncation,
+                data=data,
+                dataset=dataset,
+                extractor=extractor,
+            ),
+        )
+
+
+@app.command()
+def attention(
+    model: Model,
+    samples: SamplesOption = 500,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="A folder or zip of real pictures with instance masks: how much does the "
+            "discriminator look at their objects? At most --samples of them.",
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["train", "test", "all"],
+        typer.Option(
+            help="With --data: test are those of the model's own pictures that its training held out; all has "
+            "those that it was trained on, too."
+        ),
+    ] = "all",
+    form: Annotated[
+        Literal["channel", "sum"] | None,
+        typer.Option(
+            help="Of attention: GradCAM's ReLU on each channel, or on their sum; by default as in training.",
+            show_default=False,
+        ),
+    ] = None,
+    sign: Annotated[
+        Literal["real", "fake"] | None,
+        typer.Option(help="What attention looks for; by default as in the model's training.", show_default=False),
+    ] = None,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    device: Device = "auto",
+) -> None:
+    """Where the discriminator looks: its focus on heatmaps, and with --data on the objects of real pictures.
+
+    1: no more than elsewhere; 2: twice as much. Beside it, the same attention on the next picture's heatmaps or
+    objects, and what it would be if attention were equal to them.
+    """
+    from spatialgan.config import LEVEL_RESOLUTIONS
+    from spatialgan.data.objects import ObjectDataset
+    from spatialgan.evaluation.attention_focus import measure_focus
+    from spatialgan.evaluation.result_file import result_record, write_result
+    from spatialgan.model import SpatialGAN
+
+    if data is None and split != "all":
+        raise SpatialGANError(f"--split {split} is of --data; give both")
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    config, dataset = loaded.config, None
+    if data is not None:
+        dataset = ObjectDataset.open(
+            data,
+            resolution=config.data_resolution,
+            channels=config.model.image_channels,
+            fit=config.data.fit,
+            holdout=config.data.holdout,
+            split=split,
+        )
+    with progress_bar() as show:
+        result = measure_focus(
+            loaded, num_samples=samples, first_seed=seed, dataset=dataset, form=form, sign=sign, on_progress=show
+        )
+    shown = [
+        ("heatmaps", result.heatmaps),
+        *([("objects", result.objects)] if result.objects else []),
+        *list(result.by_class.items())[:SHOWN_CLASSES],
+    ]
+    for name, levels in shown:
+        for px, focus in zip(LEVEL_RESOLUTIONS, levels, strict=True):
+            print_line(
+                f"{name} {px}x{px}",
+                focus.own,
+                f"on the next picture's {number(focus.next.mean)}, if equal {number(focus.equal.mean)}; "
+                f"{focus.own.count} pictures, {focus.empty:.0%} of the maps empty".replace("%", " %"),
+            )
+    if json is not None:
+        values = {**result.to_json(), "split": None if data is None else split}
+        write_result(
+            json, result_record("attention", values, loaded, num_samples=samples, seed=seed, data=data, dataset=dataset)
+        )
+
+
+app.command()(comove)
+
+
+@app.command()
+def drag(
+    model: Model,
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Pictures in which a point is dragged.")] = 100,
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", metavar="NAME|PATH", help="A plain StyleGAN2 (encoding=none), dragged by latent."),
+    ] = None,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    device: Device = "auto",
+) -> None:
+    """Table II: seconds, steps and distances of all drag modes, judged by features that no drag has seen."""
+    from spatialgan.evaluation.drag_benchmark import run_benchmark, to_markdown
+    from spatialgan.evaluation.result_file import result_record, write_result
+    from spatialgan.model import SpatialGAN
+    from spatialgan.vision.matching import EfficientNetMatcher
+
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    models = [loaded]
+    if baseline is not None:
+        models.append(SpatialGAN.from_pretrained(baseline, device=device))
+        if models[1].config.model.encoding != "none":
+            raise SpatialGANError(
+                f"--baseline {baseline} has encoding={models[1].config.model.encoding}; "
+                "name a plain StyleGAN2, a model with encoding=none"
+            )
+    matcher = EfficientNetMatcher(loaded.device)
+    rows = []
+    with progress_bar() as show:
+        for m in models:
+            rows += run_benchmark(
+                m,
+                matcher,
+                num_scenes=scenes,
+                first_seed=seed,
+                on_progress=lambda done, total, name=m.name: show(f"drags of {name}", done, total),
+            )
+    typer.echo(to_markdown(rows))
+    if json is not None:
+        plain = [{"name": m.name, "weights_sha256": m.weights_hash} for m in models[1:]]
+        values = {
+            "matcher": matcher.name,
+            "baseline": plain[0] if plain else None,
+            "rows": [row.to_json() for row in rows],
+        }
+        write_result(json, result_record("drag", values, loaded, num_samples=scenes, seed=seed))

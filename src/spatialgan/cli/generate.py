@@ -1,0 +1,56 @@
+"""`spatialgan generate`: random pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spatialgan.cli.edits import read_seeds
+from spatialgan.cli.options import Device, LayoutSeed, Model, Scale, Truncation, or_one, say
+
+
+def generate(
+    model: Model,
+    seeds: Annotated[str, typer.Option(metavar="LIST", help="Numbers and ranges, as in 0-15,42.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures; made where it is missing.")],
+    grid: Annotated[bool, typer.Option("--grid", help="Also write all pictures as one, grid.png.")] = False,
+    layout_seed: LayoutSeed = None,
+    truncation: Truncation = None,
+    heatmaps: Annotated[
+        bool,
+        typer.Option(
+            "--heatmaps", help="Also write each picture under its heatmaps, with the numbers that edits name."
+        ),
+    ] = False,
+    save_scenes: Annotated[bool, typer.Option("--save-scenes", help="Also write each picture's recipe.")] = False,
+    scale: Scale = None,
+    device: Device = "auto",
+) -> None:
+    """Draw random pictures, one for each seed."""
+    numbers = read_seeds(seeds)
+    from spatialgan.editing.export import enlarged_size, grid_size, image_grid, numbered_heatmaps, save_png
+    from spatialgan.model import SpatialGAN
+
+    gan = SpatialGAN.from_pretrained(model, device=device)
+    images = []
+    if grid:  # one too large is refused before all its pictures are drawn
+        r = gan.config.model.resolution
+        grid_size(len(numbers), _columns(len(numbers)), *enlarged_size((r, r), scale))
+    for seed in numbers:
+        scene = gan.sample(seed, layout_seed=layout_seed, truncation=or_one(truncation))
+        stem = f"seed{seed:04d}"
+        if heatmaps:
+            save_png(numbered_heatmaps(scene, scale=scale), out / f"{stem}.heatmaps.png")
+        if save_scenes:
+            scene.save(out / f"{stem}.scene.json")
+        save_png(scene.image, out / f"{stem}.png", scale=or_one(scale))
+        if grid:
+            images.append(scene.image)
+    if grid:
+        save_png(image_grid(images, columns=_columns(len(images)), scale=scale), out / "grid.png")
+    say(f"{len(numbers)} picture{'s' if len(numbers) > 1 else ''} in {out}")
+
+
+def _columns(count: int) -> int:
+    """Of a grid that is about square."""
+    return max(1, round(count**0.5))

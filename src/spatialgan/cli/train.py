@@ -1,0 +1,71 @@
+"""`spatialgan train`: a run, from its beginning or from where it stopped."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spatialgan.cli.options import Device, say
+
+if TYPE_CHECKING:
+    from spatialgan.config import RunConfig
+
+STOPPED = 130  # exit code of a run that a signal ended, as shells have it for Ctrl-C: what was to follow it does not
+
+
+def train(
+    data: Annotated[Path, typer.Option(metavar="PATH", help="A folder or zip of images, or an LSUN LMDB.")],
+    preset: Annotated[str, typer.Option(metavar="NAME", help="As in cats64, rooms64, paper256-ffhq, tiny.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="As in train.batch_size=32. May be repeated."),
+    ] = None,
+    kimg: Annotated[float | None, typer.Option(help="Thousands of images to train on, as --set train.kimg.")] = None,
+    device: Device = "auto",
+    init_from: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|PATH", help="Start from a model's weights; those of a smaller size are grown."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
+) -> None:
+    """Train a model. The same command again continues the run exactly where it stopped."""
+    from spatialgan.settings import with_settings
+    from spatialgan.training.presets import preset as preset_by_name
+
+    changes = [*(settings or []), *([] if kimg is None else [f"train.kimg={kimg}"])]
+    config = with_settings(preset_by_name(preset), changes)
+    if dry_run:
+        if init_from is not None:
+            from spatialgan.training.growing import check_source
+
+            check_source(config, init_from)
+        typer.echo(_describe_run(config, data))
+        return
+    from spatialgan.training.loop import train as run
+
+    if not run(config, data=data, out=out, device=device, init_from=init_from, report=say):
+        raise typer.Exit(STOPPED)
+
+
+def _describe_run(config: "RunConfig", data: Path) -> str:
+    """The configuration as JSON, and the sizes of the data and of the networks, with no image decoded."""
+    import json
+
+    import torch
+
+    from spatialgan.data.images import split_indices
+    from spatialgan.data.sources import open_source
+    from spatialgan.networks.discriminators import make_discriminator
+    from spatialgan.networks.generator import Generator
+    from spatialgan.settings import to_dict
+
+    source = open_source(data)
+    num_images = len(split_indices(len(source.names), config.data.holdout, "train"))
+    with torch.device("meta"):  # no memory for the weights
+        networks = {
+            "generator": Generator(config.model),
+            "discriminator": make_discriminator(config.model, pretrained=False),
+        }
+    sizes = {name: sum(p.numel() for p in n.parameters() if p.requires_grad) for name, n in networks.items()}
+    return json.dumps({"config": to_dict(config), "num_images": num_images, "trained_parameters": sizes}, indent=1)
