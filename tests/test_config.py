@@ -131,8 +131,6 @@ def test_whole_numbers_serve_as_numbers():
         (ModelConfig, "channel_max", 0),
         (ModelConfig, "num_objects", 0),
         (ModelConfig, "coordinates_max_resolution", 2),
-        (ModelConfig, "coordinates_gated", True),  # without coordinates
-        (ModelConfig, "background_mapping", True),  # without encoding=multi
         (ModelConfig, "coordinates_max_resolution", 12),
         (ModelConfig, "coordinates_max_resolution", -4),
         (ModelConfig, "coordinates_max_resolution", 16),  # without encoding=multi
@@ -221,7 +219,6 @@ def test_model_contradictions(changes: dict, said: str):
     ("model", "loss", "train", "said"),
     [
         ({"encoding": "none"}, {}, {}, "loss.align=none"),
-        ({"encoding": "none", "constant": "uniform"}, {"align": "none"}, {}, "model.constant=learned"),
         ({}, {"align": "multi"}, {}, "model.layout=multi"),
         ({}, {}, {"batch_size": 12}, "minibatch_std_group"),
         ({}, {}, {"batch_size": 24, "micro_batch": 12}, "minibatch_std_group"),

@@ -222,19 +222,41 @@ def test_other_format_is_named(saved: Path, version: object):
     edit_card(saved, format_version=version)
     message = refused(saved)
     assert f"pets.json: format_version is {version}" in message
-    assert f"reads 1 and {FORMAT_VERSION}" in message
+    assert f"reads 1 to {FORMAT_VERSION}" in message
 
 
 def test_files_of_format_1_are_read_as_trained_with_the_sum(saved: Path):
     config = json.loads(saved.with_suffix(".json").read_text())["config"]
-    for section, names in (("loss", ["attention", "attention_sign"]), ("aids", list(config["aids"]))):
-        for name in names:
-            del config[section][name]
+    del config["loss"]["attention"], config["loss"]["attention_sign"], config["aids"]
     config["loss"]["align_empty"], config["train"]["reconstruct_kimg"] = "relative", 20.0
     edit_card(saved, config=config, format_version=1)
     loaded = SpatialGAN.from_pretrained(saved)
     assert (loaded.config.loss.attention, loaded.config.loss.attention_sign) == ("sum", "real")
     assert loaded.config.aids.reconstruct_kimg == 20
+
+
+def test_files_of_format_2_draw_the_same_picture(tmp_path: Path):
+    """Their constant could be one value for all pixels, and coordinates were weighted by a 1x1 convolution."""
+    parts = {"layout": "multi", "encoding": "multi", "coordinates_max_resolution": 8}
+    config = RunConfig(model=ModelConfig(resolution=32, channel_base=128, channel_max=16, **parts))
+    generator = Generator(config.model)
+    generator.blocks[0].const.data[:] = generator.blocks[0].const.data[:, :1, :1].clone()
+    saved = SpatialGAN(config, generator).save(tmp_path / "new", dtype=torch.float32)
+    old = {
+        n: t[:, :1, :1].clone() if n.endswith(".const") else t.T[:, :, None, None].clone() if ".place." in n else t
+        for n, t in load_file(saved).items()
+    }
+    path = tmp_path / "old.safetensors"
+    save_file(old, path)
+    card = json.loads(saved.with_suffix(".json").read_text())
+    model = card["config"]["model"] | {"constant": "uniform", "coordinates_gated": False, "background_mapping": False}
+    text = {"format_version": 2, "config": card["config"] | {"model": model}}
+    path.with_suffix(".json").write_text(json.dumps(text))
+    a, b = (SpatialGAN.from_pretrained(p).sample(3).tensor for p in (saved, path))
+    assert torch.equal(a, b)
+    text["config"]["model"]["background_mapping"] = True
+    path.with_suffix(".json").write_text(json.dumps(text))
+    assert "it has model.background_mapping, which this version has no more" in refused(path)
 
 
 def test_attention_is_what_the_model_was_trained_with_unless_another_is_asked_for(model: SpatialGAN):

@@ -67,11 +67,6 @@ class ModelConfig:
     coordinates_max_resolution: int = 0
     """[ours] Blocks up to this resolution know where in its object each pixel lies (``networks/coordinates.py``; with
     ``multi``): a power of two; 0, as in the paper: none do."""
-    coordinates_gated: bool = False
-    """[ours] What an object's style makes of them differs from style to style; False: it is the same for all."""
-    background_mapping: bool = False
-    """[ours] The background's z goes through a mapping network of its own (with ``encoding=multi``): its numbers need
-    not mean what they mean in an object's."""
     heatmap_kernel: int = 3
     """Kernel width of the heatmap encoder's convolutions, odd."""
     heatmap_dilation: int = 1
@@ -91,11 +86,8 @@ class ModelConfig:
     """Size at which ImageNet features are taken, in pixels: 64 costs a quarter (projected and combined)."""
     minibatch_std_group: int = 8
     """Pictures that share one minibatch-standard-deviation statistic (residual and combined discriminator)."""
-    constant: Literal["learned", "uniform"] = "learned"
-    """The 4x4 feature that all pictures start from: one value a pixel, or [ours] the same for all pixels, so that what
-    is where comes from the heatmaps, and only the border is known besides."""
     noise_inputs: bool = True
-    """StyleGAN2's noise in every layer; without it [ours] nothing is left that stays where it is when things move."""
+    """StyleGAN2's noise in every layer."""
     noise: Literal["random", "constant"] = "random"
     """random: drawn anew for every picture; constant: one noise for all, which is stored with the weights, as
     StyleGAN2 models that are imported have it (``importing/``)."""
@@ -127,16 +119,8 @@ class ModelConfig:
         )
         require(c == 0 or self.encoding == "multi", f"model.coordinates_max_resolution={c} needs model.encoding=multi")
         require(
-            c > 0 or not self.coordinates_gated,
-            "model.coordinates_gated needs coordinates; set model.coordinates_max_resolution above 0 too",
-        )
-        require(
             self.processing != "release" or self.encoding in ("norm", "none"),
             "model.processing=release needs model.encoding=norm",
-        )
-        require(
-            self.encoding == "multi" or not self.background_mapping,
-            "model.background_mapping needs model.encoding=multi",
         )
         if self.encoding == "multi":
             require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
@@ -350,11 +334,6 @@ class RunConfig:
         )
         if m.encoding == "none":
             require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
-            require(
-                m.constant == "learned",
-                "with model.encoding=none and model.constant=uniform nothing would tell "
-                "G where it is; set model.constant=learned",
-            )
         if loss.align == "multi":
             require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
         if self.reconstructs:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
 Network = TypeVar("Network", bound=nn.Module)
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CARD_HASH = "card_sha256"
 FIELDS = ("format_version", CARD_HASH, "weights_sha256", "discriminator_sha256", "config", "card")
 STORED_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # that weights may be stored in
@@ -230,9 +230,9 @@ def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
         raise SpatialGANError(f"{path} is missing; it must lie beside the weights")
     data = read_json(path)
     version = data.get("format_version") if isinstance(data, dict) else None
-    if type(version) is not int or version not in (1, FORMAT_VERSION):
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise SpatialGANError(
-            f"{path}: format_version is {version!s:.40}; this version of spatialgan reads 1 and {FORMAT_VERSION}"
+            f"{path}: format_version is {version!s:.40}; this version of spatialgan reads 1 to {FORMAT_VERSION}"
         )
     unknown = sorted(set(data) - set(FIELDS))
     if unknown:
@@ -242,7 +242,7 @@ def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
         raise SpatialGANError(f"{path}: card must be a JSON object, not {type(card).__name__}")
     try:
         values = data.get("config", {})
-        config = from_dict(RunConfig, upgraded(values) if version == 1 else values)
+        config = from_dict(RunConfig, upgraded(values) if version < FORMAT_VERSION else values)
     except SpatialGANError as e:
         raise SpatialGANError(f"{path}: {e}") from None
     if data.get(CARD_HASH, _card_hash(data)) != _card_hash(data):
@@ -331,6 +331,16 @@ def load_weights(network: nn.Module, path: Path, *, free: str | None = None) -> 
     network.load_state_dict(_read_weights(path, network.state_dict(), free=free))
 
 
+def _in_todays_shape(name: str, tensor: Tensor) -> Tensor:
+    """A tensor of a file of format 1 or 2, in which the constant could be one value for all pixels, and what a layer
+    makes of object coordinates was a convolution."""
+    if name == "blocks.0.const" and tensor.shape[1:] == (1, 1):
+        return tensor.expand(-1, 4, 4).contiguous()
+    if name.endswith(".place.weight") and tensor.dim() == 4:
+        return tensor[:, :, 0, 0].T.contiguous()
+    return tensor
+
+
 def _read_weights(path: Path, wanted: dict[str, Tensor], *, free: str | None = None) -> dict[str, Tensor]:
     require_file(path)
     try:
@@ -340,6 +350,7 @@ def _read_weights(path: Path, wanted: dict[str, Tensor], *, free: str | None = N
     if free is not None:
         own = {n: t for n, t in wanted.items() if n.startswith(free)}
         stored = own | {n: t for n, t in stored.items() if n in wanted or not n.startswith(free)}
+    stored = {n: _in_todays_shape(n, t) for n, t in stored.items()}
     problems = [f"{n} is missing" for n in wanted if n not in stored]
     problems += [f"{n} is not part of the model" for n in stored if n not in wanted]
     both = [(n, stored[n], t) for n, t in wanted.items() if n in stored]

@@ -41,17 +41,27 @@ GONE = {
 }  # they said how a model was trained, not what it is
 
 
+FORMER_PARTS = ("coordinates_gated", "background_mapping")
+
+
 def is_earlier(values: Any) -> bool:
     """Whether a configuration, as JSON values, is of format 1, where the file does not say."""
     return isinstance(values, dict) and "loss" in values and "aids" not in values
 
 
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:
-    """The configuration in a model file of format 1, as JSON values, in today's fields.
+    """The configuration in a model file of an earlier format, as JSON values, in today's fields.
 
-    Attention had one form and sign then, and distances one mean. What is malformed is left for :func:`from_dict`.
+    In format 1, attention had one form and sign, and distances one mean; format 2 had parts of the generator that were
+    found not to pay. What is malformed is left for :func:`from_dict`.
+
+    Raises:
+        SpatialGANError: the model has such a part.
     """
     if not isinstance(values, dict) or not all(isinstance(section, dict) for section in values.values()):
+        return values
+    values = values | {"model": _without_former_parts(values.get("model", {}))}
+    if "aids" in values:
         return values
     new = {name: {k: v for k, v in section.items() if k not in GONE.get(name, ())} for name, section in values.items()}
     new["loss"] = {"align_mean": "all", "attention": "sum", "attention_sign": "real"} | new.get("loss", {})
@@ -60,6 +70,12 @@ def upgraded(values: dict[str, Any]) -> dict[str, Any]:
         if name in new.get(section, {}):
             new.setdefault(other, {})[renamed] = new[section].pop(name)
     return new
+
+
+def _without_former_parts(model: dict[str, Any]) -> dict[str, Any]:
+    for name in FORMER_PARTS:
+        require(model.get(name) in (None, False), f"it has model.{name}, which this version has no more")
+    return {k: v for k, v in model.items() if k not in (*FORMER_PARTS, "constant")}
 
 
 def with_settings(config: RunConfig, settings: list[str]) -> RunConfig:

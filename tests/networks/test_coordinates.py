@@ -116,25 +116,6 @@ def test_a_generator_draws_by_them(tiny: Tiny):
     torch.testing.assert_close(g(z, layout, None).image, plain(z, layout, None).image)
 
 
-def test_a_gated_one_draws_what_the_style_makes_of_them(tiny: Tiny):
-    config = with_coordinates(tiny, coordinates_gated=True)
-    g, random = Generator(config), torch.Generator().manual_seed(0)
-    z, layout = sample_z(config, 2, random), sample_layout(config, 2, random)
-    gates = {name: p for name, p in g.named_parameters() if ".gate." in name}
-    assert len(gates) == 16  # a weight and a bias of each of 8 layers
-    before = g(z, layout, None).image
-    with torch.no_grad():
-        for name, p in gates.items():  # gates of 1 for every style: as without them
-            p.fill_(1.0 if name.endswith("bias") else 0.0)
-    open_gates = g(z, layout, None).image
-    assert (open_gates - before).abs().max() > 1e-2
-    plain = Generator(replace(config, coordinates_gated=False))
-    plain.load_state_dict({n: t for n, t in g.state_dict().items() if ".gate." not in n})
-    torch.testing.assert_close(open_gates, plain(z, layout, None).image)
-    open_gates.square().sum().backward()
-    assert all(p.grad.abs().max() > 0 for p in gates.values())
-
-
 def test_the_number_of_objects_is_not_fixed(tiny: Tiny):
     config = with_coordinates(tiny)
     g = Generator(config)
@@ -173,9 +154,9 @@ def test_gradients_reach_centers_sizes_angles_and_weights(tiny: Tiny):
 
 
 def test_in_reconstruction_they_learn_as_fast_as_styles(tiny: Tiny):
-    g = Generator(with_coordinates(tiny, coordinates_gated=True))
+    g = Generator(with_coordinates(tiny))
     groups = {id(p): group["lr"] for group in reconstruction_optimizer(g, 0.99).param_groups for p in group["params"]}
     assert len(groups) == len(list(g.parameters()))
     for name, p in g.named_parameters():
-        if ".place." in name or ".affine." in name or ".gate." in name:
+        if ".place." in name or ".affine." in name:
             assert groups[id(p)] == LR * AFFINE_RATE

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, SELConcat, SELNorm, spatial_scale, style_shares
+from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, Mixture, SELConcat, SELNorm, style_shares
 from spatialgan.networks.layers import Linear
 
 
@@ -243,16 +243,21 @@ def test_mixing_scales_equals_mapping_the_mixed_style():
     for i in range(4):
         style_map += shares[:, i : i + 1] * w[:, i, :, None, None]
     expected = affine(style_map.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-    torch.testing.assert_close(spatial_scale(affine(w), shares), expected)
+    scale = Mixture.of(shares).scale(affine(w))
+    torch.testing.assert_close(scale.values, expected)
+    torch.testing.assert_close(scale.mean_square, expected.square().mean(dim=(2, 3)))
 
 
-def test_one_style_a_picture():
-    scales = torch.randn(3, 1, 5)
-    assert torch.equal(spatial_scale(scales, None), scales[:, 0, :, None, None])
+def test_mixed_scales_are_of_the_parts_precision_and_memory_format_and_their_power_is_float32():
+    parts, shares = torch.randn(2, 3, 5), style_shares(torch.rand(2, 2, 4, 4))
+    mixed, exact = Mixture.of(shares).scale(parts.bfloat16()), Mixture.of(shares).scale(parts)
+    assert mixed.values.dtype == torch.bfloat16 and mixed.mean_square.dtype == torch.float32
+    assert mixed.values.is_contiguous(memory_format=torch.channels_last)  # as the features that it multiplies
+    torch.testing.assert_close(mixed.values.float(), exact.values, rtol=0.03, atol=0.03)
+    torch.testing.assert_close(mixed.mean_square, exact.mean_square, rtol=0.03, atol=0.03)
 
 
-def test_mixed_scales_are_of_the_scales_precision():
-    scales, shares = torch.randn(2, 3, 5), style_shares(torch.rand(2, 2, 4, 4))
-    mixed = spatial_scale(scales.bfloat16(), shares)
-    assert mixed.dtype == torch.bfloat16
-    torch.testing.assert_close(mixed.float(), spatial_scale(scales, shares), rtol=0.03, atol=0.03)
+def test_the_power_of_nothing_is_not_negative():
+    """Two opposite parts that every pixel has the same share of: 0, but for rounding, whose root must exist."""
+    parts = torch.tensor([[[1.0], [-1.0]]]) * torch.rand(64, 1, 1)
+    assert (Mixture.of(torch.full((64, 2, 3, 3), 1 / 3)).scale(parts).mean_square >= 0).all()

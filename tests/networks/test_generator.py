@@ -19,7 +19,7 @@ from spatialgan.networks.generator import (
     sample_noise,
     sample_z,
 )
-from spatialgan.networks.layers import modulated_conv
+from spatialgan.networks.layers import Scale, modulated_conv
 from spatialgan.sampling import sample_layout
 
 Tiny = Callable[..., ModelConfig]
@@ -136,9 +136,9 @@ def test_noise_is_added_pixel_by_pixel_before_the_activation(tiny: Tiny):
         layer.bias.normal_()
     x, w, noise = torch.randn(2, 3, 8, 8), torch.randn(2, 1, 16), torch.randn(2, 1, 8, 8)
     scale = layer.affine(w)[:, 0, :, None, None]
-    y = modulated_conv(x, layer.weight / 27**0.5, scale, demodulate=True) + 0.7 * noise + layer.bias[:, None, None]
+    y = modulated_conv(x, layer.weight / 27**0.5, Scale.of(scale), demodulate=True) + 0.7 * noise + layer.bias[:, None, None]
     expected = torch.where(y > 0, y, 0.2 * y) * 2**0.5
-    torch.testing.assert_close(layer(x, w, noise, None, None), expected)
+    torch.testing.assert_close(layer(x, w, noise, None), expected)
 
 
 @pytest.mark.parametrize("stop", [4, 8, 16, 32])
@@ -174,31 +174,6 @@ def test_truncation(tiny: Tiny):
     none, all_ = (g.synthesize(g.ws(z, same, truncation=t), same, still).image for t in (0.0, 1.0))
     torch.testing.assert_close(none[0], none[1])
     assert (all_[0] - all_[1]).abs().max() > 0.01
-
-
-def test_the_background_may_have_a_mapping_of_its_own(tiny: Tiny):
-    config = tiny(layout="multi", encoding="multi", encoded_max_resolution=32, background_mapping=True)
-    g, random = Generator(config), torch.Generator().manual_seed(0)
-    z, layout = sample_z(config, 2, random), sample_layout(config, 2, random)
-    same = z[:, :1].expand(-1, z.shape[1], -1)  # one z for all
-    w = g.ws(same, layout)[:, 0]
-    torch.testing.assert_close(w[:, 0], w[:, 1])
-    assert not torch.allclose(w[:, 0], w[:, -1], atol=0.1)
-    with torch.no_grad():
-        before = g.ws(z, layout)
-        for p in g.background_mapping.parameters():
-            p.mul_(1.5)
-        after = g.ws(z, layout)
-    assert torch.equal(before[:, :, :-1], after[:, :, :-1]) and not torch.allclose(before[:, :, -1], after[:, :, -1])
-    # Truncation takes each to its own mean, and the means follow their own w.
-    for _ in range(3):
-        g.follow_w_mean(after, 0.5)
-    share = 1 - 0.5**3
-    torch.testing.assert_close(g.mapping.w_mean, share * after[:, 0, :-1].mean(dim=(0, 1)))
-    torch.testing.assert_close(g.background_mapping.w_mean, share * after[:, 0, -1].mean(dim=0))
-    means = g.ws(z, layout, truncation=0.0)[0, 0]
-    torch.testing.assert_close(means[:-1], g.mapping.w_mean.expand_as(means[:-1]))
-    torch.testing.assert_close(means[-1], g.background_mapping.w_mean)
 
 
 def test_truncation_works_under_autocast(tiny: Tiny):
@@ -446,20 +421,6 @@ def test_a_generator_without_noise_inputs_ignores_noise(tiny: Tiny):
         with torch.no_grad():
             same = torch.equal(g(z, layout, noise).image, g(z, layout, None).image)
         assert same is not noise_inputs
-
-
-def test_with_a_uniform_constant_only_the_border_tells_places_apart(tiny: Tiny):
-    """Without objects, the first block of one 3x3 convolution differs from place to place only by padding."""
-    config = tiny(constant="uniform", layout="multi", encoding="multi", num_objects=1)
-    g = Generator(config)
-    z, layout, _ = inputs(config)
-    nothing = layout.resized(0.0)
-    with torch.no_grad():
-        x = g(z, nothing, None).features[4]  # (B, C, 4, 4)
-    inner = x[:, :, 1:3, 1:3]
-    torch.testing.assert_close(inner, inner[:, :, :1, :1].expand_as(inner))
-    assert not torch.allclose(x[:, :, 0, 0], x[:, :, 1, 1])
-    assert dict(g.named_parameters())["blocks.0.const"].shape[1:] == (1, 1)
 
 
 def test_constant_noise_takes_the_place_of_any_that_is_given(tiny: Tiny):

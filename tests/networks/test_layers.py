@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from spatialgan.networks.layers import Conv, Linear, lrelu, modulated_conv, normalize_second_moment
+from spatialgan.networks.layers import Conv, Linear, Scale, lrelu, modulated_conv, normalize_second_moment
 from spatialgan.networks.resample import conv_down2, conv_up2
 
 
@@ -27,7 +27,7 @@ def per_sample(
 @pytest.mark.parametrize("gain", [1.0, 1.7])
 def test_modulated_conv_against_per_sample_weights(demodulate: bool, kernel: int, up: bool, gain: float):
     x, weight, style = torch.randn(3, 4, 5, 5), torch.randn(2, 4, kernel, kernel), torch.randn(3, 4) + 1
-    y = modulated_conv(x, weight, style[:, :, None, None], demodulate=demodulate, up=up, gain=gain)
+    y = modulated_conv(x, weight, Scale.of(style[:, :, None, None]), demodulate=demodulate, up=up, gain=gain)
     expected = per_sample(x, weight, style, demodulate=demodulate, up=up) * gain
     torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-5)
 
@@ -36,30 +36,30 @@ def test_modulated_conv_against_per_sample_weights(demodulate: bool, kernel: int
 @pytest.mark.parametrize("up", [True, False])
 def test_the_same_style_everywhere_equals_one_style(demodulate: bool, up: bool):
     x, weight, style = torch.randn(2, 4, 6, 6), torch.randn(3, 4, 3, 3), torch.randn(2, 4, 1, 1)
-    one = modulated_conv(x, weight, style, demodulate=demodulate, up=up)
-    everywhere = modulated_conv(x, weight, style.expand(2, 4, 6, 6), demodulate=demodulate, up=up)
+    one = modulated_conv(x, weight, Scale.of(style), demodulate=demodulate, up=up)
+    everywhere = modulated_conv(x, weight, Scale.of(style.expand(2, 4, 6, 6)), demodulate=demodulate, up=up)
     torch.testing.assert_close(everywhere, one)
 
 
 def test_a_style_map_is_demodulated_by_the_mean_of_its_square():
     x, weight, style = torch.randn(2, 3, 4, 4), torch.randn(5, 3, 3, 3), torch.randn(2, 3, 4, 4)
     plain = F.conv2d(x * style, weight, padding=1)
-    torch.testing.assert_close(modulated_conv(x, weight, style, demodulate=False), plain)
+    torch.testing.assert_close(modulated_conv(x, weight, Scale.of(style), demodulate=False), plain)
     expected = torch.empty_like(plain)
     for b in range(2):
         for o in range(5):
             power = sum(float((style[b, i] ** 2).mean() * (weight[o, i] ** 2).sum()) for i in range(3))
             expected[b, o] = plain[b, o] / math.sqrt(power)
-    torch.testing.assert_close(modulated_conv(x, weight, style, demodulate=True), expected)
+    torch.testing.assert_close(modulated_conv(x, weight, Scale.of(style), demodulate=True), expected)
 
 
 @pytest.mark.parametrize("spatial", [False, True])
 def test_demodulation_keeps_unit_variance(spatial: bool):
     x, weight = torch.randn(2, 32, 32, 32), torch.randn(32, 32, 3, 3)
     style = torch.rand(2, 32, 32, 32) * 5 if spatial else torch.rand(2, 32, 1, 1) * 5
-    y = modulated_conv(x, weight, style, demodulate=True)[:, :, 1:-1, 1:-1]
+    y = modulated_conv(x, weight, Scale.of(style), demodulate=True)[:, :, 1:-1, 1:-1]
     assert float(y.std()) == pytest.approx(1, rel=0.02)
-    assert float(modulated_conv(x, weight, style, demodulate=False).std()) > 10
+    assert float(modulated_conv(x, weight, Scale.of(style), demodulate=False).std()) > 10
 
 
 def test_modulated_conv_gradients():
@@ -68,7 +68,7 @@ def test_modulated_conv_gradients():
     style = torch.rand(2, 2, 1, 1, dtype=torch.float64, requires_grad=True)
 
     def f(x: torch.Tensor, weight: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        return modulated_conv(x, weight, style, demodulate=False, up=True)
+        return modulated_conv(x, weight, Scale.of(style), demodulate=False, up=True)
 
     assert torch.autograd.gradcheck(f, (x, weight, style))
     assert torch.autograd.gradgradcheck(f, (x, weight, style))

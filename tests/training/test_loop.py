@@ -53,7 +53,7 @@ def test_n_and_n_more_steps_equal_2n_steps_bit_by_bit(tmp_path, pictures, precis
 
 def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pictures):
     whole = tiny_config(
-        model={"noise_inputs": False, "constant": "uniform", "minibatch_std_group": 2},
+        model={"noise_inputs": False, "minibatch_std_group": 2},
         data={"shift": 0.2, "mirror": True},
         train={"precision": "bfloat16"},
         aids={"reuse_pictures": True},

@@ -37,7 +37,7 @@ def test_the_papers_numbers(name: str):
     assert (m.resolution, t.batch_size, t.micro_batch, t.kimg) == (256, 64, 0, 25000)
     assert (m.z_dim, m.w_dim, m.mapping_layers, m.channel_base, m.channel_max) == (512, 512, 8, 16384, 512)
     assert [m.channels(r) for r in m.block_resolutions] == [512, 512, 512, 512, 256, 128, 64]
-    assert (m.discriminator, m.minibatch_std_group, m.constant, m.noise_inputs) == ("residual", 8, "learned", True)
+    assert (m.discriminator, m.minibatch_std_group, m.noise_inputs) == ("residual", 8, True)
     assert (t.d_lr, t.beta1, t.beta2, t.g_lr, t.g_beta2) == (0.0025, 0.0, 0.99, 0.002, 0.992)
     assert (t.ema_half_life_kimg, t.ema_rampup, t.keep_snapshots) == (20, 0, 10)
     assert (loss.adversarial, loss.r1_gamma, loss.r1_interval) == ("logistic", 1.0, 16)
@@ -47,8 +47,8 @@ def test_the_papers_numbers(name: str):
     assert m.center_std == 1 / 3
     # Nothing of our own aids.
     assert c.aids == AidsConfig() and not c.reconstructs
-    assert (c.data.shift, m.coordinates_max_resolution, m.object_spacing, m.background_mapping) == (0, 0, 0, False)
-    assert (m.constant, m.noise_inputs, m.discriminator) == ("learned", True, "residual")
+    assert (c.data.shift, m.coordinates_max_resolution, m.object_spacing) == (0, 0, 0)
+    assert (m.noise_inputs, m.discriminator) == (True, "residual")
 
 
 def test_what_the_papers_presets_differ_in():

@@ -9,7 +9,7 @@ from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.result_file import RESULT_VERSION
 from spatialgan.files import read_json
-from spatialgan.settings import from_dict, is_earlier, upgraded
+from spatialgan.settings import from_dict, upgraded
 
 SUMMARIES = ("ratio", "chance", "control", "locality", "identity")
 NEEDED = {  # metric -> what a row or a note is made of: texts, then numbers
@@ -143,7 +143,7 @@ def _check(result: dict[str, Any]) -> None:
 
 def _config(model: dict[str, Any]) -> RunConfig:
     values = model["config"]
-    return from_dict(RunConfig, upgraded(values) if is_earlier(values) else values, where="model.config")
+    return from_dict(RunConfig, upgraded(values), where="model.config")
 
 
 def table_1(results: Sequence[dict[str, Any]]) -> str:

@@ -5,15 +5,13 @@ a bed's head from its foot is by where in the picture they are, and what is told
 heatmap moves. Here each object has a frame: its heatmap's centre, axes and standard deviations. Waves over a pixel's
 coordinates in these frames (Fourier features; Tancik et al., 2020) are mixed by the same shares as the styles, and
 added to the layer's style: ``scale(u) = sum_i a_i(u) (A w_i + P waves(u in frame i))``. The background's frame is the
-picture. What is drawn so moves, grows and turns with its heatmap. With ``coordinates_gated`` the
-second term, mixed, is multiplied by the mixture of ``G w_i``: which side of a bed its pillows are on, and whether there
-are any, is for the style to say. (At an object's border both mixtures are of object and background.)
+picture. What is drawn so moves, grows and turns with its heatmap.
 """
 
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.layout import Layout
@@ -25,6 +23,18 @@ NUM_CHANNELS = 2 * NUM_WAVES  # objects' and the background's
 PICTURE_STD = 0.25  # of the background's frame, which lies in the middle; in picture widths
 FAR = 1e4  # standard deviations: no wave is told apart there
 SIZE = 32  # pixels across, at which coordinates are made; layers of another size get them resized
+
+
+class Place(nn.Module):
+    """What a layer makes of object coordinates, the same for all styles: P above."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(NUM_CHANNELS, channels))
+
+    def forward(self) -> Tensor:
+        """(NUM_CHANNELS, channels)."""
+        return self.weight * NUM_CHANNELS**-0.5
 
 
 def object_coordinates(layout: Layout) -> Tensor:

@@ -1,10 +1,13 @@
 """Spatial encoding layers: how heatmaps enter the generator (Section 3.2 of the paper, Eq. 2 and 3)."""
 
+import math
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from spatialgan.layout import resize_maps
-from spatialgan.networks.layers import Conv, lrelu
+from spatialgan.networks.layers import Conv, Scale, lrelu
 
 STEM_CHANNELS = 96  # of all levels' heatmaps together, in the conference release
 HIDDEN_CHANNELS = 64  # of the heatmap encoder of SEL_norm, from the conference release
@@ -83,19 +86,39 @@ def style_shares(maps: Tensor) -> Tensor:
     return torch.cat([shares, (1 - shares.sum(dim=1, keepdim=True)).clamp_min(0.0)], dim=1)
 
 
-def spatial_scale(scales: Tensor, shares: Tensor | None) -> Tensor:
-    """A layer's style: of one code, or of one code a pixel.
+@dataclass(frozen=True)
+class Mixture:
+    """SEL_multi: what each pixel's style is mixed from (Eq. 3), for all layers of one size."""
 
-    The style map ``S(u) = sum_i a_i(u) w_i`` goes through the layer's affine map A. A is affine and the shares sum
-    to 1, so ``A(S(u)) = sum_i a_i(u) A(w_i)``, which needs no map of the width of w.
+    maps: Tensor
+    """(B, h w, M): a pixel's share in each style, and where the model has them, its object coordinates."""
+    products: Tensor
+    """(B, M, M) in float32: of every two maps, their product averaged over the pixels."""
 
-    Args:
-        scales: (B, S, C), the affine map's values at the S style codes.
-        shares: (B, S, h, w) from :func:`style_shares`, or None for one style per picture (S = 1).
+    @staticmethod
+    def of(maps: Tensor) -> "Mixture":
+        """Of maps (B, M, h, w)."""
+        flat = maps.flatten(2).transpose(1, 2)
+        with torch.autocast(maps.device.type, enabled=False):
+            products = flat.transpose(1, 2).float() @ flat.float() / flat.shape[1]
+        return Mixture(flat, products)
 
-    Returns:
-        (B, C, 1, 1) or (B, C, h, w).
-    """
-    if shares is None:
-        return scales[:, 0, :, None, None]
-    return torch.einsum("bshw,bsc->bchw", shares.to(scales.dtype), scales)
+    def scale(self, parts: Tensor) -> Scale:
+        """A layer's style at each pixel.
+
+        The style map ``S(u) = sum_i a_i(u) w_i`` goes through the layer's affine map A. A is affine and the shares sum
+        to 1, so ``A(S(u)) = sum_i a_i(u) A(w_i)``, which needs no map of the width of w; and the mean square of a sum
+        needs no pass over the pixels either: ``mean_u (sum_m a_m(u) p_m)^2 = sum_mn p_m p_n mean_u a_m(u) a_n(u)``.
+
+        Args:
+            parts: (B, M, C), what each map is multiplied by: of shares, the affine map's values at their styles.
+        """
+        b, pixels, _ = self.maps.shape
+        size = math.isqrt(pixels)
+        # (B, h w, C) is (B, C, h, w) in the memory format of the features that it meets: channels last.
+        values = torch.bmm(self.maps.to(parts.dtype), parts).view(b, size, size, -1).permute(0, 3, 1, 2)
+        with torch.autocast(parts.device.type, enabled=False):
+            p = parts.float()
+            mean_square = (torch.bmm(self.products, p) * p).sum(dim=1)
+        # Rounding may take a sum of squares just below 0.
+        return Scale(values, mean_square.clamp_min(0.0))

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Layout, resize_maps
-from spatialgan.networks.coordinates import NUM_CHANNELS, object_coordinates
-from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, SELConcat, SELNorm, spatial_scale, style_shares
-from spatialgan.networks.layers import SLOPE, SQRT2, Conv, Linear, modulated_conv, normalize_second_moment
+from spatialgan.networks.coordinates import Place, object_coordinates
+from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, Mixture, SELConcat, SELNorm, style_shares
+from spatialgan.networks.layers import SLOPE, SQRT2, Linear, Scale, modulated_conv, normalize_second_moment
 from spatialgan.networks.resample import upsample2
 
 
@@ -68,7 +68,7 @@ class HeatmapInput:
         self.config, self.layout, self.stem = config, layout, stem
         self._maps: dict[tuple[int, int], Tensor] = {}
         self._stem_maps: Tensor | None = None
-        self._coordinates: dict[int, Tensor] = {}
+        self._mixtures: dict[tuple[int, bool], Mixture] = {}
 
     def maps(self, block_resolution: int, size: int) -> Tensor:
         """``(B, K, size, size)``, or of image size for fine processing, for a layer of the given block; with a stem,
@@ -86,14 +86,17 @@ class HeatmapInput:
             self._maps[level, size] = self.layout.heatmaps(level, size)
         return self._maps[level, size]
 
-    def coordinates(self, size: int) -> Tensor:
-        """``(B, NUM_CHANNELS, size, size)``, see ``networks/coordinates.py``."""
-        if not self._coordinates:
-            made = object_coordinates(self.layout)
-            self._coordinates[made.shape[-1]] = made
-        if size not in self._coordinates:
-            self._coordinates[size] = resize_maps(next(iter(self._coordinates.values())), size)
-        return self._coordinates[size]
+    def mixture(self, block_resolution: int, size: int, *, coordinates: bool) -> Mixture | None:
+        """What a layer's pixels mix their styles from; None where pictures have one style."""
+        if self.config.encoding != "multi":
+            return None
+        if (size, coordinates) not in self._mixtures:
+            # Fine processing makes the shares at image size; resizing keeps their sum at 1.
+            maps = resize_maps(style_shares(self.maps(block_resolution, size)), size)
+            if coordinates:
+                maps = torch.cat([maps, resize_maps(object_coordinates(self.layout), size)], dim=1)
+            self._mixtures[size, coordinates] = Mixture.of(maps)
+        return self._mixtures[size, coordinates]
 
     def flat(self) -> Tensor:
         """All levels as one vector a picture (the ``flatten`` ablation of Table V): ``(B, sum of K size^2)``."""
@@ -135,15 +138,17 @@ class Mapping(nn.Module):
         self.w_mean.lerp_(w.mean(dim=(0, 1)), share)
 
 
-def layer_scale(
-    layer: "StyledConv | ToRGB", w: Tensor, size: int, heatmaps: "HeatmapInput | None", shares: Tensor | None
-) -> Tensor:
-    """A layer's style, (B, C, 1, 1) or (B, C, size, size): of w, and of object coordinates where the layer has them."""
-    scale = spatial_scale(layer.affine(w), shares)
-    if layer.place is None:
-        return scale
-    place = layer.place(heatmaps.coordinates(size)).to(scale.dtype)
-    return scale + (place if layer.gate is None else place * spatial_scale(layer.gate(w), shares))
+def layer_scale(layer: "StyledConv | ToRGB", x: Tensor, w: Tensor, heatmaps: HeatmapInput | None) -> Scale:
+    """A layer's style for x (B, C, h, w): of w (B, S, D), and of object coordinates where the layer has them."""
+    scales = layer.affine(w)  # (B, S, C)
+    has_coordinates = layer.place is not None
+    size = x.shape[-1]
+    mixture = heatmaps and heatmaps.mixture(layer.block_resolution, size, coordinates=has_coordinates)
+    if mixture is None:
+        return Scale.of(scales[:, 0, :, None, None])
+    if has_coordinates:
+        scales = torch.cat([scales, layer.place().to(scales.dtype).expand(len(w), -1, -1)], dim=1)
+    return mixture.scale(scales)
 
 
 class StyledConv(nn.Module):
@@ -155,19 +160,18 @@ class StyledConv(nn.Module):
         self.sel = make_sel(config, in_channels, block_resolution)
         self.affine = Linear(config.w_dim, in_channels, bias_init=1.0)
         self.place = make_place(config, in_channels, block_resolution)
-        self.gate = make_gate(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.weight_gain = 1 / (in_channels * 9) ** 0.5
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(
-        self, x: Tensor, w: Tensor, noise: Tensor | None, heatmaps: HeatmapInput | None, shares: Tensor | None
+        self, x: Tensor, w: Tensor, noise: Tensor | None, heatmaps: HeatmapInput | None
     ) -> Tensor:
-        """``x`` (B, C, h, w); ``w`` (B, S, D); ``noise`` (B, 1, r, r); ``shares`` (B, S, h, w) for SEL_multi."""
+        """``x`` (B, C, h, w); ``w`` (B, S, D); ``noise`` (B, 1, r, r)."""
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
-        scale = layer_scale(self, w, x.shape[-1], heatmaps, shares)
+        scale = layer_scale(self, x, w, heatmaps)
         y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=True, up=self.up, gain=SQRT2)
         # The activation's gain is in all three terms, so that no pass over y is spent on it.
         bias = (self.bias * SQRT2)[:, None, None]
@@ -185,15 +189,14 @@ class ToRGB(nn.Module):
         self.sel = make_sel(config, in_channels, block_resolution)
         self.affine = Linear(config.w_dim, in_channels, bias_init=1.0)
         self.place = make_place(config, in_channels, block_resolution)
-        self.gate = make_gate(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(config.image_channels, in_channels, 1, 1))
         self.weight_gain = 1 / in_channels**0.5
         self.bias = nn.Parameter(torch.zeros(config.image_channels))
 
-    def forward(self, x: Tensor, w: Tensor, heatmaps: HeatmapInput | None, shares: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, heatmaps: HeatmapInput | None) -> Tensor:
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
-        scale = layer_scale(self, w, x.shape[-1], heatmaps, shares)
+        scale = layer_scale(self, x, w, heatmaps)
         y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=False)
         return y.float() + self.bias[:, None, None]
 
@@ -206,8 +209,7 @@ class Block(nn.Module):
         channels = config.channels(resolution)
         self.resolution = resolution
         if resolution == 4:
-            size = 4 if config.constant == "learned" else 1
-            self.const = nn.Parameter(torch.randn(channels, size, size))
+            self.const = nn.Parameter(torch.randn(channels, 4, 4))
             self.conv0 = None
         else:
             self.conv0 = StyledConv(config, config.channels(resolution // 2), channels, resolution, up=True)
@@ -237,18 +239,9 @@ def make_sel(config: ModelConfig, channels: int, block_resolution: int) -> nn.Mo
     return SELNorm(channels, num_maps, residual_kernel=config.sel_residual_kernel, **encoder)
 
 
-def make_place(config: ModelConfig, channels: int, block_resolution: int) -> Conv | None:
+def make_place(config: ModelConfig, channels: int, block_resolution: int) -> Place | None:
     """What a layer makes of object coordinates, where the configuration gives it some."""
-    if block_resolution > config.coordinates_max_resolution:
-        return None
-    return Conv(NUM_CHANNELS, channels, 1, bias=False)
-
-
-def make_gate(config: ModelConfig, channels: int, block_resolution: int) -> Linear | None:
-    """What a style makes of object coordinates in its layer, where the configuration has it so."""
-    if not config.coordinates_gated or block_resolution > config.coordinates_max_resolution:
-        return None
-    return Linear(config.w_dim, channels, bias_init=1.0)
+    return None if block_resolution > config.coordinates_max_resolution else Place(channels)
 
 
 class Generator(nn.Module):
@@ -258,7 +251,6 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.mapping = Mapping(config)
-        self.background_mapping = Mapping(config) if config.background_mapping else None
         self.stem = make_stem(config)
         self.blocks = nn.ModuleList(Block(config, r) for r in config.block_resolutions)
         self.noise = ConstantNoise(config) if config.noise == "constant" and config.noise_inputs else None
@@ -277,27 +269,9 @@ class Generator(nn.Module):
         """w for every layer, ``(B, num_ws, S, w_dim)``; ``truncation`` 1 is none, 0 the mean picture."""
         flat = HeatmapInput(self.config, layout).flat() if self.config.encoding == "flatten" else None
         w = self.mapping(z, flat)
-        mean = self.mapping.w_mean.expand(z.shape[1], -1)
-        if self.background_mapping is not None:
-            w = torch.cat([w[:, :-1], self.background_mapping(z[:, -1:])], dim=1)
-            mean = torch.cat([mean[:-1], self.background_mapping.w_mean[None]])
         if truncation != 1.0:
-            w = mean.lerp(w.float(), truncation)
+            w = self.mapping.w_mean.lerp(w.float(), truncation)
         return w[:, None].expand(-1, self.config.num_ws, -1, -1)
-
-    @property
-    def w_means(self) -> list[Tensor]:
-        """The running means of w that truncation uses: objects', and the background's where that has its own."""
-        mappings = (self.mapping, self.background_mapping)
-        return [mapping.w_mean for mapping in mappings if mapping is not None]
-
-    def follow_w_mean(self, ws: Tensor, share: float) -> None:
-        """Take a batch of ``ws``, with weight ``share``, into the running means that truncation uses."""
-        w = ws[:, 0]
-        if self.background_mapping is not None:
-            self.background_mapping.follow_mean(w[:, -1:], share)
-            w = w[:, :-1]
-        self.mapping.follow_mean(w, share)
 
     def synthesize(
         self, ws: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None, *, stop_resolution: int | None = None
@@ -318,7 +292,7 @@ class Generator(nn.Module):
         if layout is None and config.encoding != "none":
             raise SpatialGANError(f"a model with encoding={config.encoding} needs a layout")
         heatmaps = None if config.encoding in ("none", "flatten") else HeatmapInput(config, layout, self.stem)
-        x = self.blocks[0].const[None].expand(ws.shape[0], -1, 4, 4).contiguous(memory_format=torch.channels_last)
+        x = self.blocks[0].const[None].expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
         image: Tensor | None = None
         features: dict[int, Tensor] = {}
         layer = 0
@@ -327,19 +301,12 @@ class Generator(nn.Module):
             for conv in (block.conv0, block.conv1):
                 if conv is None:
                     continue
-                shares = self._shares(heatmaps, r, x.shape[-1])
-                x = conv(x, ws[:, layer], None if noise is None else noise[layer], heatmaps, shares)
+                x = conv(x, ws[:, layer], None if noise is None else noise[layer], heatmaps)
                 layer += 1
             features[r] = x
             if r == stop_resolution:
                 return GeneratorOutput(None, features)
             # ToRGB shares its w with the first layer of the next block, as in StyleGAN2.
-            rgb = block.to_rgb(x, ws[:, layer], heatmaps, self._shares(heatmaps, r, r))
+            rgb = block.to_rgb(x, ws[:, layer], heatmaps)
             image = rgb if image is None else upsample2(image) + rgb
         return GeneratorOutput(image, features)
-
-    def _shares(self, heatmaps: HeatmapInput | None, block_resolution: int, size: int) -> Tensor | None:
-        if self.config.encoding != "multi":
-            return None
-        # Fine processing makes the shares at image size; resizing keeps their sum at 1.
-        return resize_maps(style_shares(heatmaps.maps(block_resolution, size)), size)

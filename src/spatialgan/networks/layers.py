@@ -1,6 +1,7 @@
 """Layers with equalised learning rates, and the modulated convolution (Karras et al., 2018 and 2020)."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -72,15 +73,30 @@ class Conv(nn.Module):
         return F.leaky_relu_(y, SLOPE) if self.activate else y
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What a modulated convolution multiplies its input by."""
+
+    values: Tensor
+    """(B, C, 1, 1), one style a picture; or (B, C, h, w), one a pixel."""
+    mean_square: Tensor
+    """(B, C) in float32: the values' square, averaged over the pixels."""
+
+    @staticmethod
+    def of(values: Tensor) -> "Scale":
+        """Of values (B, C, h, w); h = w = 1 for one style a picture."""
+        return Scale(values, values.float().square().mean(dim=(2, 3)))
+
+
 def modulated_conv(
-    x: Tensor, weight: Tensor, scale: Tensor, *, demodulate: bool, up: bool = False, gain: float = 1.0
+    x: Tensor, weight: Tensor, scale: Scale, *, demodulate: bool, up: bool = False, gain: float = 1.0
 ) -> Tensor:
     """Modulated convolution of StyleGAN2, as scale - shared convolution - scale.
 
     Args:
         x: (B, C_in, H, W) features.
         weight: (C_out, C_in, k, k), shared by the batch.
-        scale: (B, C_in, 1, 1), the style; or (B, C_in, H, W), one style a pixel (SEL_multi, Eq. 3).
+        scale: the style; one a pixel for SEL_multi (Eq. 3).
         demodulate: divide by the norm of the modulated kernel. Where styles differ from pixel to pixel the norm takes
             the spatial mean of the squared style [ours].
         up: up-sample by two.
@@ -89,7 +105,7 @@ def modulated_conv(
     Returns:
         (B, C_out, H, W), or twice as high and wide.
     """
-    y = x * scale.to(x.dtype)
+    y = x * scale.values.to(x.dtype)
     if not demodulate:
         weight = weight * gain
     if up:
@@ -97,9 +113,8 @@ def modulated_conv(
     else:
         y = F.conv2d(y, weight, padding=weight.shape[-1] // 2)
     if demodulate:
-        power_in = scale.float().square().mean(dim=(2, 3))  # (B, C_in)
         power_weight = weight.float().square().sum(dim=(2, 3))  # (C_out, C_in)
         with torch.autocast(x.device.type, enabled=False):  # it would take the product to bfloat16
-            power = power_in @ power_weight.T  # (B, C_out)
+            power = scale.mean_square @ power_weight.T  # (B, C_out)
         y = y * ((power + 1e-8).rsqrt() * gain).to(y.dtype)[:, :, None, None]
     return y

@@ -147,7 +147,7 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
     else:
         t.r_optimizer = None  # its moments are of no more use, and take memory
         stats = adversarial_step(t, reals, known, random)
-    t.workers.average([*stats.values(), t.path_mean, *t.generator.w_means])
+    t.workers.average([*stats.values(), t.path_mean, t.generator.mapping.w_mean])
     t.num_images_seen += t.config.train.batch_size
     decay = ema_decay(
         t.config.train.batch_size,
@@ -330,7 +330,7 @@ def reconstruction(t: Trainee, known: Known, random: torch.Generator) -> Tensor:
     """The reconstruction loss on known pictures, a scalar."""
     with autocast(t):
         loss, ws = reconstruct(t.generator, t.comparison, known, random)
-    t.generator.follow_w_mean(ws, W_MEAN_SHARE)
+    t.generator.mapping.follow_mean(ws[:, 0], W_MEAN_SHARE)
     return loss
 
 
@@ -357,7 +357,7 @@ def draw_pictures(
         ws, layout, noise = draw_ws(t, batch, random)
         images = t.generator.synthesize(ws, layout, noise).image
     if update_w_mean:
-        t.generator.follow_w_mean(ws, W_MEAN_SHARE)
+        t.generator.mapping.follow_mean(ws[:, 0], W_MEAN_SHARE)
     return layout, images
 
 

@@ -169,7 +169,7 @@ def test_the_codes_that_are_kept_are_of_these_pictures(rooms, subjects):
     assert cache_key(rooms, config) != cache_key(rooms, replace(config, object_std_max=0.3))
     # Networks may be others, and layouts drawn otherwise: codes of the same pictures are the same.
     assert cache_key(rooms, config) == cache_key(
-        rooms, replace(config, constant="uniform", object_spacing=1.0, channel_base=512, center_std=0.2)
+        rooms, replace(config, object_spacing=1.0, channel_base=512, center_std=0.2)
     )
 
 

@@ -132,9 +132,9 @@ def thing_weights(layout: Layout, size: int) -> Tensor:
 def reconstruction_optimizer(generator: Generator, beta2: float) -> torch.optim.Adam:
     """For the time in which G only reconstructs: with momentum, which adversarial training does not bear."""
     names = dict(generator.named_parameters())
-    mapping = [p for n, p in names.items() if n.startswith(("mapping.", "background_mapping."))]
+    mapping = [p for n, p in names.items() if n.startswith("mapping.")]
     sel = [p for n, p in names.items() if ".sel." in n]
-    affine = [p for n, p in names.items() if any(part in n for part in (".affine.", ".place.", ".gate."))]
+    affine = [p for n, p in names.items() if any(part in n for part in (".affine.", ".place."))]
     slow = {id(p) for p in (*mapping, *sel, *affine)}
     others = [p for p in names.values() if id(p) not in slow]
     rates = ((mapping, MAPPING_RATE), (sel, SEL_RATE), (affine, AFFINE_RATE), (others, 1.0))
