@@ -136,7 +136,11 @@ def test_noise_is_added_pixel_by_pixel_before_the_activation(tiny: Tiny):
         layer.bias.normal_()
     x, w, noise = torch.randn(2, 3, 8, 8), torch.randn(2, 1, 16), torch.randn(2, 1, 8, 8)
     scale = layer.affine(w)[:, 0, :, None, None]
-    y = modulated_conv(x, layer.weight / 27**0.5, Scale.of(scale), demodulate=True) + 0.7 * noise + layer.bias[:, None, None]
+    y = (
+        modulated_conv(x, layer.weight / 27**0.5, Scale.of(scale), demodulate=True)
+        + 0.7 * noise
+        + layer.bias[:, None, None]
+    )
     expected = torch.where(y > 0, y, 0.2 * y) * 2**0.5
     torch.testing.assert_close(layer(x, w, noise, None), expected)
 

@@ -9,6 +9,7 @@ import typer
 from spatialgan.cli.comove import SHOWN_CLASSES, comove
 from spatialgan.cli.measured import SamplesOption, SeedOption, number, print_line
 from spatialgan.cli.options import Device, JsonOption, Model, progress_bar, say
+from spatialgan.cli.quality import open_split, overfitting, pr
 from spatialgan.errors import SpatialGANError
 
 app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
@@ -69,25 +70,13 @@ def fd(
 
     Not comparable with Inception's FID, nor with another number of samples. Fit and hold-out are the model's own.
     """
-    from spatialgan.data.images import ImageDataset
     from spatialgan.evaluation.frechet import frechet_of_model
     from spatialgan.evaluation.result_file import result_record, write_result
     from spatialgan.model import SpatialGAN
     from spatialgan.vision.features import EfficientNetLite2Features
 
     loaded = SpatialGAN.from_pretrained(model, device=device)
-    config = loaded.config
-    dataset = ImageDataset.open(
-        data,
-        resolution=config.data_resolution,
-        channels=config.model.image_channels,
-        fit=config.data.fit,
-        holdout=config.data.holdout,
-        split=split,
-    )
-    if dataset.skipped:
-        name, reason = dataset.skipped[0]
-        say(f"note: {len(dataset.skipped)} unusable, skipped, e.g. {name}: {reason}")
+    dataset = open_split(data, loaded, split)
     extractor = EfficientNetLite2Features(loaded.device)
     with progress_bar() as show:
         result = frechet_of_model(
@@ -206,6 +195,8 @@ def attention(
         )
 
 
+app.command()(pr)
+app.command()(overfitting)
 app.command()(comove)
 
 

@@ -165,9 +165,7 @@ class StyledConv(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
-    def forward(
-        self, x: Tensor, w: Tensor, noise: Tensor | None, heatmaps: HeatmapInput | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, heatmaps: HeatmapInput | None) -> Tensor:
         """``x`` (B, C, h, w); ``w`` (B, S, D); ``noise`` (B, 1, r, r)."""
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))

@@ -113,9 +113,7 @@ def test_what_lies_under_heatmaps_weighs_more():
 
 def test_g_learns_that_things_are_where_their_heatmaps_are():
     """Blobs at places, all of one code: after 150 steps of reconstruction alone, blobs follow the heatmap."""
-    config = tiny_config(
-        model={"noise_inputs": False}, train={"batch_size": 16}, aids={"reconstruct_kimg": 100.0}
-    )
+    config = tiny_config(model={"noise_inputs": False}, train={"batch_size": 16}, aids={"reconstruct_kimg": 100.0})
     t = make_trainee(config, CPU)
     d_before = {k: v.clone() for k, v in t.discriminator.state_dict().items()}
     random, codes, losses = seeded(3), torch.ones(16, 1, config.model.z_dim), []
@@ -202,9 +200,7 @@ def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
     assert rate[id(block.conv0.affine.weight)] == pytest.approx(AFFINE_RATE)
     assert rate[id(block.conv0.weight)] == 1
     two = make_trainee(
-        tiny_config(
-            model={"layout": "multi", "encoding": "multi"}, aids={"reconstruct_kimg": 1.0}
-        ),
+        tiny_config(model={"layout": "multi", "encoding": "multi"}, aids={"reconstruct_kimg": 1.0}),
         CPU,
     )
     rate = {id(p): g["lr"] / LR for g in two.r_optimizer.param_groups for p in g["params"]}

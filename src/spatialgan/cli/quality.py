@@ -1,0 +1,102 @@
+"""``spatialgan eval pr`` and ``overfitting``: what a Fréchet distance does not tell apart."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spatialgan.cli.measured import SamplesOption, SeedOption, number
+from spatialgan.cli.options import Device, JsonOption, Model, say
+
+if TYPE_CHECKING:
+    from spatialgan.data.images import ImageDataset
+    from spatialgan.model import SpatialGAN
+
+Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="The pictures that the model was trained on.")]
+
+
+def pr(
+    model: Model,
+    data: Data,
+    samples: SamplesOption = 2000,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    device: Device = "auto",
+) -> None:
+    """Precision and recall in features of EfficientNet-Lite2: how many pictures look real, how much of what is real is
+    drawn. As many real pictures as generated ones; compare only where their number is equal."""
+    import torch
+
+    from spatialgan.data.images import to_uint8
+    from spatialgan.evaluation.generated import generate_seeds
+    from spatialgan.evaluation.precision_recall import precision_recall
+    from spatialgan.evaluation.result_file import result_record, write_result
+    from spatialgan.model import SpatialGAN
+    from spatialgan.vision.features import EfficientNetLite2Features
+
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    dataset = open_split(data, loaded, "train")
+    extractor = EfficientNetLite2Features(loaded.device)
+    count = min(samples, dataset.num_images)
+    rows = torch.linspace(0, dataset.num_images - 1, count).round().long()
+    real = torch.cat([extractor(dataset.batch(chunk)) for chunk in rows.split(32)])
+    seeds = range(seed, seed + count)
+    drawn = torch.cat([extractor(to_uint8(images)) for images in generate_seeds(loaded, seeds, batch_size=32)])
+    result = precision_recall(real, drawn)
+    typer.echo(f"precision {result.precision:.3f}, recall {result.recall:.3f} ({count} pictures of each kind)")
+    if json is not None:
+        record = result_record(
+            "pr", asdict(result), loaded, num_samples=count, seed=seed, data=data, dataset=dataset, extractor=extractor
+        )
+        write_result(json, record)
+
+
+def overfitting(
+    model: Model,
+    data: Data,
+    samples: SamplesOption = 500,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    device: Device = "auto",
+) -> None:
+    """Does the discriminator know its training pictures by heart? Its verdict on them, on those held out, and on
+    generated ones."""
+    from spatialgan.errors import SpatialGANError
+    from spatialgan.evaluation.overfitting import measure_overfitting
+    from spatialgan.evaluation.result_file import result_record, write_result
+    from spatialgan.model import SpatialGAN
+
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    if loaded.config.data.holdout == 0:
+        raise SpatialGANError(f"{model} held no pictures out of its training; train with --set data.holdout=20")
+    train, test = (open_split(data, loaded, split) for split in ("train", "test"))
+    result = measure_overfitting(loaded, train, test, num_samples=samples, first_seed=seed)
+    typer.echo(
+        f"mean logit: {result.train:.3f} of training pictures, {result.held_out:.3f} of held-out ones, "
+        f"{result.generated:.3f} of generated ones; r_v {number(result.r_v)}"
+    )
+    if json is not None:
+        record = result_record(
+            "overfitting", asdict(result), loaded, num_samples=samples, seed=seed, data=data, dataset=test
+        )
+        write_result(json, record)
+
+
+def open_split(data: Path, model: "SpatialGAN", split: str) -> "ImageDataset":
+    """A split of a model's data set, opened as its training opened it; says what was left out."""
+    from spatialgan.data.images import ImageDataset
+
+    config = model.config
+    dataset = ImageDataset.open(
+        data,
+        resolution=config.data_resolution,
+        channels=config.model.image_channels,
+        fit=config.data.fit,
+        holdout=config.data.holdout,
+        split=split,
+    )
+    if dataset.skipped:
+        name, reason = dataset.skipped[0]
+        say(f"note: {len(dataset.skipped)} unusable, skipped, e.g. {name}: {reason}")
+    return dataset

@@ -1,0 +1,67 @@
+"""Has D learned its training pictures by heart? ADA's heuristic r_v (Karras et al., NeurIPS 2020, Eq. 1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spatialgan.data.images import ImageDataset, to_float
+from spatialgan.errors import SpatialGANError
+from spatialgan.evaluation.generated import generate_seeds
+from spatialgan.model import SpatialGAN
+from spatialgan.networks.discriminators import Discriminator
+
+BATCH_SIZE = 16
+
+
+@dataclass(frozen=True)
+class Overfitting:
+    train: float
+    """D's mean logit on pictures that it was trained on, ..."""
+    held_out: float
+    """... on real pictures that it never saw, ..."""
+    generated: float
+    """... and on generated ones."""
+    r_v: float | None
+    """(train - held_out) / (train - generated). 0: D takes new real pictures for as real as its own; 1: for generated.
+    None where it cannot tell its own from generated ones."""
+
+
+def measure_overfitting(
+    model: SpatialGAN, train: ImageDataset, held_out: ImageDataset, *, num_samples: int = 500, first_seed: int = 0
+) -> Overfitting:
+    """On at most ``num_samples`` pictures of each kind.
+
+    Args:
+        model: with its discriminator.
+        train: pictures that it was trained on, at its resolution.
+        held_out: others of the same kind.
+
+    Raises:
+        SpatialGANError: the model has no discriminator.
+    """
+    if model.discriminator is None:
+        raise SpatialGANError(f"{model.name} has no discriminator, whose memory is to be tested")
+
+    def mean(batches: Iterator[Tensor]) -> float:
+        return torch.cat([verdicts(model.discriminator, images.to(model.device)) for images in batches]).mean().item()
+
+    seeds = range(first_seed, first_seed + num_samples)
+    t, h = (mean(_real(dataset, num_samples)) for dataset in (train, held_out))
+    g = mean(generate_seeds(model, seeds, batch_size=BATCH_SIZE))
+    return Overfitting(t, h, g, (t - h) / (t - g) if t > g else None)
+
+
+@torch.no_grad()
+def verdicts(discriminator: Discriminator, images: Tensor) -> Tensor:
+    """(B,): the mean logit of each picture (B, C, R, R)."""
+    return discriminator(images).logits.mean(dim=1)
+
+
+def _real(dataset: ImageDataset, most: int) -> Iterator[Tensor]:
+    """Pictures (B, C, R, R) in -1..1, spread over the set."""
+    count = min(most, dataset.num_images)
+    rows = torch.linspace(0, dataset.num_images - 1, count).round().long()
+    for chunk in rows.split(BATCH_SIZE):
+        yield to_float(dataset.batch(chunk))
