@@ -243,7 +243,11 @@ def test_files_of_format_2_draw_the_same_picture(tmp_path: Path):
     generator.blocks[0].const.data[:] = generator.blocks[0].const.data[:, :1, :1].clone()
     saved = SpatialGAN(config, generator).save(tmp_path / "new", dtype=torch.float32)
     old = {
-        n: t[:, :1, :1].contiguous() if n.endswith(".const") else t.T[:, :, None, None].contiguous() if ".place." in n else t
+        n: t[:, :1, :1].contiguous()
+        if n.endswith(".const")
+        else t.T[:, :, None, None].contiguous()
+        if ".place." in n
+        else t
         for n, t in load_file(saved).items()
     }
     path = tmp_path / "old.safetensors"

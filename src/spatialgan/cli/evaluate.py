@@ -9,7 +9,7 @@ import typer
 from spatialgan.cli.comove import SHOWN_CLASSES, comove
 from spatialgan.cli.measured import SamplesOption, SeedOption, number, print_line
 from spatialgan.cli.options import Device, JsonOption, Model, progress_bar, say
-from spatialgan.cli.quality import open_split, overfitting, pr
+from spatialgan.cli.quality import handles, open_split, overfitting, pr
 from spatialgan.errors import SpatialGANError
 
 app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
@@ -197,6 +197,7 @@ def attention(
 
 app.command()(pr)
 app.command()(overfitting)
+app.command()(handles)
 app.command()(comove)
 
 

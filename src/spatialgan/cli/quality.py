@@ -1,13 +1,14 @@
-"""``spatialgan eval pr`` and ``overfitting``: what a Fréchet distance does not tell apart."""
+"""``spatialgan eval pr``, ``overfitting`` and ``handles``: what a Fréchet distance does not tell."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spatialgan.cli.measured import SamplesOption, SeedOption, number
-from spatialgan.cli.options import Device, JsonOption, Model, say
+from spatialgan.cli.options import Device, JsonOption, Model, progress_bar, say
 
 if TYPE_CHECKING:
     from spatialgan.data.images import ImageDataset
@@ -81,6 +82,31 @@ def overfitting(
             "overfitting", asdict(result), loaded, num_samples=samples, seed=seed, data=data, dataset=test
         )
         write_result(json, record)
+
+
+def handles(
+    model: Model,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Pictures to move each handle in.")] = 100,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    device: Device = "auto",
+) -> None:
+    """What each handle does: how much the picture changes when it moves, and how far it may go before pictures fall
+    apart, by the discriminator's verdict."""
+    from spatialgan.evaluation.handles import EFFECT_DISTANCE, measure_handles
+    from spatialgan.evaluation.result_file import result_record, write_result
+    from spatialgan.model import SpatialGAN
+
+    loaded = SpatialGAN.from_pretrained(model, device=device)
+    with progress_bar() as show:
+        found = measure_handles(loaded, num_seeds=samples, first_seed=seed, on_progress=partial(show, "moves"))
+    for h in found:
+        sound = "" if h.reach is None else f", sound up to {h.reach:g} of the width"
+        acts = "" if h.acts else ", hardly acts"
+        typer.echo(f"{h.level}.{h.point}: {h.effect:.1f} of 255 when moved by {EFFECT_DISTANCE:g}{sound}{acts}")
+    if json is not None:
+        values = {"handles": [h.to_json() for h in found], "effect_distance": EFFECT_DISTANCE}
+        write_result(json, result_record("handles", values, loaded, num_samples=samples, seed=seed))
 
 
 def open_split(data: Path, model: "SpatialGAN", split: str) -> "ImageDataset":
