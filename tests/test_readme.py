@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from spatialgan.cli.main import app
+from spatialgan.cli.commands import app
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[1]

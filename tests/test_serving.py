@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from spatialgan.cli.main import app
+from spatialgan.cli.commands import app
 from typer.main import get_command
 
 from spatialgan.studio import connections, visits

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 from PIL import Image
-from spatialgan.cli.main import app
+from spatialgan.cli.commands import app
 from typer.testing import CliRunner
 
 from spatialgan.cli.drag import kept_note, read_handle, read_mask_file

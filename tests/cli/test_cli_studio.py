@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from spatialgan.cli.main import app
+from spatialgan.cli.commands import app
 from typer.testing import CliRunner
 
 from spatialgan.errors import SpatialGANError

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from spatialgan.cli.main import app
+from spatialgan.cli.commands import app
 from typer.testing import CliRunner
 
 from spatialgan.errors import SpatialGANError

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from spatialgan.cli.main import app
+from spatialgan.cli.commands import app
 from typer.testing import CliRunner
 
 from spatialgan.data.decoding import BadImageError

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from spatialgan.cli.main import app
+from spatialgan.cli.commands import app
 from typer.testing import CliRunner
 
 from spatialgan.editing.edit_records import NUMBERS, apply_edit, command_line, edit_words, same_picture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from spatialgan.cli.main import app
+from spatialgan.cli.commands import app
 from typer.testing import CliRunner
 
 from spatialgan.cli.evaluate import app as eval_app

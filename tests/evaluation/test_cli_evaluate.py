@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from fakes import Halves, MeanColour, tiny_model
-from spatialgan.cli.main import app as main_app
+from spatialgan.cli.commands import app as main_app
 from typer.testing import CliRunner
 
 from spatialgan.cli import main
