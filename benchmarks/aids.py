@@ -48,16 +48,15 @@ VARIANTS = {
     "learned": Variant("learned constant", ("model.constant=learned",), "learned"),
     "noise": Variant("noise inputs", ("model.noise_inputs=true",), "noise"),
     "nobgmap": Variant("one mapping network for all", ("model.background_mapping=false",), "nobgmap"),
-    "coordsonly": Variant(
-        "of the generator's aids only ungated object coordinates",
+    "slim": Variant(
+        "the first four of these at once",
         (
             "model.coordinates_gated=false",
             "model.constant=learned",
             "model.noise_inputs=true",
             "model.background_mapping=false",
-            "model.object_spacing=0",
         ),
-        "coordsonly",
+        "slim",
     ),
 }
 

@@ -10,9 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from spatialgan.cli.main import app
 from typer.main import get_command
 
+from spatialgan.cli.commands import app
 from spatialgan.studio import connections, visits
 from spatialgan.studio import session_store as sessions
 from spatialgan.studio.guard import MAX_BODY_BYTES

@@ -14,6 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from spatialgan import SpatialGAN, SpatialGANError, __version__, cli
+from spatialgan.cli.commands import app
 from spatialgan.cli.edits import edits_in_order, read_edit, read_seeds
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.layout import MIN_STD
@@ -686,5 +687,5 @@ def test_train_then_generate(run, photos, tmp_path):
 
 
 def test_the_app_itself_raises_for_others_to_catch():
-    result = CliRunner().invoke(cli.app, ["models", "info", "nothing"])
+    result = CliRunner().invoke(app, ["models", "info", "nothing"])
     assert isinstance(result.exception, SpatialGANError)

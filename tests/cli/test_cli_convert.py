@@ -7,7 +7,7 @@ from PIL import Image
 
 from spatialgan.cli import main
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def run(*arguments: object) -> int:

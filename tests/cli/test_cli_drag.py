@@ -9,9 +9,9 @@ import zlib
 
 import pytest
 from PIL import Image
-from spatialgan.cli.main import app
 from typer.testing import CliRunner
 
+from spatialgan.cli.commands import app
 from spatialgan.cli.drag import kept_note, read_handle, read_mask_file
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError

@@ -3,9 +3,9 @@
 import socket
 
 import pytest
-from spatialgan.cli.main import app
 from typer.testing import CliRunner
 
+from spatialgan.cli.commands import app
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.access import Access
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from spatialgan.cli.main import app
 from typer.testing import CliRunner
 
+from spatialgan.cli.commands import app
 from spatialgan.errors import SpatialGANError
 
 EMPTY = {"mean": None, "mean_interval": None}

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from spatialgan.cli.main import app
 from typer.testing import CliRunner
 
+from spatialgan.cli.commands import app
 from spatialgan.data.decoding import BadImageError
 from spatialgan.data.prepare import prepare
 from spatialgan.data.windows import Windows, read_boxes

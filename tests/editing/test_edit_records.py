@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from spatialgan.cli.main import app
 from typer.testing import CliRunner
 
+from spatialgan.cli.commands import app
 from spatialgan.editing.edit_records import NUMBERS, apply_edit, command_line, edit_words, same_picture
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import SpatialGAN

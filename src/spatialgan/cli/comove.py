@@ -188,7 +188,7 @@ def _comove_self_test(
 
 
 def _segmenter(name: str, device: str) -> "Segmenter":
-    from spatialgan.evaluation import segmentation
+    from spatialgan.segmenter import segmentation
 
     if name == "maskrcnn":
         return segmentation.MaskRCNNSegmenter(device=device)

@@ -119,6 +119,11 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path 
         require_writable(path)
 
 
+def or_one(value: float | None) -> float:
+    """An option's value, or 1 where it was not given."""
+    return 1.0 if value is None else value
+
+
 def say(*lines: str) -> None:
     """Print lines, of which names of files may be a part."""
     for line in lines:

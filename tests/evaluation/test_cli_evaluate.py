@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from fakes import Halves, MeanColour, tiny_model
-from spatialgan.cli.main import app as main_app
 from typer.testing import CliRunner
 
 from spatialgan.cli import main
+from spatialgan.cli.commands import app as main_app
 from spatialgan.cli.evaluate import app
 from spatialgan.errors import SpatialGANError
 

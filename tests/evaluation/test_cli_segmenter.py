@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from spatialgan.cli.main import app
 from typer.testing import CliRunner
 
+from spatialgan.cli.commands import app
 from spatialgan.cli.evaluate import app as eval_app
 from spatialgan.data.objects import ObjectDataset
 from spatialgan.errors import SpatialGANError
