@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from spatialgan.cli import main
 from spatialgan.cli.commands import app as main_app
 from spatialgan.cli.evaluate import app
+from spatialgan.config import DataConfig
 from spatialgan.errors import SpatialGANError
 
 ROOMS = Path(__file__).parents[1] / "rooms"
@@ -325,3 +327,30 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_computed(word
     result = CliRunner().invoke(main_app, ["eval", *words, "--json", str(tmp_path / "file/r.json")])
     assert isinstance(result.exception, SpatialGANError) and "r.json cannot be written" in str(result.exception)
     assert result.stdout == ""
+
+
+def test_pr_overfitting_and_handles(images_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spatialgan.vision.features.EfficientNetLite2Features", lambda device: MeanColour())
+    model = tiny_model()
+    model.config = replace(model.config, data=DataConfig(holdout=3))
+    path = str(model.save(tmp_path / "held"))
+    out = tmp_path / "result.json"
+    data = ["--data", str(images_folder)]
+    common = ["--model", path, "--samples", "8", "--device", "cpu", "--json", str(out)]
+    found = {}
+    for name, words in (("pr", data), ("overfitting", data), ("handles", [])):
+        result = CliRunner().invoke(app, [name, *words, *common], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        record = json.loads(out.read_text())
+        assert record["metric"] == name and record["num_samples"] == 8
+        found[name] = record["values"]
+    assert 0 <= found["pr"]["precision"] <= 1 and 0 <= found["pr"]["recall"] <= 1
+    assert len({found["overfitting"][k] for k in ("train", "held_out", "generated")}) == 3
+    assert len(found["handles"]["handles"]) == 7
+
+
+def test_overfitting_needs_pictures_that_were_held_out(model_file: Path, images_folder: Path) -> None:
+    with pytest.raises(SpatialGANError, match=r"held no pictures out.*data\.holdout"):
+        CliRunner().invoke(
+            app, ["overfitting", "--model", str(model_file), "--data", str(images_folder)], catch_exceptions=False
+        )

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from fakes import BlobModel, tiny_model
 
+from spatialgan.config import RunConfig
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.handles import ACTS, DISTANCES, ENOUGH, measure_handles, reach
@@ -20,15 +22,15 @@ class Middle:
 
 
 def test_only_the_handle_that_moves_the_blob_acts_and_its_reach_is_where_pictures_fall_apart():
-    model = BlobModel(follows=0.5)
+    model = BlobModel()
+    model.config = RunConfig(model=replace(model.config.model, center_std=0.1))  # blobs are in the middle, unless moved
     model.discriminator = Middle()
-    handles = measure_handles(model, num_seeds=40)
+    handles = measure_handles(model, num_seeds=60)
     assert [(h.level, h.point) for h in handles] == [(0, 0), (1, 0), (1, 1), *((2, i) for i in range(4))]
     first, *others = handles
-    # The blob covers little: all of its light at two places, of 64 x 64 pixels.
     assert first.acts and first.effect > ACTS
     shares = list(first.sound.values())
-    assert list(first.sound) == [f"{d:g}" for d in DISTANCES] and shares[0] > 0.9 and shares[-1] < shares[0] - 0.2
+    assert list(first.sound) == [f"{d:g}" for d in DISTANCES] and shares[0] > 0.8 and shares[-1] < 0.2
     assert first.reach == max(d for d, s in zip(DISTANCES, shares, strict=True) if s >= ENOUGH) < DISTANCES[-1]
     for h in others:
         assert h.effect == 0 and not h.acts
