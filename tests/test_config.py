@@ -52,7 +52,7 @@ def test_configurations_of_format_1_keep_their_meaning():
     }
     config = from_dict(RunConfig, upgraded(old))
     assert (config.loss.attention, config.loss.attention_sign, config.loss.align_mean) == ("sum", "real", "all")
-    assert config.aids == AidsConfig(reconstruct_kimg=90, reconstruct_weight=0.5, reuse_pictures=True)
+    assert config.aids == AidsConfig(reconstruct_kimg=90, reuse_pictures=True)
     assert (config.model.resolution, config.train.kimg) == (64, 2.0)
     assert "align_empty" in old["loss"]  # what was given is left as it was
     assert from_dict(RunConfig, upgraded({"loss": {"align_mean": "above"}})).loss.align_mean == "above"

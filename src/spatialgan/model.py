@@ -242,7 +242,7 @@ def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
         raise SpatialGANError(f"{path}: card must be a JSON object, not {type(card).__name__}")
     try:
         values = data.get("config", {})
-        config = from_dict(RunConfig, upgraded(values) if version < FORMAT_VERSION else values)
+        config = from_dict(RunConfig, upgraded(values))
     except SpatialGANError as e:
         raise SpatialGANError(f"{path}: {e}") from None
     if data.get(CARD_HASH, _card_hash(data)) != _card_hash(data):

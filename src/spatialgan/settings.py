@@ -31,13 +31,13 @@ def from_dict(cls: type[T], values: dict[str, Any], *, where: str = "config") ->
 
 
 MOVED = {
-    "loss.reconstruct_weight": "aids.reconstruct_weight",
     "train.reconstruct_kimg": "aids.reconstruct_kimg",
     "train.reuse_pictures": "aids.reuse_pictures",
 }
 GONE = {
-    "loss": {"align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share"},
+    "loss": {"align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share", "reconstruct_weight"},
     "train": {"blur_std", "blur_kimg"},
+    "aids": {"reconstruct_weight"},
 }  # they said how a model was trained, not what it is
 
 
@@ -50,7 +50,7 @@ def is_earlier(values: Any) -> bool:
 
 
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:
-    """The configuration in a model file of an earlier format, as JSON values, in today's fields.
+    """The configuration in a model file of this or an earlier format, as JSON values, in today's fields.
 
     In format 1, attention had one form and sign, and distances one mean; format 2 had parts of the generator that were
     found not to pay. What is malformed is left for :func:`from_dict`.
@@ -60,10 +60,10 @@ def upgraded(values: dict[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(values, dict) or not all(isinstance(section, dict) for section in values.values()):
         return values
-    values = values | {"model": _without_former_parts(values.get("model", {}))}
-    if "aids" in values:
-        return values
     new = {name: {k: v for k, v in section.items() if k not in GONE.get(name, ())} for name, section in values.items()}
+    new["model"] = _without_former_parts(new.get("model", {}))
+    if "aids" in values:
+        return new
     new["loss"] = {"align_mean": "all", "attention": "sum", "attention_sign": "real"} | new.get("loss", {})
     for old, now in MOVED.items():
         (section, name), (other, renamed) = old.split("."), now.split(".")

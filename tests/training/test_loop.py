@@ -73,7 +73,7 @@ def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, h
         data={"shift": 0.2, "mirror": True},
         loss={"align": "multi" if model else "single"},
         train={"precision": "bfloat16"},
-        aids={"reconstruct_kimg": 0.032, "reconstruct_weight": 1.0},
+        aids={"reconstruct_kimg": 0.032},
     )
     half = replace(whole, train=replace(whole.train, kimg=half_kimg))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)

@@ -132,7 +132,7 @@ def test_convolutions_are_in_channels_last_order_and_the_average_is_not_trained(
 
 def test_all_that_a_trainee_holds_is_on_its_device(monkeypatch):
     monkeypatch.setattr(step_module, "_adam", lambda parameters, *_: torch.optim.SGD(parameters))  # fused needs a CPU
-    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}), torch.device("meta"))
+    t = make_trainee(tiny_config(aids={"reconstruct_kimg": 1.0}), torch.device("meta"))
     assert t.device.type == "meta"
     assert {x.device.type for x in [*t.tensors, *t.comparison.state_dict().values()]} == {"meta"}
 

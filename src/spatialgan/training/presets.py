@@ -90,7 +90,7 @@ def cats64() -> RunConfig:
         loss=LossConfig(r1_gamma=0.5),
         # First shapes by reconstruction, at four times the speed of the adversarial game, then details.
         train=TrainConfig(kimg=250, batch_size=16, g_lr=0.001, d_lr=0.002, ema_half_life_kimg=5, precision="bfloat16"),
-        aids=AidsConfig(reconstruct_kimg=90, reconstruct_weight=1.0, reuse_pictures=True),
+        aids=AidsConfig(reconstruct_kimg=40, reuse_pictures=True),
     )
 
 
@@ -109,7 +109,7 @@ def rooms64() -> RunConfig:
         ),
         data=replace(c.data, shift=0.0),
         train=replace(c.train, kimg=300),
-        aids=replace(c.aids, reconstruct_kimg=100),
+        aids=replace(c.aids, reconstruct_kimg=40),
     )
 
 

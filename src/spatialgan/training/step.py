@@ -53,7 +53,7 @@ class Trainee:
     r_optimizer: torch.optim.Optimizer | None = None
     """Of G while it only reconstructs; None where it never does, or no longer."""
     comparison: EfficientNetLite | None = None
-    """Compares pictures with their reconstructions; None where there are none."""
+    """Compares pictures with their reconstructions; None as above."""
     num_images_seen: int = 0
     workers: Workers = Workers()  # noqa: RUF009 (frozen)
 
@@ -110,7 +110,7 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
             loss.r1_interval if loss.r1_gamma else 0,
         ),
         torch.zeros((), device=device, dtype=torch.float32),
-        reconstruction_optimizer(generator, config.train.beta2) if config.only_reconstructs_at(0) else None,
+        reconstruction_optimizer(generator, config.train.beta2) if config.reconstructs else None,
         comparison_network(device) if config.reconstructs else None,
     )
 
@@ -136,17 +136,17 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
     Args:
         t: changed in place; ``num_images_seen`` grows by the batch.
         reals: (B, C, R, R) in -1..1, on the trainee's device; of several processes, this one's share of the batch.
-        known: the same pictures with their codes; needed where the configuration reconstructs.
+        known: the same pictures with their codes; needed while the run reconstructs.
 
     Returns:
         scalars for the record, by name, means over all processes; ``loss/...`` are the terms of the losses.
     """
     random = step_generator(t.config.train.seed, t.num_images_seen, t.device, t.workers.rank)
-    if t.config.only_reconstructs_at(t.num_images_seen):
+    if t.config.reconstructs_at(t.num_images_seen):
         stats = reconstruction_step(t, known, random)
     else:
-        t.r_optimizer = None  # its moments are of no more use, and take memory
-        stats = adversarial_step(t, reals, known, random)
+        t.r_optimizer = t.comparison = None  # of no more use, and take memory
+        stats = adversarial_step(t, reals, random)
     t.workers.average([*stats.values(), t.path_mean, t.generator.mapping.w_mean])
     t.num_images_seen += t.config.train.batch_size
     decay = ema_decay(
@@ -159,11 +159,11 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
     return stats
 
 
-def adversarial_step(t: Trainee, reals: Tensor, known: Known | None, random: torch.Generator) -> dict[str, Tensor]:
+def adversarial_step(t: Trainee, reals: Tensor, random: torch.Generator) -> dict[str, Tensor]:
     """One G step and one D step, with the regularisation that is due."""
     config = t.config
     step = t.num_images_seen // config.train.batch_size
-    stats, drawn = generator_step(t, random, known)
+    stats, drawn = generator_step(t, random)
     if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
         stats |= path_length_step(t, random)
     stats |= discriminator_step(t, reals, random, fakes=drawn if config.aids.reuse_pictures else None)
@@ -183,25 +183,22 @@ class Term:
     """A scalar, with its graph."""
 
 
-def generator_step(t: Trainee, random: torch.Generator, known: Known | None = None) -> tuple[dict[str, Tensor], Tensor]:
+def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
     """Make pictures, look at them through D once, and follow both its verdict and its attention.
 
     Returns:
         scalars for the record, and the pictures (B, C, R, R), without a graph.
     """
     micro = t.micro_batch
-    starts = range(0, t.batch_size, micro)
+    count = t.batch_size // micro
     parts, drawn = [], []
     for p in t.d_parameters:
         p.requires_grad_(False)  # D is not updated here [paper]: its weights' gradients would be work for nothing
     t.g_optimizer.zero_grad(set_to_none=True)
-    for start in starts:
+    for _ in range(count):
         layout, images = draw_pictures(t, micro, random, update_w_mean=True)
         terms, seen = generator_terms(t, layout, images, random)
-        if t.config.aids.reconstruct_weight > 0:
-            value = reconstruction(t, known[start : start + micro], random)
-            terms.append(Term("loss/reconstruct", t.config.aids.reconstruct_weight, value))
-        (sum(term.weight * term.value for term in terms) / len(starts)).backward()
+        (sum(term.weight * term.value for term in terms) / count).backward()
         parts.append({term.name: term.value.detach() for term in terms} | seen)
         drawn.append(images.detach())
     t.workers.step(t.g_optimizer)
@@ -319,19 +316,13 @@ def reconstruction_step(t: Trainee, known: Known, random: torch.Generator) -> di
     parts = []
     t.r_optimizer.zero_grad(set_to_none=True)
     for start in starts:
-        value = reconstruction(t, known[start : start + t.micro_batch], random)
+        with autocast(t):
+            value, ws = reconstruct(t.generator, t.comparison, known[start : start + t.micro_batch], random)
+        t.generator.mapping.follow_mean(ws[:, 0], W_MEAN_SHARE)
         (value / len(starts)).backward()
         parts.append({"loss/reconstruct": value.detach()})
     t.workers.step(t.r_optimizer)
     return _means(parts)
-
-
-def reconstruction(t: Trainee, known: Known, random: torch.Generator) -> Tensor:
-    """The reconstruction loss on known pictures, a scalar."""
-    with autocast(t):
-        loss, ws = reconstruct(t.generator, t.comparison, known, random)
-    t.generator.mapping.follow_mean(ws[:, 0], W_MEAN_SHARE)
-    return loss
 
 
 def _means(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ from tiny_run import tiny_config
 
 from spatialgan.data.images import Views
 from spatialgan.errors import SpatialGANError
-from spatialgan.training import step as step_module
 from spatialgan.training.aids.codes import Codes
 from spatialgan.training.aids.reconstruction import (
     AFFINE_RATE,
@@ -22,7 +21,6 @@ from spatialgan.training.aids.reconstruction import (
 )
 from spatialgan.training.step import (
     make_trainee,
-    reconstruction,
     reconstruction_step,
     step_generator,
     training_step,
@@ -132,23 +130,6 @@ def test_g_learns_that_things_are_where_their_heatmaps_are():
     assert x[1] - x[0] > 0.2
 
 
-def test_reconstruction_stays_beside_the_adversarial_loss(monkeypatch):
-    t = make_trainee(
-        tiny_config(aids={"reconstruct_weight": 1.0}, train={"micro_batch": 2}, model={"minibatch_std_group": 2}), CPU
-    )
-    seen = []
-    monkeypatch.setattr(
-        step_module,
-        "reconstruction",
-        lambda t, known, random: seen.append(known.images) or reconstruction(t, known, random),
-    )
-    reals = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
-    known = Known(reals, torch.randn(4, 1, t.config.model.z_dim), torch.full((4, 1, 2), 0.5), torch.full((4, 1), 0.3))
-    assert {"loss/reconstruct", "loss/G", "loss/D"} <= set(training_step(t, reals, known))
-    assert [len(images) for images in seen] == [2, 2] and torch.equal(torch.cat(seen), reals)
-    assert t.r_optimizer is None
-
-
 def test_the_step_follows_the_mean_over_micro_batches():
     config = tiny_config(aids={"reconstruct_kimg": 1.0}, train={"micro_batch": 2})
     t, other = make_trainee(config, CPU), make_trainee(config, CPU)
@@ -199,11 +180,6 @@ def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
     assert rate[id(block.conv0.sel.residual.weight)] == pytest.approx(SEL_RATE)
     assert rate[id(block.conv0.affine.weight)] == pytest.approx(AFFINE_RATE)
     assert rate[id(block.conv0.weight)] == 1
-    two = make_trainee(
-        tiny_config(model={"layout": "multi", "encoding": "multi"}, aids={"reconstruct_kimg": 1.0}),
-        CPU,
-    )
-    rate = {id(p): g["lr"] / LR for g in two.r_optimizer.param_groups for p in g["params"]}
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def check_size(dataset: ImageDataset) -> None:
     if dataset.num_images > MAX_PICTURES:
         raise SpatialGANError(
             f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
-            f"{dataset.num_images:,}; set aids.reconstruct_kimg=0 and aids.reconstruct_weight=0: "
+            f"{dataset.num_images:,}; set aids.reconstruct_kimg=0: "
             "so many say enough by themselves"
         )
 
