@@ -24,6 +24,7 @@ from spatialgan.training import loop
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint
 from spatialgan.training.loop import train
 from spatialgan.training.stats_log import NonFiniteError
+from spatialgan.training.stop_request import StopRequest
 
 quiet = lambda _: None  # noqa: E731
 
@@ -437,7 +438,7 @@ def test_a_terminal_that_closes_costs_no_step(tmp_path, pictures):
 def test_nohup_is_respected():
     old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with loop.StopRequest() as stop:
+        with StopRequest() as stop:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not stop.requested
     finally:

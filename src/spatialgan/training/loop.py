@@ -1,18 +1,17 @@
 """The training loop: the same command again continues a run exactly where its last checkpoint was."""
 
 import json
-import signal
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from spatialgan.config import RunConfig
-from spatialgan.data.images import ImageDataset, to_float
+from spatialgan.data.images import ImageDataset, Views, to_float
+from spatialgan.data.read_ahead import read_ahead
 from spatialgan.data.sources import unread_note
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, is_inside, read_json, user_path, write_atomically
@@ -33,9 +32,11 @@ from spatialgan.training.growing import load_or_grow
 from spatialgan.training.sample_grids import write_samples
 from spatialgan.training.stats_log import Averages, Record, check_finite, check_finite_weights
 from spatialgan.training.step import Trainee, make_trainee, training_step
+from spatialgan.training.stop_request import StopRequest
 
 CONFIG, SKIPPED, CODES = "config.json", "skipped.txt", "codes.safetensors"
 BUSY = "another process is training in {}; wait for it to end, or give another --out"
+BATCHES_AHEAD = 2  # that are decoded during a step, of a set that is not in memory
 CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measures its features on
 # May change when a run goes on.
 FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "keep_snapshots", "checkpoint_kimg")
@@ -201,10 +202,10 @@ def _loop(
     if t.num_images_seen == 0:
         with record.pause_clock():
             write_samples(t, out / "samples" / "000000000.png")
-    with StopRequest() as stop:
-        while t.num_images_seen < total_nimg:
+    with StopRequest() as stop, closing(real_batches(t, dataset)) as batches:
+        for batch in batches:
             start = t.num_images_seen
-            averages.add(_step(t, dataset, codes))
+            averages.add(_step(t, dataset, codes, batch))
             # Asked once: a signal that comes later takes one more step, and is saved.
             stopping = t.workers.any(stop.requested, t.device)
             last = t.num_images_seen >= total_nimg or stopping
@@ -236,11 +237,28 @@ def _loop(
     return t.num_images_seen >= total_nimg
 
 
-def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None) -> dict[str, Tensor]:
-    """One training step on the next real pictures, or on this process's share of them."""
-    size, start = t.config.model.resolution, t.num_images_seen
-    views = dataset.views(start + t.workers.rank * t.batch_size, t.batch_size, size=size, seed=t.config.train.seed)
-    reals = to_float(dataset.views_of(views, size=size).to(t.device))  # as uint8: a quarter of the traffic
+def real_batches(t: Trainee, dataset: ImageDataset, *, ahead: int = BATCHES_AHEAD) -> Iterator[tuple[Views, Tensor]]:
+    """What the steps from here to the run's end are shown, of each batch this process's share: views, and pictures as
+    uint8 (B, C, R, R) on the CPU.
+
+    Where the set is not in memory, a thread decodes the next ``ahead`` batches during a step; 0: each step its own.
+    To be closed. Raises BadImageError in the step that would be shown a damaged file.
+    """
+    config, offset = t.config, t.workers.rank * t.batch_size
+
+    def read(start: int) -> tuple[Views, Tensor]:
+        size = config.model.resolution
+        views = dataset.views(start + offset, t.batch_size, size=size, seed=config.train.seed)
+        return views, dataset.views_of(views, size=size)
+
+    starts = range(t.num_images_seen, int(config.train.kimg * 1000), config.train.batch_size)
+    return read_ahead(read, starts, ahead=ahead if dataset.images is None else 0)
+
+
+def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None, batch: tuple[Views, Tensor]) -> dict[str, Tensor]:
+    """One training step on real pictures."""
+    views, pictures = batch
+    start, reals = t.num_images_seen, to_float(pictures.to(t.device))  # sent as uint8: a quarter of the traffic
     known = (
         known_pictures(codes, reals, views, whole_px=dataset.resolution) if t.config.reconstructs_at(start) else None
     )
@@ -252,9 +270,9 @@ def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None) -> dict[str, T
 def _follow(t: Trainee, dataset: ImageDataset, codes: Codes | None) -> bool:
     """The loop of a process that is not the first: the same steps, and no files."""
     total_nimg = int(t.config.train.kimg * 1000)
-    with StopRequest() as stop:
-        while t.num_images_seen < total_nimg:
-            _step(t, dataset, codes)
+    with StopRequest() as stop, closing(real_batches(t, dataset)) as batches:
+        for batch in batches:
+            _step(t, dataset, codes, batch)
             if t.workers.any(stop.requested, t.device):
                 break
     return t.num_images_seen >= total_nimg
@@ -395,30 +413,3 @@ def remove_old_snapshots(newest: Path, *, keep: int) -> None:
             # The card goes first: a kill in between leaves what is taken for no model, and goes the next time.
             for path in sorted(files[name], key=lambda p: p.suffix != CARD):
                 path.unlink()
-
-
-class StopRequest:
-    """While active, SIGINT, SIGTERM and SIGHUP (a terminal that closes) ask for a stop, and do not kill the process in
-    the middle of a step."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def _handle(self, signum: int, frame: FrameType | None) -> None:
-        self.requested = True
-
-    def __enter__(self) -> "StopRequest":
-        self._old = {}
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            s = getattr(signal, name, None)  # Windows has no SIGHUP
-            if s is None or (name == "SIGHUP" and signal.getsignal(s) == signal.SIG_IGN):  # as under nohup
-                continue
-            try:
-                self._old[s] = signal.signal(s, self._handle)
-            except ValueError:  # only the main thread may take signals; elsewhere the caller stops the run
-                break
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for s, handler in self._old.items():
-            signal.signal(s, handler)
