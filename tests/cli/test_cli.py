@@ -638,6 +638,8 @@ def test_train_hands_all_it_was_given_to_the_loop(run, photos, tmp_path, monkeyp
         "cats",
         "--device",
         "cpu",
+        "--threads",
+        1,
         "--set",
         "loss.r1_gamma=2",
     )
@@ -645,7 +647,8 @@ def test_train_hands_all_it_was_given_to_the_loop(run, photos, tmp_path, monkeyp
     ((config, rest),) = calls
     assert config.loss.r1_gamma == 2 and config.model.resolution == 32
     report = rest.pop("report")
-    assert rest == {"data": photos, "out": tmp_path / "run", "device": "cpu", "init_from": "cats"} and callable(report)
+    given = {"data": photos, "out": tmp_path / "run", "device": "cpu", "init_from": "cats", "threads": 1}
+    assert rest == given and callable(report)
 
 
 @pytest.mark.parametrize(
@@ -689,3 +692,15 @@ def test_train_then_generate(run, photos, tmp_path):
 def test_the_app_itself_raises_for_others_to_catch():
     result = CliRunner().invoke(app, ["models", "info", "nothing"])
     assert isinstance(result.exception, SpatialGANError)
+
+
+def test_commands_draw_with_the_threads_that_pay_off_or_were_asked_for(run, single, tmp_path, monkeypatch):
+    monkeypatch.setattr("spatialgan.threads.available_cores", lambda: 4)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    draw = ("generate", "--model", single, "--seeds", 3, "--out", tmp_path, "--device", "cpu")
+    torch.set_num_threads(3)
+    assert run(*draw)[0] == 0 and torch.get_num_threads() == 1
+    assert run(*draw, "--threads", 2)[0] == 0 and torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    code, _, err = run(*draw, "--threads", 5)
+    assert code == 2 and "--threads is 5; use 1 to 4, the cores that this process may run on" in err

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spatialgan.cli.options import Device, say
+from spatialgan.cli.options import Device, Threads, say
 
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
@@ -23,6 +23,7 @@ def train(
     ] = None,
     kimg: Annotated[float | None, typer.Option(help="Thousands of images to train on, as --set train.kimg.")] = None,
     device: Device = "auto",
+    threads: Threads = None,
     init_from: Annotated[
         str | None,
         typer.Option(metavar="NAME|PATH", help="Start from a model's weights; those of a smaller size are grown."),
@@ -44,7 +45,7 @@ def train(
         return
     from spatialgan.training.loop import train as run
 
-    if not run(config, data=data, out=out, device=device, init_from=init_from, report=say):
+    if not run(config, data=data, out=out, device=device, init_from=init_from, threads=threads, report=say):
         raise typer.Exit(STOPPED)
 
 
