@@ -613,6 +613,22 @@ def test_train_dry_run(run, photos, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_settings_may_come_from_a_file_in_place_of_a_preset_or_above_it(run, photos, tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text("[train]\nbatch_size = 8\nkimg = 3\n")
+
+    def plan(*words: object) -> dict:
+        code, out, err = run("train", "--data", photos, "--out", tmp_path / "run", "--dry-run", *words)
+        assert code == 0, err
+        return json.loads(out)["config"]
+
+    alone, above = plan("--config", file), plan("--preset", "tiny", "--config", file, "--kimg", 2)
+    assert (alone["train"]["batch_size"], alone["train"]["kimg"], alone["model"]["resolution"]) == (8, 3.0, 256)
+    assert (above["train"]["batch_size"], above["train"]["kimg"], above["model"]["resolution"]) == (8, 2.0, 32)
+    (tmp_path / "config.json").write_text(json.dumps(above))
+    assert plan("--config", tmp_path / "config.json") == above
+
+
 def test_a_dry_run_looks_at_what_the_run_would_start_from(run, photos, tmp_path):
     code, _, err = run(
         "train", "--data", photos, "--preset", "tiny", "--out", tmp_path / "run", "--dry-run", "--init-from", "cats-64"
@@ -655,6 +671,8 @@ def test_train_hands_all_it_was_given_to_the_loop(run, photos, tmp_path, monkeyp
     ("words", "message"),
     [
         (["--preset", "dogs"], "there is no preset dogs; use"),
+        ([], "give --preset (paper256-single, "),
+        (["--config", "no.toml"], "no.toml is not readable"),
         (["--preset", "tiny", "--set", "train.batch=8"], "train has no field batch"),
         (["--preset", "tiny", "--kimg", -1], "train.kimg is -1"),
     ],
