@@ -9,6 +9,7 @@ Tests see that tables and line numbers are right.
 import argparse
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,25 @@ def latency_table() -> str:
     return "\n".join(lines)
 
 
+def reading_table() -> str:
+    """Milliseconds of a training step by how its pictures are read."""
+    lines = ["| pictures | step ms | of it waiting for pictures | images/s |", "|---" * 4 + "|"]
+    for name, row in load("benchmarks/results/speed.json")["reading"].items():
+        lines.append(f"| {name} | {row['step ms']} | {row['of it waiting for pictures ms']} | {row['images/s']} |")
+    return "\n".join(lines)
+
+
+def threads_table() -> str:
+    """Milliseconds of a training step and of a picture, by threads."""
+    r = load("benchmarks/results/speed.json")
+    lines = ["| busy neighbours of ours | threads | step ms | images/s | a picture, ms |", "|---" * 5 + "|"]
+    for row in r["threads"]:
+        cells = [row[k] for k in ("busy neighbours", "threads", "step ms", "images/s", "picture ms")]
+        lines.append(f"| {' | '.join(str(c) for c in cells)} |")
+    text = f"{r['cores']} cores, on which others worked, too (load {r['load before']:.1f} before)"
+    return "\n".join([*lines, "", f"{text}; `{r['command']}`."])
+
+
 TABLES = {
     "latency": latency_table,
     "response": response_table,
@@ -182,11 +202,12 @@ TABLES = {
     "focus": focus_table,
     "steering": steering_table,
 }
+SPEED_TABLES = {"reading": reading_table, "threads": threads_table}  # of docs/configuration.md
 
 
-def with_tables(text: str) -> str:
-    """The README's text with every table between its marks made anew."""
-    for name, make in TABLES.items():
+def with_tables(text: str, tables: dict[str, Callable[[], str]] = TABLES) -> str:
+    """The README's text, or that of another page, with every table between its marks made anew."""
+    for name, make in tables.items():
         begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
         head, rest = text.split(begin)
         text = head + begin + make() + end + rest.split(end)[1]
@@ -266,7 +287,11 @@ def main() -> None:
     parser.add_argument("--images", action="store_true")
     if parser.parse_args().images:
         make_images()
-    for path, renew in ((ROOT / "README.md", with_tables), (ROOT / "docs/method.md", with_lines)):
+    for path, renew in (
+        (ROOT / "README.md", with_tables),
+        (ROOT / "docs/configuration.md", lambda text: with_tables(text, SPEED_TABLES)),
+        (ROOT / "docs/method.md", with_lines),
+    ):
         path.write_text(renew(path.read_text()))
 
 

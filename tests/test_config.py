@@ -303,6 +303,80 @@ def test_bad_settings_are_named(setting: str, said: str):
         with_settings(RunConfig(), [setting])
 
 
+TOML = """
+[model]
+resolution = 64
+encoding = "none"
+
+[train]
+kimg = 3
+g_lr = 1e-3
+
+[loss]
+align_levels = [2, 0]
+"""
+
+
+def test_a_file_wins_over_the_preset_and_set_over_both(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(TOML)
+    base = RunConfig(train=TrainConfig(kimg=1, batch_size=16), data=DataConfig(mirror=True))
+    # encoding=none alone would be a contradiction.
+    config = with_settings(base, ["loss.align=none", "train.g_lr=0.005"], file=path)
+    assert config == replace(
+        base,
+        model=ModelConfig(resolution=64, encoding="none"),
+        loss=LossConfig(align="none", align_levels=(2, 0)),
+        train=TrainConfig(kimg=3.0, batch_size=16, g_lr=0.005),
+    )
+    assert type(config.train.kimg) is float
+
+
+def test_a_run_s_own_file_can_be_given_back(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(to_dict(UNUSUAL)))
+    assert with_settings(RunConfig(), [], file=path) == UNUSUAL
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[train]\nsead = 3", r"run\.toml: train has no field sead; it has: kimg, .*seed"),
+        ("[training]\nseed = 3", r"run\.toml has no field training; it has: model, data, loss, train, aids"),
+        ("kimg = 3", r"run\.toml has no field kimg; it has: model"),
+        ("train = 3", r"run\.toml: train must be a table, not int"),
+        ("[[train]]\nseed = 3", r"run\.toml: train must be a table, not list"),
+        ("[train]\nseed = 'x'", r"run\.toml: train\.seed: 'x' is not a whole number"),
+        ("[train]\nseed = 2024-01-01", r"train\.seed: .* is not a whole number"),
+        ("[train]\nkimg = inf", r"train\.kimg is inf; use a finite number"),
+        ("[model]\nencoding = 'nrom'", r"run\.toml: model\.encoding is 'nrom'; use none or concat or norm"),
+        ("[model]\nresolution = 100", r"model\.resolution is 100; use a power of two"),
+        ("[model]\nencoding = 'multi'", r"model\.encoding=multi needs model\.layout=multi"),
+        ("[train\nseed = 3", r"run\.toml is not TOML: .*line 1"),
+        ("a = " + "[" * 100_000, r"run\.toml is not TOML: "),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(tmp_path, text: str, said: str):
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises(SpatialGANError, match=said):
+        with_settings(RunConfig(), [], file=path)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    for name, content, said in (
+        ("missing.toml", None, r"missing\.toml is not readable"),
+        ("binary.toml", b"\xff\xfe\x00", r"binary\.toml is not TOML"),
+        ("config.json", b"{", r"config\.json is not JSON"),
+        ("list.json", b"[]", r"list\.json must be a JSON object, not list"),
+        ("run.yaml", b"", r"--config .*run\.yaml: give a file that ends in \.toml"),
+    ):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(SpatialGANError, match=said):
+            with_settings(RunConfig(), [], file=tmp_path / name)
+
+
 def test_derived_sizes():
     m = ModelConfig(resolution=64, channel_base=1024, channel_max=100)
     assert m.block_resolutions == (4, 8, 16, 32, 64)

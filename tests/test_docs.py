@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from spatialgan.threads import threads_for
+from spatialgan.training.presets import PRESETS
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
@@ -45,6 +48,21 @@ def test_a_reference_finds_the_method_of_its_class_and_nothing_else(refresh, tmp
 def test_the_readmes_tables_are_those_of_the_result_files(refresh):
     text = (ROOT / "README.md").read_text()
     assert refresh.with_tables(text) == text, "run: python docs/refresh.py"
+
+
+def test_the_tables_of_speed_are_those_of_the_result_file(refresh):
+    text = (ROOT / "docs/configuration.md").read_text()
+    assert refresh.with_tables(text, refresh.SPEED_TABLES) == text, "run: python docs/refresh.py"
+
+
+def test_the_threads_of_the_presets_are_as_documented(monkeypatch):
+    monkeypatch.setattr("spatialgan.threads.available_cores", lambda: 8)
+    text = (ROOT / "docs/configuration.md").read_text()
+    for name, make in PRESETS.items():
+        c = make()
+        training, one = threads_for(c.model, batch=c.train.batch_size), threads_for(c.model, batch=1)
+        shown = name if f"`{name}`" in text else "paper256-..."
+        assert re.search(rf"\| .*`{re.escape(shown)}`.* \| {training} \| {one} \|\n", text), name
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
-"""Configurations as JSON values, and as the ``section.field=value`` words of ``--set``."""
+"""Configurations as JSON values, as files of them or TOML, and as the ``section.field=value`` words of ``--set``."""
 
 import json
 import sys
+import tomllib
 from dataclasses import asdict, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from spatialgan.config import RunConfig, describe, require
 from spatialgan.errors import SpatialGANError
+from spatialgan.files import MAX_JSON_BYTES, read_bytes, read_json, user_path
 
 T = TypeVar("T")
 MAX_WHOLE = 2**63 - 1  # what the libraries below count with
@@ -23,11 +26,17 @@ def from_dict(cls: type[T], values: dict[str, Any], *, where: str = "config") ->
     Raises:
         SpatialGANError: a field is unknown or of the wrong type; the message names it and lists the valid ones.
     """
-    require(isinstance(values, dict), f"{where} must be a JSON object, not {type(values).__name__}")
+    hints = _hints(cls, values, where)
+    return cls(**{k: _coerce(hints[k], v, f"{where}.{k}") for k, v in values.items()})
+
+
+def _hints(cls: type, values: Any, where: str, kind: str = "JSON object") -> dict[str, Any]:
+    """The types of the fields of ``cls``; raises SpatialGANError unless all of ``values`` are among them."""
+    require(isinstance(values, dict), f"{where} must be a {kind}, not {type(values).__name__}")
     hints = get_type_hints(cls)
     unknown = sorted(set(values) - set(hints))
     require(not unknown, f"{where} has no field {', '.join(unknown)}; it has: {', '.join(hints)}")
-    return cls(**{k: _coerce(hints[k], v, f"{where}.{k}") for k, v in values.items()})
+    return hints
 
 
 MOVED = {
@@ -78,9 +87,41 @@ def _without_former_parts(model: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in model.items() if k not in (*FORMER_PARTS, "constant")}
 
 
-def with_settings(config: RunConfig, settings: list[str]) -> RunConfig:
-    """``config`` with ``section.field=value`` strings applied, all at once, as ``--set`` gives them."""
-    changes: dict[str, dict[str, Any]] = {}
+def read_changes(path: Path) -> dict[str, dict[str, Any]]:
+    """What a configuration file sets, by section and field: TOML with a table for each section, or JSON, as in the
+    ``config.json`` of a run's folder.
+
+    Raises:
+        SpatialGANError: it cannot be read, or a field is unknown or of the wrong type; the message names both.
+    """
+    path = user_path(path)
+    if path.suffix == ".toml":
+        values, kind = _read_toml(path), "table"
+    elif path.suffix == ".json":
+        values, kind = read_json(path), "JSON object"
+    else:
+        raise SpatialGANError(f"--config {path}: give a file that ends in .toml, or a run's config.json")
+    sections = _hints(RunConfig, values, str(path), kind)
+    changes = {}
+    for section, given in values.items():
+        where = f"{path}: {section}"
+        hints = _hints(sections[section], given, where, kind)
+        changes[section] = {k: _coerce(hints[k], v, f"{where}.{k}") for k, v in given.items()}
+    return changes
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_bytes(path, MAX_JSON_BYTES).decode("utf-8-sig"))
+    except (ValueError, RecursionError) as e:
+        reason = "it is nested too deeply" if isinstance(e, RecursionError) else e
+        raise SpatialGANError(f"{path} is not TOML: {reason}") from None
+
+
+def with_settings(config: RunConfig, settings: list[str], *, file: Path | None = None) -> RunConfig:
+    """``config`` with what a file sets, and above it ``section.field=value`` strings as ``--set`` gives them: all at
+    once, since either alone may be a contradiction."""
+    changes = {} if file is None else read_changes(file)
     for setting in settings:
         path, equals, text = setting.partition("=")
         section, dot, name = path.partition(".")

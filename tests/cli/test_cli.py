@@ -613,6 +613,22 @@ def test_train_dry_run(run, photos, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_settings_may_come_from_a_file_in_place_of_a_preset_or_above_it(run, photos, tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text("[train]\nbatch_size = 8\nkimg = 3\n")
+
+    def plan(*words: object) -> dict:
+        code, out, err = run("train", "--data", photos, "--out", tmp_path / "run", "--dry-run", *words)
+        assert code == 0, err
+        return json.loads(out)["config"]
+
+    alone, above = plan("--config", file), plan("--preset", "tiny", "--config", file, "--kimg", 2)
+    assert (alone["train"]["batch_size"], alone["train"]["kimg"], alone["model"]["resolution"]) == (8, 3.0, 256)
+    assert (above["train"]["batch_size"], above["train"]["kimg"], above["model"]["resolution"]) == (8, 2.0, 32)
+    (tmp_path / "config.json").write_text(json.dumps(above))
+    assert plan("--config", tmp_path / "config.json") == above
+
+
 def test_a_dry_run_looks_at_what_the_run_would_start_from(run, photos, tmp_path):
     code, _, err = run(
         "train", "--data", photos, "--preset", "tiny", "--out", tmp_path / "run", "--dry-run", "--init-from", "cats-64"
@@ -638,6 +654,8 @@ def test_train_hands_all_it_was_given_to_the_loop(run, photos, tmp_path, monkeyp
         "cats",
         "--device",
         "cpu",
+        "--threads",
+        1,
         "--set",
         "loss.r1_gamma=2",
     )
@@ -645,13 +663,16 @@ def test_train_hands_all_it_was_given_to_the_loop(run, photos, tmp_path, monkeyp
     ((config, rest),) = calls
     assert config.loss.r1_gamma == 2 and config.model.resolution == 32
     report = rest.pop("report")
-    assert rest == {"data": photos, "out": tmp_path / "run", "device": "cpu", "init_from": "cats"} and callable(report)
+    given = {"data": photos, "out": tmp_path / "run", "device": "cpu", "init_from": "cats", "threads": 1}
+    assert rest == given and callable(report)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--preset", "dogs"], "there is no preset dogs; use"),
+        ([], "give --preset (paper256-single, "),
+        (["--config", "no.toml"], "no.toml is not readable"),
         (["--preset", "tiny", "--set", "train.batch=8"], "train has no field batch"),
         (["--preset", "tiny", "--kimg", -1], "train.kimg is -1"),
     ],
@@ -689,3 +710,15 @@ def test_train_then_generate(run, photos, tmp_path):
 def test_the_app_itself_raises_for_others_to_catch():
     result = CliRunner().invoke(app, ["models", "info", "nothing"])
     assert isinstance(result.exception, SpatialGANError)
+
+
+def test_commands_draw_with_the_threads_that_pay_off_or_were_asked_for(run, single, tmp_path, monkeypatch):
+    monkeypatch.setattr("spatialgan.threads.available_cores", lambda: 4)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    draw = ("generate", "--model", single, "--seeds", 3, "--out", tmp_path, "--device", "cpu")
+    torch.set_num_threads(3)
+    assert run(*draw)[0] == 0 and torch.get_num_threads() == 1
+    assert run(*draw, "--threads", 2)[0] == 0 and torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    code, _, err = run(*draw, "--threads", 5)
+    assert code == 2 and "--threads is 5; use 1 to 4, the cores that this process may run on" in err

@@ -18,11 +18,16 @@ def test_it_hands_on_what_it_was_given(monkeypatch):
     calls = []
     monkeypatch.setattr("spatialgan.studio.server.serve", lambda models, **rest: calls.append((models, rest)))
     assert run("--no-browser", "--port", 0, "--device", "cpu").exit_code == 0
-    assert run("--model", "cats-64", "--host", "0.0.0.0").exit_code == 0
+    assert run("--model", "cats-64", "--host", "0.0.0.0", "--threads", 1).exit_code == 0
     (models, rest), (_, other) = calls
     assert "cats-64" in models.offers and callable(rest.pop("report"))
-    assert rest == {"access": Access(), "port": 0, "open_browser": False}
-    assert (other["access"], other["port"], other["open_browser"]) == (Access("0.0.0.0"), 7860, True)
+    assert rest == {"access": Access(), "port": 0, "open_browser": False, "threads": None}
+    assert (other["access"], other["port"], other["open_browser"], other["threads"]) == (
+        Access("0.0.0.0"),
+        7860,
+        True,
+        1,
+    )
 
 
 def test_who_may_use_it(monkeypatch):

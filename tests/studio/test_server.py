@@ -13,10 +13,11 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
+from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio import dragging
 from spatialgan.studio.guard import MAX_BODY_BYTES, allowed_host
-from spatialgan.studio.server import address, leave_a_core, listen, make_app
+from spatialgan.studio.server import address, drawing_threads, listen, make_app
 from spatialgan.studio.wire import read_frame
 
 HERE = "http://127.0.0.1:7860"
@@ -405,16 +406,13 @@ def test_a_port_in_use_is_told_in_a_sentence():
         listen("203.0.113.7", 0)
 
 
-@pytest.mark.parametrize(("cores", "variable", "threads"), [(1, None, 1), (2, None, 1), (8, None, 7), (8, "8", 8)])
-def test_a_core_is_left_to_the_browser(monkeypatch, cores, variable, threads):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if variable:
-        monkeypatch.setenv("OMP_NUM_THREADS", variable)
-    used = [cores]
-    monkeypatch.setattr("torch.get_num_threads", lambda: used[-1])
-    monkeypatch.setattr("torch.set_num_threads", used.append)
-    leave_a_core()
-    assert used[-1] == threads
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 2), (64, 2)])
+def test_as_many_threads_draw_as_pay_off_and_a_core_is_left_to_the_browser(monkeypatch, cores, threads):
+    for module in ("spatialgan.threads", "spatialgan.studio.server"):
+        monkeypatch.setattr(f"{module}.available_cores", lambda: cores)
+    small, large = (SimpleNamespace(config=ModelConfig(channel_base=base)) for base in (1024, 16384))
+    assert drawing_threads(SimpleNamespace(offers={"a": small})) == 1
+    assert drawing_threads(SimpleNamespace(offers={"a": small, "b": large})) == threads
 
 
 def test_addresses():

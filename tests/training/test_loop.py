@@ -24,6 +24,7 @@ from spatialgan.training import loop
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint
 from spatialgan.training.loop import train
 from spatialgan.training.stats_log import NonFiniteError
+from spatialgan.training.stop_request import StopRequest
 
 quiet = lambda _: None  # noqa: E731
 
@@ -437,22 +438,34 @@ def test_a_terminal_that_closes_costs_no_step(tmp_path, pictures):
 def test_nohup_is_respected():
     old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with loop.StopRequest() as stop:
+        with StopRequest() as stop:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not stop.requested
     finally:
         signal.signal(signal.SIGHUP, old)
 
 
-def test_another_number_of_threads_is_noted(tmp_path, pictures, monkeypatch):
+def test_a_run_says_and_records_its_threads_and_goes_on_with_as_many(tmp_path, pictures, monkeypatch):
+    monkeypatch.setattr("spatialgan.threads.available_cores", lambda: 4)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     config = tiny_config(train={"kimg": 0.004, "sample_kimg": 1.0})
-    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
-    more = replace(config, train=replace(config.train, kimg=0.008))
-    said = []
-    with monkeypatch.context() as patch:
-        patch.setattr(torch, "get_num_threads", lambda: 3)
-        train(more, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
-    assert any("threads 1 before and 3 now; what follows may differ in its last bits" in line for line in said)
+    out, before = tmp_path / "run", torch.get_num_threads()
+
+    def go_on(kimg: float, **told: int) -> tuple[str, int]:
+        said, longer = [], replace(config, train=replace(config.train, kimg=kimg))
+        train(longer, data=pictures, out=out, device="cpu", report=said.append, **told)
+        recorded = read_sealed(list_checkpoints(out / "checkpoint")[-1])[1]["state"]["arithmetic"]["threads"]
+        return "\n".join(said), recorded
+
+    said, recorded = go_on(0.004, threads=2)
+    assert "2 CPU threads of 4, as --threads says" in said and recorded == 2
+    said, recorded = go_on(0.008)
+    assert "2 CPU threads of 4, as the run was begun" in said and recorded == 2 and "note: " not in said
+    said, recorded = go_on(0.012, threads=1)
+    assert "threads 2 before and 1 now; what follows may differ in its last bits" in said and recorded == 1
+    assert torch.get_num_threads() == before  # whoever calls it has its own again
+    with pytest.raises(SpatialGANError, match="--threads is 5; use 1 to 4, the cores that this process may run on"):
+        go_on(0.016, threads=5)
 
 
 def test_a_checkpoint_of_before_there_were_digests_is_taken_up(tmp_path, pictures):

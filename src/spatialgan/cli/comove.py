@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spatialgan.cli.measured import SeedOption, number, print_line, with_interval
-from spatialgan.cli.options import Device, JsonOption, progress_bar
+from spatialgan.cli.measured import BATCH, SeedOption, number, print_line, with_interval
+from spatialgan.cli.options import Device, JsonOption, Threads, load_model, progress_bar
 from spatialgan.errors import SpatialGANError
+from spatialgan.threads import available_cores, use_threads
 
 if TYPE_CHECKING:
     from spatialgan.evaluation.comove import Column, CoMove
@@ -84,6 +85,7 @@ def comove(
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Co-move ratio: how far an object goes along when its sub-heatmap is moved; 1 exactly, 0 not at all.
 
@@ -95,19 +97,19 @@ def comove(
             raise SpatialGANError(
                 "--self-test needs --data, pictures with instance masks, and no --model, --repeats or --object-spacing"
             )
-        finder = _segmenter(segmenter or "rooms", device)
+        use_threads(threads, usual=1)
+        finder = _segmenter(segmenter or "rooms", device, threads)
         _comove_self_test(data, resolution, holdout, finder, samples, shortest, longest, seed, json)
         return
     if not model or data is not None or resolution is not None or holdout:
         raise SpatialGANError("give --model, or --self-test with --data, to which --resolution and --holdout belong")
     from spatialgan.evaluation.comove_study import measure_study
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
     from spatialgan.segmenter.segmentation import segmenter_of
 
-    models = [SpatialGAN.from_pretrained(m, device=device) for m in model]
+    models = [load_model(m, device, threads, batch=BATCH) for m in model]
     own = segmenter_of(models[0].card)
-    finder = _segmenter(segmenter or own or "rooms", device)
+    finder = _segmenter(segmenter or own or "rooms", device, threads)
     with progress_bar() as show:
         study = measure_study(
             models,
@@ -187,10 +189,11 @@ def _comove_self_test(
         raise typer.Exit(1)
 
 
-def _segmenter(name: str, device: str) -> "Segmenter":
+def _segmenter(name: str, device: str, threads: int | None) -> "Segmenter":
     from spatialgan.segmenter import segmentation
 
     if name == "maskrcnn":
+        use_threads(threads, usual=available_cores())  # much larger than any of our networks
         return segmentation.MaskRCNNSegmenter(device=device)
     return segmentation.PanopticSegmenter(name, device=device)
 

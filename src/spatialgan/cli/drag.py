@@ -13,6 +13,7 @@ from spatialgan.cli.options import (
     Scale,
     SceneFile,
     Seed,
+    Threads,
     Truncation,
     check_outputs,
     check_start,
@@ -63,6 +64,7 @@ def drag(
     truncation: Truncation = None,
     scale: Scale = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Pull points of a picture to where they should be."""
     pairs = [read_handle(text) for text in handle]
@@ -75,7 +77,7 @@ def drag(
     from spatialgan.editing.export import save_gif, save_png
     from spatialgan.editing.video import save_mp4
 
-    start = open_start(model, seed, scene, layout_seed, truncation, device)
+    start = open_start(model, seed, scene, layout_seed, truncation, device, threads)
     if heatmaps is not None:
         require_heatmaps(start)
     size = start.model.config.model.resolution

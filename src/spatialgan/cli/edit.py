@@ -14,6 +14,7 @@ from spatialgan.cli.options import (
     Scale,
     SceneFile,
     Seed,
+    Threads,
     Truncation,
     check_outputs,
     check_start,
@@ -54,6 +55,7 @@ def edit(
     mp4: Mp4 = None,
     scale: Scale = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Edit a picture. Edits apply in the order given.
 
@@ -78,7 +80,7 @@ def edit(
     from spatialgan.editing.rendering import render_scenes
     from spatialgan.editing.video import save_mp4
 
-    steps = [open_start(model, seed, scene, layout_seed, truncation, device)]
+    steps = [open_start(model, seed, scene, layout_seed, truncation, device, threads)]
     for apply in edits:
         steps.append(apply(steps[-1]))
     save_png(steps[-1].image, out, scale=or_one(scale))

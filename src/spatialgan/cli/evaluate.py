@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from spatialgan.cli.comove import SHOWN_CLASSES, comove
-from spatialgan.cli.measured import SamplesOption, SeedOption, number, print_line
-from spatialgan.cli.options import Device, JsonOption, Model, progress_bar, say
+from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number, print_line
+from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar, say
 from spatialgan.cli.quality import handles, open_split, overfitting, pr
 from spatialgan.errors import SpatialGANError
 
@@ -28,6 +28,7 @@ def response(
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """How far the subject of a single-object model follows when its layout is moved: 1 exactly, 0 not at all.
 
@@ -35,9 +36,8 @@ def response(
     """
     from spatialgan.evaluation.response import measure_response
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
 
-    loaded = SpatialGAN.from_pretrained(model, device=device)
+    loaded = load_model(model, device, threads, batch=BATCH)
     with progress_bar() as show:
         result = measure_response(
             loaded,
@@ -65,6 +65,7 @@ def fd(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute the real pictures' features anew.")] = False,
     json: JsonOption = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Fréchet distance to real pictures in features of EfficientNet-Lite2; lower is better.
 
@@ -72,10 +73,9 @@ def fd(
     """
     from spatialgan.evaluation.frechet import frechet_of_model
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
     from spatialgan.vision.features import EfficientNetLite2Features
 
-    loaded = SpatialGAN.from_pretrained(model, device=device)
+    loaded = load_model(model, device, threads, batch=BATCH)
     dataset = open_split(data, loaded, split)
     extractor = EfficientNetLite2Features(loaded.device)
     with progress_bar() as show:
@@ -146,6 +146,7 @@ def attention(
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Where the discriminator looks: its focus on heatmaps, and with --data on the objects of real pictures.
 
@@ -156,11 +157,10 @@ def attention(
     from spatialgan.data.objects import ObjectDataset
     from spatialgan.evaluation.attention_focus import measure_focus
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
 
     if data is None and split != "all":
         raise SpatialGANError(f"--split {split} is of --data; give both")
-    loaded = SpatialGAN.from_pretrained(model, device=device)
+    loaded = load_model(model, device, threads, batch=BATCH)
     config, dataset = loaded.config, None
     if data is not None:
         dataset = ObjectDataset.open(
@@ -212,17 +212,17 @@ def drag(
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Table II: seconds, steps and distances of all drag modes, judged by features that no drag has seen."""
     from spatialgan.evaluation.drag_benchmark import run_benchmark, to_markdown
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
     from spatialgan.vision.matching import EfficientNetMatcher
 
-    loaded = SpatialGAN.from_pretrained(model, device=device)
+    loaded = load_model(model, device, threads)
     models = [loaded]
     if baseline is not None:
-        models.append(SpatialGAN.from_pretrained(baseline, device=device))
+        models.append(load_model(baseline, device, threads))
         if models[1].config.model.encoding != "none":
             raise SpatialGANError(
                 f"--baseline {baseline} has encoding={models[1].config.model.encoding}; "

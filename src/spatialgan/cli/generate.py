@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from spatialgan.cli.edits import read_seeds
-from spatialgan.cli.options import Device, LayoutSeed, Model, Scale, Truncation, or_one, say
+from spatialgan.cli.options import Device, LayoutSeed, Model, Scale, Threads, Truncation, load_model, or_one, say
 
 
 def generate(
@@ -25,13 +25,13 @@ def generate(
     save_scenes: Annotated[bool, typer.Option("--save-scenes", help="Also write each picture's recipe.")] = False,
     scale: Scale = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Draw random pictures, one for each seed."""
     numbers = read_seeds(seeds)
     from spatialgan.editing.export import enlarged_size, grid_size, image_grid, numbered_heatmaps, save_png
-    from spatialgan.model import SpatialGAN
 
-    gan = SpatialGAN.from_pretrained(model, device=device)
+    gan = load_model(model, device, threads)
     images = []
     if grid:  # one too large is refused before all its pictures are drawn
         r = gan.config.model.resolution

@@ -7,6 +7,7 @@ import typer
 if TYPE_CHECKING:
     from spatialgan.evaluation.summary import Summary
 
+BATCH = 32  # pictures that are drawn at once, more or less
 SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Pictures, or pairs of pictures, to generate.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the first picture; the others follow it.")]
 

@@ -12,6 +12,7 @@ from spatialgan.terminal import printable
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
+    from spatialgan.model import SpatialGAN
 
 Model = Annotated[
     str,
@@ -34,6 +35,15 @@ ModelOfScene = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Start from this random picture.")]
 SceneFile = Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Start from this saved scene.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        help="Threads of the CPU. Without it: OMP_NUM_THREADS, or as many as pay off for layers of this size.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 
 Scale = Annotated[
@@ -72,6 +82,17 @@ def check_start(
         raise SpatialGANError("give --model beside --seed; spatialgan models lists the bundled ones")
 
 
+def load_model(source: str | Path, device: str, threads: int | None, *, batch: int = 1) -> "SpatialGAN":
+    """A model, and from here on as many CPU threads as pay off for pictures of it, ``batch`` at once."""
+    from spatialgan.model import SpatialGAN
+    from spatialgan.threads import check_threads, threads_for, use_threads
+
+    check_threads(threads)
+    gan = SpatialGAN.from_pretrained(source, device=device)
+    use_threads(threads, usual=threads_for(gan.config.model, batch=batch))
+    return gan
+
+
 def open_start(
     model: str | None,
     seed: int | None,
@@ -79,12 +100,12 @@ def open_start(
     layout_seed: int | None,
     truncation: float | None,
     device: str,
+    threads: int | None,
 ) -> "Scene":
     """The picture that an edit starts from, as :func:`check_start` has found it to be given."""
     from spatialgan.editing.scene_file import bundled_model_of
-    from spatialgan.model import SpatialGAN
 
-    gan = SpatialGAN.from_pretrained(bundled_model_of(scene) if model is None else model, device=device)
+    gan = load_model(bundled_model_of(scene) if model is None else model, device, threads)
     if scene is not None:
         return gan.load_scene(scene)
     return gan.sample(seed, layout_seed=layout_seed, truncation=1.0 if truncation is None else truncation)

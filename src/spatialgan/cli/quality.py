@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spatialgan.cli.measured import SamplesOption, SeedOption, number
-from spatialgan.cli.options import Device, JsonOption, Model, progress_bar, say
+from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number
+from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar, say
 
 if TYPE_CHECKING:
     from spatialgan.data.images import ImageDataset
@@ -24,6 +24,7 @@ def pr(
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Precision and recall in features of EfficientNet-Lite2: how many pictures look real, how much of what is real is
     drawn. As many real pictures as generated ones; compare only where their number is equal."""
@@ -33,10 +34,9 @@ def pr(
     from spatialgan.evaluation.generated import generate_seeds
     from spatialgan.evaluation.precision_recall import precision_recall
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
     from spatialgan.vision.features import EfficientNetLite2Features
 
-    loaded = SpatialGAN.from_pretrained(model, device=device)
+    loaded = load_model(model, device, threads, batch=BATCH)
     dataset = open_split(data, loaded, "train")
     extractor = EfficientNetLite2Features(loaded.device)
     count = min(samples, dataset.num_images)
@@ -60,15 +60,15 @@ def overfitting(
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Does the discriminator know its training pictures by heart? Its verdict on them, on those held out, and on
     generated ones."""
     from spatialgan.errors import SpatialGANError
     from spatialgan.evaluation.overfitting import measure_overfitting
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
 
-    loaded = SpatialGAN.from_pretrained(model, device=device)
+    loaded = load_model(model, device, threads, batch=BATCH)
     if loaded.config.data.holdout == 0:
         raise SpatialGANError(f"{model} held no pictures out of its training; train with --set data.holdout=20")
     train, test = (open_split(data, loaded, split) for split in ("train", "test"))
@@ -90,14 +90,14 @@ def handles(
     seed: SeedOption = 0,
     json: JsonOption = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """What each handle does: how much the picture changes when it moves, and how far it may go before pictures fall
     apart, by the discriminator's verdict."""
     from spatialgan.evaluation.handles import EFFECT_DISTANCE, measure_handles
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
 
-    loaded = SpatialGAN.from_pretrained(model, device=device)
+    loaded = load_model(model, device, threads, batch=BATCH)
     with progress_bar() as show:
         found = measure_handles(loaded, num_seeds=samples, first_seed=seed, on_progress=partial(show, "moves"))
     for h in found:

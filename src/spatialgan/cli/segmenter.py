@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from spatialgan.cli.options import Device, JsonOption, progress_bar, say
+from spatialgan.cli.options import Device, JsonOption, Threads, progress_bar, say
+from spatialgan.threads import use_threads
 
 Data = Annotated[
     Path,
@@ -28,6 +29,7 @@ def train_segmenter(
     ] = None,
     holdout: Holdout = 20,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Train a segmenter on pictures with exact masks, from ImageNet weights.
 
@@ -45,6 +47,7 @@ def train_segmenter(
     from spatialgan.segmenter.segmentation import check_segmenter_path, load_segmenter, save_segmenter
     from spatialgan.segmenter.training import Losses, read_training_set, train_segmenter
 
+    use_threads(threads, usual=1)
     check_segmenter_path(out)
     require_writable(out)
     first, classes, first_card = (None, None, None) if init_from is None else load_segmenter(init_from)
@@ -105,6 +108,7 @@ def segmenter(
     seed: Annotated[int, typer.Option(min=0, help="Of the changes before objects are found again.")] = 0,
     json: JsonOption = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """How good a segmenter is on pictures with exact masks: mIoU, and average precision at an overlap of 0.5."""
     from spatialgan.data.objects import ObjectDataset
@@ -112,6 +116,7 @@ def segmenter(
     from spatialgan.segmenter.quality import measure_segmenter
     from spatialgan.segmenter.segmentation import PanopticSegmenter
 
+    use_threads(threads, usual=1)
     network = PanopticSegmenter(segmenter, device=device)
     dataset = ObjectDataset.open(data, resolution=size, holdout=holdout, split=split)
     with progress_bar() as show:

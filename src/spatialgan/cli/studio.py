@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from spatialgan.cli.options import Device
+from spatialgan.cli.options import Device, Threads
 
 
 def studio(
@@ -43,6 +43,7 @@ def studio(
     ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Open the editor in the browser. To let others in, see docs/serving.md."""
     from spatialgan.studio.access import Access
@@ -50,4 +51,5 @@ def studio(
     from spatialgan.studio.server import serve
 
     access = Access(host, tuple(allow_host or ()), token, tuple(proxy or ()), prefix, rate)
-    serve(Models(model or (), device=device), access=access, port=port, open_browser=not no_browser, report=typer.echo)
+    models = Models(model or (), device=device)
+    serve(models, access=access, port=port, open_browser=not no_browser, threads=threads, report=typer.echo)

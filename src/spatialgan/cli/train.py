@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spatialgan.cli.options import Device, say
+from spatialgan.cli.options import Device, Threads, say
+from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
@@ -15,14 +16,26 @@ STOPPED = 130  # exit code of a run that a signal ended, as shells have it for C
 
 def train(
     data: Annotated[Path, typer.Option(metavar="PATH", help="A folder or zip of images, or an LSUN LMDB.")],
-    preset: Annotated[str, typer.Option(metavar="NAME", help="As in cats64, rooms64, paper256-ffhq, tiny.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")],
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="As in cats64, rooms64, paper256-ffhq, tiny.")
+    ] = None,
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="F.toml",
+            help="Settings in a file, with a table for each section, or the config.json of a run's folder. They win "
+            "over the preset, and --set over both.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="As in train.batch_size=32. May be repeated."),
     ] = None,
     kimg: Annotated[float | None, typer.Option(help="Thousands of images to train on, as --set train.kimg.")] = None,
     device: Device = "auto",
+    threads: Threads = None,
     init_from: Annotated[
         str | None,
         typer.Option(metavar="NAME|PATH", help="Start from a model's weights; those of a smaller size are grown."),
@@ -30,11 +43,15 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
 ) -> None:
     """Train a model. The same command again continues the run exactly where it stopped."""
+    from spatialgan.config import RunConfig
     from spatialgan.settings import with_settings
+    from spatialgan.training.presets import PRESETS
     from spatialgan.training.presets import preset as preset_by_name
 
+    if preset is None and config_file is None:
+        raise SpatialGANError(f"give --preset ({', '.join(PRESETS)}), or --config with a file of settings")
     changes = [*(settings or []), *([] if kimg is None else [f"train.kimg={kimg}"])]
-    config = with_settings(preset_by_name(preset), changes)
+    config = with_settings(RunConfig() if preset is None else preset_by_name(preset), changes, file=config_file)
     if dry_run:
         if init_from is not None:
             from spatialgan.training.growing import check_source
@@ -44,7 +61,7 @@ def train(
         return
     from spatialgan.training.loop import train as run
 
-    if not run(config, data=data, out=out, device=device, init_from=init_from, report=say):
+    if not run(config, data=data, out=out, device=device, init_from=init_from, threads=threads, report=say):
         raise typer.Exit(STOPPED)
 
 

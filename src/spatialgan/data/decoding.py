@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar, get_args
@@ -16,6 +15,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from spatialgan.errors import SpatialGANError
+from spatialgan.threads import available_cores
 
 Fit = Literal["crop", "pad", "squash"]
 Progress = Callable[[int, int], None]
@@ -167,7 +167,7 @@ def in_threads(
 ) -> Iterator[Result]:
     """Yield work(item) for each item in order, computed in threads (Pillow and zlib let go of the GIL)."""
     block = 256  # bounds both what waits in memory and how long an interrupt takes
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, available_cores())) as pool:
         for start in range(0, len(items), block):
             for done, result in enumerate(pool.map(work, items[start : start + block]), start + 1):
                 yield result

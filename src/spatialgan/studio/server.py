@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
-import os
 import socket
 import sys
 import threading
@@ -14,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -34,6 +32,7 @@ from spatialgan.studio.render_api import router as render_router
 from spatialgan.studio.service import router as service_router
 from spatialgan.studio.session_store import MOST_SESSIONS_OF_ONE
 from spatialgan.studio.visits import BURST_S, Rate, Visits
+from spatialgan.threads import available_cores, threads_for, use_threads
 
 IN_USE = (errno.EADDRINUSE, errno.EACCES) if sys.platform == "win32" else (errno.EADDRINUSE,)
 STATIC = Path(__file__).parent / "static"
@@ -143,13 +142,11 @@ def address(host: str, port: int) -> str:
     return f"http://{shown}:{port}/"
 
 
-def leave_a_core() -> None:
-    """Let PyTorch use all of the processor's cores but one, unless OMP_NUM_THREADS says how many.
-
-    The browser works at the same time, and a thread that waits for its core holds up all others at every layer.
-    """
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+def drawing_threads(models: Models) -> int:
+    """Threads that pay off for one picture of the largest model: all cores but one at most, for the browser works at
+    the same time."""
+    most = max(threads_for(offer.config, batch=1) for offer in models.offers.values())
+    return min(most, max(1, available_cores() - 1))
 
 
 def server_config(app: FastAPI) -> uvicorn.Config:
@@ -171,7 +168,15 @@ def server_config(app: FastAPI) -> uvicorn.Config:
     )
 
 
-def serve(models: Models, *, access: Access, port: int, open_browser: bool, report: Callable[[str], None]) -> None:
+def serve(
+    models: Models,
+    *,
+    access: Access,
+    port: int,
+    open_browser: bool,
+    threads: int | None = None,
+    report: Callable[[str], None],
+) -> None:
     """Run the studio until it is interrupted.
 
     Args:
@@ -179,13 +184,15 @@ def serve(models: Models, *, access: Access, port: int, open_browser: bool, repo
         access: where to listen, and who may use it.
         port: 0 takes any that is free.
         open_browser: whether to open the page.
+        threads: of the CPU, that draw; None: as OMP_NUM_THREADS says, or as many as pay off.
         report: told the address, and what else is worth knowing.
     """
-    leave_a_core()
+    drawn_with = use_threads(threads, usual=drawing_threads(models))
     with listen(access.host, port) as listener:
         url = address(access.host, listener.getsockname()[1])
         config = server_config(make_app(models, access=access))
         report(f"SpatialGAN studio: {url}  (Ctrl-C ends it)")
+        report(f"It draws with {drawn_with}.")
         if access.host not in LOOPBACK:
             report("Others on the network can reach it, and use this computer's time; without --host only you can.")
             if access.token is None:

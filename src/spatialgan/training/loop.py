@@ -1,44 +1,47 @@
 """The training loop: the same command again continues a run exactly where its last checkpoint was."""
 
 import json
-import signal
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from spatialgan.config import RunConfig
-from spatialgan.data.images import ImageDataset, to_float
+from spatialgan.data.images import ImageDataset, Views, to_float
+from spatialgan.data.read_ahead import read_ahead
 from spatialgan.data.sources import unread_note
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import file_hash, is_inside, read_json, user_path, write_atomically
+from spatialgan.files import file_hash, is_inside, user_path, write_atomically
 from spatialgan.locks import locked
 from spatialgan.model import CARD, save_model
-from spatialgan.settings import from_dict, is_earlier, to_dict
+from spatialgan.settings import to_dict
 from spatialgan.terminal import printable
+from spatialgan.threads import check_threads, threads_for, threads_restored, use_threads
 from spatialgan.training.aids.codes import Codes, check_size, codes_of
 from spatialgan.training.aids.reconstruction import known_pictures
-from spatialgan.training.checkpoint import (
-    DamagedCheckpointError,
-    list_checkpoints,
-    load_checkpoint,
-    save_checkpoint,
-)
+from spatialgan.training.checkpoint import list_checkpoints
 from spatialgan.training.distributed import Workers, require_shares, workers_of_environment
 from spatialgan.training.growing import load_or_grow
+from spatialgan.training.resuming import (
+    CODES,
+    CONFIG,
+    check_folder,
+    note_changes,
+    recorded_threads,
+    resume,
+    write_checkpoint,
+)
 from spatialgan.training.sample_grids import write_samples
-from spatialgan.training.stats_log import Averages, Record, check_finite, check_finite_weights
+from spatialgan.training.stats_log import Averages, Record, check_finite
 from spatialgan.training.step import Trainee, make_trainee, training_step
+from spatialgan.training.stop_request import StopRequest
 
-CONFIG, SKIPPED, CODES = "config.json", "skipped.txt", "codes.safetensors"
+SKIPPED = "skipped.txt"
 BUSY = "another process is training in {}; wait for it to end, or give another --out"
+BATCHES_AHEAD = 2  # that are decoded during a step, of a set that is not in memory
 CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measures its features on
-# May change when a run goes on.
-FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "keep_snapshots", "checkpoint_kimg")
 
 
 def train(
@@ -48,6 +51,7 @@ def train(
     out: str | Path,
     device: str = "auto",
     init_from: str | None = None,
+    threads: int | None = None,
     report: Callable[[str], None] = print,
 ) -> bool:
     """Train, or go on training, in the folder ``out``.
@@ -63,6 +67,7 @@ def train(
         out: a new folder, or that of a run with the same configuration.
         device: auto, cpu, cuda, ...
         init_from: a model to take the first weights from (fine-tuning), of this size or smaller; no part in going on.
+        threads: of the CPU; None: as OMP_NUM_THREADS says, or as the run was begun, or as many as pay off.
         report: gets a line of text now and then.
 
     Returns:
@@ -72,14 +77,15 @@ def train(
         SpatialGANError: data or folder do not fit; the message says how.
         NonFiniteError: a loss term is not finite.
     """
-    with workers_of_environment(device) as (workers, chosen):
+    check_threads(threads)
+    with workers_of_environment(device) as (workers, chosen), threads_restored():
         require_shares(config, workers.count)
         report = _steady(report) if workers.is_first else _silent
         out = user_path(out)
         try:
             dataset = _open_data(config, data, out, report)
             with locked(out, BUSY.format(out)) if workers.is_first else nullcontext():
-                return _train(config, dataset, out, chosen, init_from, report, workers)
+                return _train(config, dataset, out, chosen, init_from, threads, report, workers)
         except KeyboardInterrupt:  # from the first step on, _loop waits for the one at hand to end
             report("stopped before the first step of this call; the same command begins, or goes on, again")
             return False
@@ -135,15 +141,20 @@ def _train(
     out: Path,
     device: torch.device,
     init_from: str | None,
+    threads: int | None,
     report: Callable[[str], None],
     workers: Workers,
 ) -> bool:
-    _check_folder(out, config)
+    check_folder(out, config)
     t = make_trainee(config, device)
     t.workers = workers
-    state = _resume(t, list_checkpoints(out / "checkpoint"), dataset, report)
+    state = resume(t, list_checkpoints(out / "checkpoint"), dataset, report)
     codes_hash = None if state is None else state.get("codes_hash")
+    # Before anything is summed: the last bits depend on it.
+    usual = threads_for(config.model, batch=t.micro_batch) if device.type == "cpu" else 1
+    report(str(use_threads(threads, usual=usual, recorded=None if state is None else recorded_threads(state))))
     if state is not None:
+        note_changes(t, state, report)
         done = t.num_images_seen >= int(config.train.kimg * 1000)
         report(
             f"going on at {t.num_images_seen / 1000:g} kimg"
@@ -201,10 +212,10 @@ def _loop(
     if t.num_images_seen == 0:
         with record.pause_clock():
             write_samples(t, out / "samples" / "000000000.png")
-    with StopRequest() as stop:
-        while t.num_images_seen < total_nimg:
+    with StopRequest() as stop, closing(real_batches(t, dataset)) as batches:
+        for batch in batches:
             start = t.num_images_seen
-            averages.add(_step(t, dataset, codes))
+            averages.add(_step(t, dataset, codes, batch))
             # Asked once: a signal that comes later takes one more step, and is saved.
             stopping = t.workers.any(stop.requested, t.device)
             last = t.num_images_seen >= total_nimg or stopping
@@ -221,7 +232,7 @@ def _loop(
                 if due(c.sample_kimg):
                     write_samples(t, out / "samples" / f"{t.num_images_seen:09d}.png")
                 if due(c.checkpoint_kimg):
-                    _write_checkpoint(t, out, dataset, averages)
+                    write_checkpoint(t, out, dataset, averages)
                 if due(c.snapshot_kimg):
                     _write_snapshot(t, out, dataset)
             if stopping:
@@ -236,11 +247,28 @@ def _loop(
     return t.num_images_seen >= total_nimg
 
 
-def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None) -> dict[str, Tensor]:
-    """One training step on the next real pictures, or on this process's share of them."""
-    size, start = t.config.model.resolution, t.num_images_seen
-    views = dataset.views(start + t.workers.rank * t.batch_size, t.batch_size, size=size, seed=t.config.train.seed)
-    reals = to_float(dataset.views_of(views, size=size).to(t.device))  # as uint8: a quarter of the traffic
+def real_batches(t: Trainee, dataset: ImageDataset, *, ahead: int = BATCHES_AHEAD) -> Iterator[tuple[Views, Tensor]]:
+    """What the steps from here to the run's end are shown, of each batch this process's share: views, and pictures as
+    uint8 (B, C, R, R) on the CPU.
+
+    Where the set is not in memory, a thread decodes the next ``ahead`` batches during a step; 0: each step its own.
+    To be closed. Raises BadImageError in the step that would be shown a damaged file.
+    """
+    config, offset = t.config, t.workers.rank * t.batch_size
+
+    def read(start: int) -> tuple[Views, Tensor]:
+        size = config.model.resolution
+        views = dataset.views(start + offset, t.batch_size, size=size, seed=config.train.seed)
+        return views, dataset.views_of(views, size=size)
+
+    starts = range(t.num_images_seen, int(config.train.kimg * 1000), config.train.batch_size)
+    return read_ahead(read, starts, ahead=ahead if dataset.images is None else 0)
+
+
+def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None, batch: tuple[Views, Tensor]) -> dict[str, Tensor]:
+    """One training step on real pictures."""
+    views, pictures = batch
+    start, reals = t.num_images_seen, to_float(pictures.to(t.device))  # sent as uint8: a quarter of the traffic
     known = (
         known_pictures(codes, reals, views, whole_px=dataset.resolution) if t.config.reconstructs_at(start) else None
     )
@@ -252,39 +280,12 @@ def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None) -> dict[str, T
 def _follow(t: Trainee, dataset: ImageDataset, codes: Codes | None) -> bool:
     """The loop of a process that is not the first: the same steps, and no files."""
     total_nimg = int(t.config.train.kimg * 1000)
-    with StopRequest() as stop:
-        while t.num_images_seen < total_nimg:
-            _step(t, dataset, codes)
+    with StopRequest() as stop, closing(real_batches(t, dataset)) as batches:
+        for batch in batches:
+            _step(t, dataset, codes, batch)
             if t.workers.any(stop.requested, t.device):
                 break
     return t.num_images_seen >= total_nimg
-
-
-def _check_folder(out: Path, config: RunConfig) -> None:
-    """Whether the run folder is new, or belongs to a run of this configuration."""
-    path = out / CONFIG
-    if path.exists():
-        stored = read_json(path)
-        if is_earlier(stored):
-            raise SpatialGANError(
-                f"{out} holds a run of an earlier version, which trained otherwise; start a new run, "
-                f"with --init-from {out} where that has a model"
-            )
-        # Read as a configuration, so that fields which did not exist when the run was started take their defaults.
-        wanted, there = to_dict(config), to_dict(from_dict(RunConfig, stored, where=str(path)))
-        different = [
-            f"{s}.{k}"
-            for s in wanted
-            for k in wanted[s]
-            if there[s][k] != wanted[s][k] and not (s == "train" and k in FREE_FIELDS)
-        ]
-        if different:
-            raise SpatialGANError(
-                f"{out} holds a run with other settings ({', '.join(different)}); "
-                "give the same settings to go on, or another --out to start anew"
-            )
-    elif out.exists() and any(not p.name.startswith(".") for p in out.iterdir()):  # a kill may leave temporary files
-        raise SpatialGANError(f"{out} is not empty and holds no run; give --out a new folder")
 
 
 def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
@@ -296,73 +297,6 @@ def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
     if init_from is not None:
         load_or_grow(t.config, t.generator, t.discriminator, init_from)
         t.ema.load_state_dict(t.generator.state_dict())
-
-
-def _resume(
-    t: Trainee, checkpoints: list[Path], dataset: ImageDataset, report: Callable[[str], None]
-) -> dict[str, Any] | None:
-    """Take up the newest checkpoint, or where that is damaged the one before; returns its state, None where there are
-    none."""
-    if not checkpoints:
-        return None
-    *before, newest = checkpoints
-    try:
-        state = load_checkpoint(newest, **_parts(t))
-    except DamagedCheckpointError as e:
-        if not before:
-            raise
-        report(f"the checkpoint {newest} is damaged, and the run goes on from the one before: {e}")
-        return _resume(t, before, dataset, report)
-    if state["data_fingerprint"] != dataset.fingerprint:
-        raise SpatialGANError(
-            "the data are not those that this run was started with; give the same --data, "
-            "or another --out and --init-from to train on with new data"
-        )
-    t.num_images_seen = state["num_images_seen"]
-    now = _arithmetic(t)
-    changed = [
-        f"{name} {old} before and {now[name]} now"
-        for name, old in state["arithmetic"].items()
-        if name in now and now[name] != old
-    ]
-    if changed:
-        report(f"note: {', '.join(changed)}; what follows may differ in its last bits from a run without this change")
-    return state
-
-
-def _arithmetic(t: Trainee) -> dict[str, Any]:
-    """What the last bits of sums depend on besides the configuration."""
-    return {
-        "threads": torch.get_num_threads(),
-        "processes": t.workers.count,
-        "device": t.device.type,
-        "torch": torch.__version__,
-    }
-
-
-def _parts(t: Trainee) -> dict[str, dict]:
-    """What a checkpoint holds besides the position."""
-    optimizers = {"generator": t.g_optimizer, "discriminator": t.d_optimizer}
-    if t.r_optimizer is not None:
-        optimizers["reconstruction"] = t.r_optimizer
-    return {
-        "modules": {"generator": t.generator, "discriminator": t.discriminator, "ema": t.ema},
-        "optimizers": optimizers,
-        "tensors": {"path_mean": t.path_mean},
-    }
-
-
-def _write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset, averages: Averages) -> None:
-    check_finite_weights({"G": t.generator, "D": t.discriminator}, t.num_images_seen)
-    state = {
-        "num_images_seen": t.num_images_seen,
-        "data_fingerprint": dataset.fingerprint,
-        "config": to_dict(t.config),
-        "codes_hash": file_hash(out / CODES) if (out / CODES).exists() else None,
-        "averages": averages.state(),
-        "arithmetic": _arithmetic(t),
-    }
-    save_checkpoint(out / "checkpoint", **_parts(t), state=state)
 
 
 def _write_snapshot(t: Trainee, out: Path, dataset: ImageDataset) -> None:
@@ -395,30 +329,3 @@ def remove_old_snapshots(newest: Path, *, keep: int) -> None:
             # The card goes first: a kill in between leaves what is taken for no model, and goes the next time.
             for path in sorted(files[name], key=lambda p: p.suffix != CARD):
                 path.unlink()
-
-
-class StopRequest:
-    """While active, SIGINT, SIGTERM and SIGHUP (a terminal that closes) ask for a stop, and do not kill the process in
-    the middle of a step."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def _handle(self, signum: int, frame: FrameType | None) -> None:
-        self.requested = True
-
-    def __enter__(self) -> "StopRequest":
-        self._old = {}
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            s = getattr(signal, name, None)  # Windows has no SIGHUP
-            if s is None or (name == "SIGHUP" and signal.getsignal(s) == signal.SIG_IGN):  # as under nohup
-                continue
-            try:
-                self._old[s] = signal.signal(s, self._handle)
-            except ValueError:  # only the main thread may take signals; elsewhere the caller stops the run
-                break
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for s, handler in self._old.items():
-            signal.signal(s, handler)
