@@ -1,15 +1,19 @@
-"""Makes anew what the documents take from elsewhere: the README's tables and pictures, docs/method.md's line numbers.
+"""Makes anew what the documents take from elsewhere: tables, line numbers in docs/method.md, pictures.
 
-    python docs/refresh.py            # tables, from docs/results and benchmarks/results, and line numbers
-    python docs/refresh.py --images   # pictures of the bundled models as well, a minute
+    python docs/refresh.py            # tables, from docs/results and benchmarks/results; line numbers; the structure
+    python docs/refresh.py --images   # pictures of the bundled models and of the studio as well: minutes, and Chromium
 
-Tests see that tables and line numbers are right.
+Where a page has the marks of a table, the table between them is made from result files. Tests see that tables, line
+numbers and the picture of the structure are up to date.
 """
 
 import argparse
 import json
 import re
-from collections.abc import Callable
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ MODEL, ROOMS = "cats-64", "rooms-64"
 STEER_SEEDS = (3, 6)
 SAMPLE_SEEDS = range(24)
 ROOM_SEEDS = (18, 1, 22)
+STUDIO_SHOTS = ("studio", "studio-drag", "studio-gif")
 
 
 def load(name: str) -> dict[str, Any]:
@@ -30,6 +35,115 @@ def with_interval(summary: dict[str, Any]) -> str:
         return "none found"
     low, high = summary["mean_interval"]
     return f"{summary['mean']:.2f} ({low:.2f} to {high:.2f})"
+
+
+PAPER_COMOVE = 0.69  # Table I, rooms after 25 million images
+PAPER_COST = "about 30 %"  # of training time over StyleGAN2, Section 4.1
+FAR = 60 / 256  # the longer distance of Table II, in image widths
+
+
+def results_table() -> str:
+    """The README's one table: each claim, what it is to be compared with, and its file."""
+    response = load("docs/results/response.json")["values"]["measures"]["detector"]
+    comove = {name: load(f"docs/results/{name}.json")["values"] for name in ("comove", "comove-independent")}
+    antithetic, single = comove["comove"]["antithetic"], comove["comove-independent"]
+    seeds = load("benchmarks/results/steering.json")["seeds"].values()
+    cost = load("benchmarks/results/step_time.json")["table"]["+ SEL + alignment"]
+    latency = load("benchmarks/results/studio_latency.json")["models"]
+    drags = [drag_rows(name) for name in ("drag", "drag-rooms")]
+    rows = [
+        (
+            "Cats: how far a face follows the moved heatmap (1 exactly, 0 not at all)",
+            with_interval(response["response"]),
+            f"across the move {with_interval(response['control'])}",
+            "docs/results/response.json",
+        ),
+        (
+            "Rooms: how far an object follows its heatmap, moved there and back (antithetic Co-move ratio)",
+            with_interval(antithetic["ratio"]),
+            f"chance {with_interval(antithetic['chance'])}",
+            "docs/results/comove.json",
+        ),
+        (
+            "The same as in the paper's Table I: single-sided, independent layouts",
+            with_interval(single["ratio"]),
+            f"chance {with_interval(single['chance'])}; the paper {PAPER_COMOVE}, after 25 million images",
+            "docs/results/comove-independent.json",
+        ),
+        (
+            "The paper's losses alone, from scratch, on toy pictures: how far the thing follows, five seeds",
+            "{:.2f} to {:.2f}".format(*ends(row["with"]["response"] for row in seeds)),
+            "without alignment {:.2f} to {:.2f}".format(*ends(row["without"]["response"] for row in seeds)),
+            "benchmarks/results/steering.json",
+        ),
+        (
+            "Dragging a point by 60/256: hybrid drags that arrive (cats; rooms)",
+            "; ".join(f"{d['hybrid', FAR]['success_without_noise']['mean']:.0%}" for d in drags),
+            "DragGAN as published, same models: "
+            + "; ".join(f"{d['latent, as published', FAR]['success_without_noise']['mean']:.0%}" for d in drags),
+            "docs/results/drag.json",
+        ),
+        (
+            "... and the processor seconds of one (cats; rooms)",
+            "; ".join(f"{d['hybrid', FAR]['cpu_seconds']['median']:.2f}" for d in drags),
+            "DragGAN as published: "
+            + "; ".join(f"{d['latent, as published', FAR]['cpu_seconds']['median']:.2f}" for d in drags),
+            "docs/results/drag-rooms.json",
+        ),
+        (
+            "Fréchet distance, in features of EfficientNet-Lite2 (cats; rooms)",
+            "; ".join(f"{load(f'docs/results/{n}.json')['values']['distance']:.0f}" for n in ("fd", "fd-rooms")),
+            "no FID, and not comparable with one",
+            "docs/results/fd.json",
+        ),
+        (
+            "What heatmaps and alignment add to a training step of StyleGAN2",
+            f"{cost['over StyleGAN2 %']:+.1f} %",
+            f"the paper: {PAPER_COST}",
+            "benchmarks/results/step_time.json",
+        ),
+        (
+            "Studio, from pointer to picture (cats; rooms)",
+            "; ".join(f"{latency[name]['latency_median_ms']:.0f} ms" for name in (MODEL, ROOMS)),
+            "95th percentile " + "; ".join(f"{latency[name]['latency_p95_ms']:.0f} ms" for name in (MODEL, ROOMS)),
+            "benchmarks/results/studio_latency.json",
+        ),
+    ]
+    lines = ["| | measured | to compare with | from |", "|---" * 4 + "|"]
+    lines += [f"| {claim} | {value} | {other} | [file]({path}) |" for claim, value, other, path in rows]
+    return "\n".join(lines)
+
+
+def ends(values: Iterable[float]) -> tuple[float, float]:
+    """The least and the greatest; no -0.00."""
+    numbers = sorted(round(value, 2) + 0.0 for value in values)
+    return numbers[0], numbers[-1]
+
+
+def drag_rows(name: str) -> dict[tuple[str, float], dict[str, Any]]:
+    """A drag benchmark's rows of the model itself, not of the baseline, by method and distance."""
+    result = load(f"docs/results/{name}.json")
+    rows = [r for r in result["values"]["rows"] if r["model"] == result["model"]["name"]]
+    return {(r["method"], r["distance"]): r for r in rows}
+
+
+def frechet_table() -> str:
+    """Fréchet distances of the bundled models."""
+    lines = ["| | distance | pictures | real pictures |", "|---" * 4 + "|"]
+    for model, name in ((MODEL, "fd"), (ROOMS, "fd-rooms")):
+        v = load(f"docs/results/{name}.json")["values"]
+        lines.append(f"| `{model}` | {v['distance']:.0f} | {v['num_generated']:,} | {v['num_reference']:,} |")
+    return "\n".join(lines)
+
+
+def self_test_table() -> str:
+    """What the Co-move ratio reads where objects were moved by hand, so that 1 is right."""
+    lines = ["| | exact masks | the bundled segmenter | samples |", "|---" * 4 + "|"]
+    for name, label in (("128", "rooms, 128 pixels"), ("64", "rooms, 64 pixels"), ("floors-64", "floors, 64 pixels")):
+        v = load(f"docs/results/comove-self-test-{name}.json")["values"]
+        cells = [label, *(with_interval(v[part]["ratio"]) for part in ("exact_masks", "segmenter"))]
+        lines.append(f"| {' | '.join(cells)} | {v['exact_masks']['num_samples']} |")
+    return "\n".join(lines)
 
 
 def response_table() -> str:
@@ -192,7 +306,49 @@ def threads_table() -> str:
     return "\n".join([*lines, "", f"{text}; `{r['command']}`."])
 
 
+MEASURED = {  # heading of docs/results.md: the files that its tables are made of
+    "Alignment from scratch": ("benchmarks/results/steering.json", "benchmarks/results/steering-real.json"),
+    "Cats: response": ("docs/results/response.json",),
+    "Rooms: Co-move ratio": (
+        "docs/results/comove.json",
+        "docs/results/comove-independent.json",
+        "docs/results/comove-self-test-128.json",
+        "docs/results/comove-self-test-64.json",
+        "docs/results/comove-self-test-floors-64.json",
+    ),
+    "Where the discriminator looks": tuple(
+        f"docs/results/attention/{model}-{form}.json" for model in (MODEL, ROOMS) for form in FORMS
+    ),
+    "Drags": ("docs/results/drag.json", "docs/results/drag-rooms.json"),
+    "Fréchet distance": ("docs/results/fd.json", "docs/results/fd-rooms.json"),
+    "What alignment costs": ("benchmarks/results/step_time.json", "benchmarks/results/step_time-narrow.json"),
+    "Studio latency": ("benchmarks/results/studio_latency.json",),
+}
+
+
+def anchor(heading: str) -> str:
+    """Of a heading, as mkdocs makes them."""
+    plain = unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9-]+", "-", plain)
+
+
+def commands_table() -> str:
+    """The command of every result file, as the file itself has it."""
+    lines = ["| tables | result file | command |", "|---" * 3 + "|"]
+    for heading, files in MEASURED.items():
+        for path in files:
+            script = f"python benchmarks/{Path(path).stem}.py --json {path}"  # that of a file which names none
+            command = load(path).get("command", script)
+            link = f"../{path}" if path.startswith("benchmarks") else path.removeprefix("docs/")
+            lines.append(f"| [{heading}](results.md#{anchor(heading)}) | [{Path(path).name}]({link}) | `{command}` |")
+    return "\n".join(lines)
+
+
 TABLES = {
+    "commands": commands_table,
+    "results": results_table,
+    "frechet": frechet_table,
+    "self-test": self_test_table,
     "latency": latency_table,
     "response": response_table,
     "cost": cost_table,
@@ -201,17 +357,22 @@ TABLES = {
     "comove": comove_table,
     "focus": focus_table,
     "steering": steering_table,
+    "reading": reading_table,
+    "threads": threads_table,
 }
-SPEED_TABLES = {"reading": reading_table, "threads": threads_table}  # of docs/configuration.md
 
 
-def with_tables(text: str, tables: dict[str, Callable[[], str]] = TABLES) -> str:
-    """The README's text, or that of another page, with every table between its marks made anew."""
-    for name, make in tables.items():
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-        head, rest = text.split(begin)
-        text = head + begin + make() + end + rest.split(end)[1]
-    return text
+MARKS = re.compile(r"<!-- (?P<name>[\w-]+) -->\n(?P<table>.*?)\n<!-- /(?P=name) -->", re.DOTALL)
+
+
+def with_tables(text: str) -> str:
+    """A page's text with every table between its marks made anew; raises KeyError where there is no such table."""
+    return MARKS.sub(lambda m: f"<!-- {m['name']} -->\n{TABLES[m['name']]()}\n<!-- /{m['name']} -->", text)
+
+
+def pages() -> list[Path]:
+    """All that may have tables."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 REFERENCE = re.compile(r"`(?P<symbol>[\w.]+)`, \[(?P<name>[\w/]+\.py):\d+\]\(\.\./(?P<path>[\w/]+\.py)#L\d+\)")
@@ -287,12 +448,11 @@ def main() -> None:
     parser.add_argument("--images", action="store_true")
     if parser.parse_args().images:
         make_images()
-    for path, renew in (
-        (ROOT / "README.md", with_tables),
-        (ROOT / "docs/configuration.md", lambda text: with_tables(text, SPEED_TABLES)),
-        (ROOT / "docs/method.md", with_lines),
-    ):
-        path.write_text(renew(path.read_text()))
+        screenshots = [sys.executable, ROOT / "docs/screenshots.py", "--out", ROOT / "docs/images"]
+        subprocess.run([*screenshots, "--model", MODEL, "--seed", "6", "--only", *STUDIO_SHOTS], check=True)
+    for path in pages():
+        path.write_text(with_lines(with_tables(path.read_text())))
+    subprocess.run([sys.executable, ROOT / "docs/structure.py"], check=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """Takes the studio's pictures, in a real browser: every state of the page that people should have looked at.
 
-python docs/screenshots.py --out out/screenshots                        # all bundled models, for looking at
-python docs/screenshots.py --out docs/images --seed 6 --only studio studio-drag  # those that the documents show
+    python docs/screenshots.py --out out/screenshots         # all bundled models, for looking at
+    python docs/screenshots.py --out out --only studio-gif   # the README's GIF
+
+docs/refresh.py --images makes those that the documents show.
 """
 
 import argparse
+import io
+import math
 import os
 import shutil
 import subprocess
@@ -12,6 +16,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -165,12 +171,52 @@ SHOTS = {  # name: (window, theme, what to do)
 }
 
 
+FILM = "studio-gif"  # not one picture but many
+FILM_WIDTH, FRAME_MS = 600, 80
+
+
+def film(page: Page, path: Path) -> None:
+    """A GIF of the studio: the first handle goes round, the styles change, the handle goes round again."""
+    frames: list[Image.Image] = []
+
+    def take(times: int = 1) -> None:
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        size = (FILM_WIDTH, round(FILM_WIDTH * picture.height / picture.width))
+        frames.extend([picture.resize(size, Image.Resampling.LANCZOS)] * times)
+
+    def go_round() -> None:
+        box = page.locator("#handles .handle").first.bounding_box()
+        radius = page.locator("#stage").bounding_box()["width"] / 5
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for i in range(1, 21):  # along a figure of eight, which ends where it began
+            turn = 2 * math.pi * i / 20
+            page.mouse.move(x + radius * math.sin(turn), y + radius / 2 * math.sin(2 * turn), steps=3)
+            page.wait_for_timeout(120)
+            take()
+        page.mouse.up()
+        settled(page)
+
+    take(4)
+    go_round()
+    for _ in range(2):
+        page.click("#styles-dice")
+        settled(page)
+        take(6)
+    go_round()
+    all_of_it = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames[::6]]))
+    palette = all_of_it.quantize(128, method=Image.Quantize.MEDIANCUT)
+    first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    first.save(path, save_all=True, append_images=others, duration=FRAME_MS, loop=0, optimize=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", action="append", help="as for spatialgan studio")
     parser.add_argument("--seed", type=int, default=12)
-    parser.add_argument("--only", nargs="+", choices=SHOTS, default=list(SHOTS))
+    parser.add_argument("--only", nargs="+", choices=[*SHOTS, FILM], default=list(SHOTS))
     parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -189,7 +235,7 @@ def main() -> None:
             models = [m["name"] for m in browser.new_page().request.get(f"{url}api/v1/studio").json()["models"]]
             for number, model in enumerate(models):
                 for name in args.only:
-                    window, theme, prepare = SHOTS[name]
+                    window, theme, prepare = SHOTS.get(name, (DESKTOP, "light", nothing))
                     phone = {"is_mobile": True, "has_touch": True} if window == PHONE else {}
                     page = browser.new_page(
                         viewport=dict(zip(("width", "height"), window, strict=True)),
@@ -197,18 +243,24 @@ def main() -> None:
                         device_scale_factor=2 if phone else 1,
                         **phone,
                     )
+                    page.set_default_timeout(180_000)  # a busy machine draws late
                     page.on("pageerror", lambda e: print("error in the page:", e))
                     page.goto(url)
                     page.wait_for_selector("body:not([data-loading])")
                     if number > 0:
                         page.select_option("#model", model)
                         settled(page)
-                    if prepare is not nothing:
+                    if prepare is not nothing or name == FILM:
                         seed(page, args.seed)
                     prepare(page)
-                    path = args.out / (f"{name}.png" if number == 0 else f"{name}-{number}.png")
-                    page.mouse.move(2, window[1] // 2)
-                    page.screenshot(path=path)
+                    stem = name.removesuffix("-gif") + (f"-{number}" if number > 0 else "")
+                    if name == FILM:
+                        path = args.out / f"{stem}.gif"
+                        film(page, path)
+                    else:
+                        path = args.out / f"{stem}.png"
+                        page.mouse.move(2, window[1] // 2)
+                        page.screenshot(path=path)
                     print(path)
                     page.close()
             browser.close()

@@ -1,5 +1,7 @@
-"""The documents: their links lead somewhere, their figures are the result files', their line numbers the code's."""
+"""The documents: links lead somewhere, figures are the result files', line numbers the code's, and the picture of the
+structure is that of the source."""
 
+import graphlib
 import importlib.util
 import json
 import re
@@ -11,15 +13,24 @@ from spatialgan.threads import threads_for
 from spatialgan.training.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def script(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
 def refresh():
-    spec = importlib.util.spec_from_file_location("refresh", ROOT / "docs/refresh.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("refresh")
+
+
+@pytest.fixture(scope="module")
+def structure():
+    return script("structure")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
@@ -45,14 +56,60 @@ def test_a_reference_finds_the_method_of_its_class_and_nothing_else(refresh, tmp
         refresh.line_of("g", code)
 
 
-def test_the_readmes_tables_are_those_of_the_result_files(refresh):
+def test_tables_are_those_of_the_result_files(refresh):
+    pages = {page: page.read_text() for page in refresh.pages()}
+    for page, text in pages.items():
+        assert refresh.with_tables(text) == text, f"{page.name}: run: python docs/refresh.py"
+    shown = [m["name"] for text in pages.values() for m in refresh.MARKS.finditer(text)]
+    assert sorted(shown) == sorted(refresh.TABLES), "each table has one page"
+
+
+def test_a_table_that_differs_is_made_anew(refresh):
+    text = "<!-- frechet -->\n| 1 |\n<!-- /frechet -->"
+    assert refresh.with_tables(text) != text and refresh.with_tables("<!-- no -->") == "<!-- no -->"
+
+
+def test_the_readmes_numbers_are_in_its_table():
+    """Prose has no figures of its own that could be out of date."""
     text = (ROOT / "README.md").read_text()
-    assert refresh.with_tables(text) == text, "run: python docs/refresh.py"
+    prose = text.split("<!-- results -->")[0] + text.split("<!-- /results -->")[1]
+    assert not re.search(r"\b[01]\.\d\d\b|\d ms\b", re.sub(r"```.*?```", "", prose, flags=re.DOTALL))
 
 
-def test_the_tables_of_speed_are_those_of_the_result_file(refresh):
-    text = (ROOT / "docs/configuration.md").read_text()
-    assert refresh.with_tables(text, refresh.SPEED_TABLES) == text, "run: python docs/refresh.py"
+def test_the_studios_film_is_small():
+    assert (ROOT / "docs/images/studio.gif").stat().st_size < 1_500_000
+
+
+def test_decisions_have_each_number_once():
+    text = (ROOT / "docs/decisions.md").read_text()
+    records, experiments = text.split("## Experiments")
+    numbers = [int(n) for row in re.findall(r"(?m)^\| ([\d, ]+) \|", records) for n in row.split(",")]
+    pair = re.findall(r"\d+", experiments.replace("(83)", ""))
+    assert sorted([*numbers, *map(int, pair)]) == list(range(1, len(numbers) + len(pair) + 1))
+    for number, status in re.findall(r"(?m)^\| ([\d, ]+) \| ([^|]+?) \|", records):
+        assert re.fullmatch(r"accepted|withdrawn( \(\d+\))?|superseded by \d+", status), f"{number}: {status}"
+
+
+def test_the_structures_picture_is_that_of_the_source(structure):
+    assert structure.draw() == structure.PICTURE.read_text(), "run: python docs/refresh.py"
+
+
+def test_the_structure_of_a_small_package(structure, tmp_path):
+    for name, text in {
+        "top.py": "from spatialgan.low import a\nfrom spatialgan import middle\n",
+        "middle.py": "from typing import TYPE_CHECKING\nfrom spatialgan.low.one import a\n"
+        "if TYPE_CHECKING:\n    import spatialgan.top\n",
+        "low/one.py": "def f():\n    import spatialgan.top\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    graph, circles = structure.acyclic(*structure.read(tmp_path))
+    assert structure.reduced(graph) == {"top": {"middle"}, "middle": {"low"}, "low": set()}
+    assert circles == [("low", "top")]
+    assert structure.rows(structure.reduced(graph)) == [["low"], ["middle"], ["top"]]
+    (tmp_path / "low/two.py").write_text("import spatialgan.top\n")
+    with pytest.raises(graphlib.CycleError):
+        structure.draw(tmp_path)
 
 
 def test_the_threads_of_the_presets_are_as_documented(monkeypatch):

