@@ -102,13 +102,13 @@ class Layout:
         """Standard deviations in the order of :attr:`centers`, ``(..., sum of K, 2)``, in image widths."""
         return torch.cat([self.gaussians(i).stds for i in range(len(self.levels))], dim=-2)
 
-    def moved(self, dxy: Tensor, *, level: int = 0, point: int | None = None) -> "Layout":
+    def moved(self, dxy: Tensor | tuple[float, float], *, level: int = 0, point: int | None = None) -> "Layout":
         """The layout with one centre, or all centres of a level, moved by ``dxy`` ``(..., 2)`` in image widths.
 
         Moving level 0 of a hierarchical layout carries levels 1 and 2 along.
         """
         g = self.gaussians(level)
-        step = dxy.to(g.centers_xy).unsqueeze(-2)  # (..., 1, 2)
+        step = torch.as_tensor(dxy, dtype=torch.float32).to(g.centers_xy).unsqueeze(-2)  # (..., 1, 2)
         return self._with(level, replace(g, centers_xy=g.centers_xy + self._points(level, point)[:, None] * step))
 
     def shifted(self, shifts: Sequence[Tensor]) -> "Layout":

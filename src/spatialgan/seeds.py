@@ -21,6 +21,11 @@ def style_of(config: ModelConfig, seed: int) -> Tensor:
     return sample_z(config, 1, random_stream(seed, "style"))[0]
 
 
+def object_style_of(config: ModelConfig, seed: int) -> Tensor:
+    """z of one object, or of the background, ``(z_dim,)``."""
+    return torch.randn(config.z_dim, generator=random_stream(seed, "object style"), dtype=torch.float32)
+
+
 def layout_of(config: ModelConfig, seed: int, *, impulse_noise: bool = False) -> Layout | None:
     """The layout of one picture; None for a plain StyleGAN2.
 

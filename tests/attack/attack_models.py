@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spatialgan.config import LossConfig, ModelConfig, RunConfig, TrainConfig
-from spatialgan.editing.edit_records import command_line
+from spatialgan.editing.command import command_line
 from spatialgan.editing.scene_file import bundled_model_of
 from spatialgan.importing.reading import read_model
 from spatialgan.model import SpatialGAN

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from spatialgan.config import LEVEL_NUM_CENTERS, ModelConfig
 from spatialgan.editing.arguments import finite, whole
-from spatialgan.editing.scene import Scene, require_few_objects
+from spatialgan.editing.objects import require_few_objects
+from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import read_json, user_path, write_atomically
 from spatialgan.layout import Gaussians, Layout, layout_from_json, layout_to_json, tensor_from_json, tensor_to_json

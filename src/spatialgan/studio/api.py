@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from spatialgan import __version__
-from spatialgan.editing.edit_records import command_line
+from spatialgan.editing.command import command_line
 from spatialgan.editing.export import save_gif
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene_file import scene_to_json

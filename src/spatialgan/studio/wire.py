@@ -10,10 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from spatialgan.data.images import to_uint8
+from spatialgan.editing.edits import place_name
 from spatialgan.editing.scene import Scene
 from spatialgan.layout import GONE_STD, Gaussians
 from spatialgan.studio.overlays import Overlay, overlay_maps
-from spatialgan.studio.session import Session, name_of
+from spatialgan.studio.session import Session
 
 HEATMAP_PX = 32  # of the level maps in a frame; the page smooths them
 
@@ -54,7 +55,7 @@ def handles_of(scene: Scene) -> list[dict[str, Any]]:
             handles.append(
                 {
                     "place": place,
-                    "name": name_of(place),
+                    "name": place_name(place),
                     "x": x,
                     "y": y,
                     "std_x": stds[0],
