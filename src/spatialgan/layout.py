@@ -47,6 +47,11 @@ class Gaussians:
     def map(self, f: Callable[[Tensor], Tensor]) -> "Gaussians":
         return Gaussians(f(self.centers_xy), f(self.stds), f(self.angles))
 
+    def mirrored(self, width: float = 1.0) -> "Gaussians":
+        """Left and right swapped between 0 and ``width``, which is 0 for offsets."""
+        x, y = self.centers_xy.unbind(dim=-1)
+        return Gaussians(torch.stack([width - x, y], dim=-1), self.stds, -self.angles)
+
 
 @dataclass(frozen=True, eq=False)
 class Raster:
@@ -64,6 +69,10 @@ class Raster:
 
     def map(self, f: Callable[[Tensor], Tensor]) -> "Raster":
         return Raster(f(self.values), None if self.frames is None else self.frames.map(f))
+
+    def mirrored(self, width: float = 1.0) -> "Raster":
+        """Left and right swapped; ``width`` is that of the frames' coordinates."""
+        return Raster(self.values.flip(-1), None if self.frames is None else self.frames.mirrored(width))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +143,13 @@ class Layout:
         """The layout with one ellipse, or all of a level, turned clockwise by ``angle`` radians about its centre."""
         g = self.gaussians(level)
         return self._with(level, replace(g, angles=g.angles + self._points(level, point) * angle))
+
+    def mirrored(self) -> "Layout":
+        """The layout with left and right swapped."""
+        offsets = [self.hierarchical and level > 0 for level in range(len(self.levels))]
+        return replace(
+            self, levels=tuple(e.mirrored(0.0 if o else 1.0) for e, o in zip(self.levels, offsets, strict=True))
+        )
 
     def _points(self, level: int, point: int | None) -> Tensor:
         """``(K,)``: 1 at the chosen point, or at all."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from PIL import Image
@@ -14,8 +14,10 @@ from spatialgan.config import ModelConfig
 from spatialgan.editing.arguments import finite, seed_number
 from spatialgan.editing.edits import (
     Add,
+    Align,
     Duplicate,
     Edit,
+    Mirror,
     Move,
     MoveTo,
     Remove,
@@ -128,7 +130,7 @@ class Scene:
     # ------------------------------------------------------------- edits
 
     def apply(self, edit: Edit) -> "Scene":
-        """The scene after an edit of :mod:`spatialgan.editing.edits`, of which those below are the older ones."""
+        """The scene after an edit of :mod:`spatialgan.editing.edits`; those below are the same, as methods."""
         return edit.apply(self)
 
     def move(self, level: int = 0, *, dx: float = 0.0, dy: float = 0.0, point: int | None = None) -> "Scene":
@@ -183,6 +185,16 @@ class Scene:
         Needs a model with ``encoding=multi``.
         """
         return Add(x=x, y=y, std=std, seed=seed).apply(self)
+
+    def mirror(self) -> "Scene":
+        """Left and right swapped in the layout; what the layout does not decide keeps its side."""
+        return Mirror().apply(self)
+
+    def align(
+        self, objects: Sequence[int], axis: Literal["horizontal", "vertical"], at: float | None = None
+    ) -> "Scene":
+        """Several objects on one line, which lies ``at`` so far from above or from the left; None: at their mean."""
+        return Align(objects=tuple(objects), axis=axis, at=at).apply(self)
 
     # ------------------------------------------------------------- drag
 

@@ -169,12 +169,24 @@ class ModelInfo(BaseModel):
     attention: bool
 
 
+class Action(BaseModel):
+    """An edit that a button makes."""
+
+    label: str
+    tip: str
+    edit: dict[str, Any]
+    objects: Annotated[
+        bool, Field(description="Whether the edit wants the field objects too: the numbers of those that there are.")
+    ]
+
+
 class StudioInfo(BaseModel):
     """What this studio offers."""
 
     version: str
     mp4: bool
     models: list[ModelInfo]
+    actions: Annotated[list[Action], Field(description="What can be done with the whole of a picture.")]
 
 
 class Begun(BaseModel):

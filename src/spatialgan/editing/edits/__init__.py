@@ -7,7 +7,9 @@ applied: the command line reads their names and forms.
 
 from typing import Any
 
+from spatialgan.editing.edits.align import Align
 from spatialgan.editing.edits.edit import Action, Edit, edit_from, place_name
+from spatialgan.editing.edits.mirror import Mirror
 from spatialgan.editing.edits.move import Move, MoveTo
 from spatialgan.editing.edits.objects import Add, Duplicate, Restyle
 from spatialgan.editing.edits.placed import Placed
@@ -26,14 +28,18 @@ EDITS: tuple[type[Edit], ...] = (
     Add,
     WithNewLayout,
     WithNewStyles,
+    Mirror,
+    Align,
 )
 
 __all__ = [
     "EDITS",
     "Action",
     "Add",
+    "Align",
     "Duplicate",
     "Edit",
+    "Mirror",
     "Move",
     "MoveTo",
     "Placed",
