@@ -15,6 +15,7 @@ from spatialgan.devices import choose_device
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
+from spatialgan.layout import Layout
 from spatialgan.model import (
     FORMAT_VERSION,
     SpatialGAN,
@@ -385,7 +386,7 @@ def test_plain_stylegan2_needs_no_layout(tiny: Tiny):
     run = RunConfig(model=config, loss=LossConfig(align="none"))
     model = SpatialGAN(run, Generator(config))
     z, _, noise = inputs(model)
-    assert model.generate(z, None, noise).shape == (2, 3, 32, 32)
+    assert model.generate(z, Layout(), noise).shape == (2, 3, 32, 32)
 
 
 def test_attention(model: SpatialGAN):

@@ -106,7 +106,7 @@ class SpatialGAN:
     def generate(
         self,
         z: Tensor,
-        layout: Layout | None,
+        layout: Layout,
         noise: tuple[Tensor, ...] | None = None,
         *,
         truncation: float = 1.0,
@@ -116,7 +116,7 @@ class SpatialGAN:
 
         Args:
             z: (B, S, z_dim), from :func:`spatialgan.networks.generator.sample_z`.
-            layout: a batch of B layouts; None for a plain StyleGAN2.
+            layout: a batch of B layouts; empty for a plain StyleGAN2.
             noise: from :func:`spatialgan.networks.generator.sample_noise`; None for none.
             truncation: 1 for none, towards 0 for more typical and more alike pictures.
             w_offset: (B, num_ws, S, w_dim), added to w after truncation.

@@ -17,7 +17,7 @@ from spatialgan import SpatialGAN, SpatialGANError, __version__, cli
 from spatialgan.cli.commands import app
 from spatialgan.cli.edits import edits_in_order, read_edit, read_seeds
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
-from spatialgan.layout import MIN_STD
+from spatialgan.heatmaps import MIN_STD
 from spatialgan.networks.generator import Generator
 
 Run = Callable[..., tuple[int, str, str]]

@@ -13,7 +13,9 @@ from spatialgan.coords import centroid_xy
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import MIN_STD, Gaussians, Layout, Raster
+from spatialgan.heatmaps import MIN_STD
+from spatialgan.layout import Layout
+from spatialgan.levels import Gaussians, Raster
 from spatialgan.streams import random_stream
 
 
@@ -373,7 +375,7 @@ def test_objects_with_one_style_move_but_have_no_styles_of_their_own(one_style):
 
 def test_a_plain_stylegan_has_no_layout(plain):
     scene = plain.sample(0)
-    assert scene.layout is None and differs(scene, scene.with_new_styles(1))
+    assert scene.layout.kind == "none" and differs(scene, scene.with_new_styles(1))
     for edit in (
         lambda: scene.move(0, dx=0.1),
         lambda: scene.with_new_layout(1),

@@ -9,7 +9,8 @@ from tiny_models import make_model
 
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Raster, resize_maps
+from spatialgan.heatmaps import resize_maps
+from spatialgan.levels import Raster
 from spatialgan.model import SpatialGAN
 
 

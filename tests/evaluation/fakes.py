@@ -7,7 +7,8 @@ import torch
 
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.coords import pixel_centers_xy
-from spatialgan.layout import Layout, render_gaussians
+from spatialgan.heatmaps import render_gaussians
+from spatialgan.layout import Layout
 from spatialgan.model import SpatialGAN
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator

@@ -54,7 +54,7 @@ def edit(
     save_png(steps[-1].image, out, scale=or_one(scale))
     for note in notes_on(steps):
         typer.echo(f"note: {note}", err=True)
-    if steps[0].layout is not None and len(steps[0].layout.levels) == 1:
+    if steps[0].layout.kind == "multi":
         for i in range(steps[0].num_objects, steps[-1].num_objects):
             typer.echo(f"object {i} is new")
     if save_scene is not None:

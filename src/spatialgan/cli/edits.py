@@ -86,13 +86,13 @@ def read_edit(option: str, text: str) -> Callable[["Scene"], "Scene"]:
 def notes_on(scenes: Sequence["Scene"]) -> list[str]:
     """What someone may not have meant, of the way from the first scene to the last: objects, or centres of level 0,
     that have left the picture, and were not removed."""
-    from spatialgan.layout import GONE_STD, Gaussians
+    from spatialgan.heatmaps import GONE_STD
 
     first, last = scenes[0].layout, scenes[-1].layout
-    if last is None or not isinstance(last.levels[0], Gaussians):
+    if not last.has_centers:
         return []
-    began = first.level_centers(0).tolist() if isinstance(first.levels[0], Gaussians) else []
-    what = "object {}" if len(last.levels) == 1 else "level 0"
+    began = first.level_centers(0).tolist() if first.has_centers else []
+    what = "object {}" if last.kind == "multi" else "level 0"
     gone = (last.gaussians(0).stds <= GONE_STD).all(dim=-1).tolist()
     return [
         f"the centre of {what.format(i)} is now outside the picture, at {xy[0]:.4g},{xy[1]:.4g}; inside, both are "

@@ -61,7 +61,4 @@ def same_picture(a: "Scene", b: "Scene") -> bool:
 
 
 def _tensors(scene: "Scene") -> list[torch.Tensor]:
-    tensors = [scene.z, scene.w_offset_or_zeros]
-    if scene.layout is not None:
-        scene.layout.map(lambda t: tensors.append(t) or t)
-    return tensors
+    return [scene.z, scene.w_offset_or_zeros, *scene.layout.tensors]

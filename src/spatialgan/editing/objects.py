@@ -7,7 +7,8 @@ from torch import Tensor
 
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Gaussians, Layout
+from spatialgan.layout import Layout
+from spatialgan.levels import Gaussians
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene

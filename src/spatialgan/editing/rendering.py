@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spatialgan.editing.export import to_image
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Gaussians, Layout
+from spatialgan.layout import Layout
 from spatialgan.seeds import noise_of
 
 if TYPE_CHECKING:
@@ -39,16 +39,14 @@ def render_scenes(scenes: Sequence["Scene"], *, batch: int = RENDER_BATCH) -> li
 
 def _shape_key(scene: "Scene") -> Any:
     """Scenes with the same key can share a batch."""
-    levels = () if scene.layout is None else scene.layout.levels
-    shapes = tuple(e.num_maps if isinstance(e, Gaussians) else e.values.shape for e in levels)
-    return scene.z.shape, shapes, scene.truncation
+    return scene.z.shape, scene.layout.has_centers, scene.layout.shape, scene.truncation
 
 
 def render_batch(scenes: Sequence["Scene"]) -> Tensor:
     """``(B, C, R, R)`` on the CPU, of scenes with one :func:`_shape_key`."""
     model, device = scenes[0].model, scenes[0].model.device
     noise = tuple(layer.to(device) for layer in noise_of(model.config.model, [s.noise_seed for s in scenes]))
-    layout = None if scenes[0].layout is None else Layout.stack([s.layout for s in scenes]).to(device)
+    layout = Layout.stack([s.layout for s in scenes]).to(device)
     z = torch.stack([s.z for s in scenes]).to(device)  # (B, S, z_dim)
     w_offset = None
     if any(s.w_offset is not None for s in scenes):

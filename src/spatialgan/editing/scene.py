@@ -52,8 +52,8 @@ class Scene:
     model: "SpatialGAN"
     z: Tensor
     """(S, z_dim) on the CPU: one style, or with ``encoding=multi`` one an object and the background's last."""
-    layout: Layout | None
-    """Of one picture, on the CPU; None with ``encoding=none``."""
+    layout: Layout
+    """Of one picture, on the CPU; empty with ``encoding=none``."""
     noise_seed: int
     """Seed of the noise inputs."""
     truncation: float = 1.0
@@ -100,7 +100,7 @@ class Scene:
     @property
     def num_objects(self) -> int:
         """Objects of a multi-object layout, removed ones included."""
-        return self.require_layout().levels[0].num_maps
+        return self.require_layout().counts[0]
 
     @property
     def w_offset_or_zeros(self) -> Tensor:
@@ -266,7 +266,7 @@ class Scene:
 
     def require_layout(self) -> Layout:
         """The layout; raises SpatialGANError where the model reads none."""
-        if self.layout is None:
+        if self.layout.kind == "none":
             raise SpatialGANError(
                 f"the model {self.model.name} has encoding=none and reads no layout; "
                 "new styles (with_new_styles, --new-styles) are the one edit that works"

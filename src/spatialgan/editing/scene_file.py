@@ -13,7 +13,8 @@ from spatialgan.editing.objects import require_few_objects
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import read_json, user_path, write_atomically
-from spatialgan.layout import Gaussians, Layout, layout_from_json, layout_to_json, tensor_from_json, tensor_to_json
+from spatialgan.layout import Layout, layout_from_json, layout_to_json
+from spatialgan.levels import tensor_from_json, tensor_to_json
 from spatialgan.networks.digest import weights_digest
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def scene_to_json(scene: Scene) -> dict[str, Any]:
         },
         "z": tensor_to_json(scene.z),
         "w_offset": None if scene.w_offset is None else tensor_to_json(scene.w_offset),
-        "layout": None if scene.layout is None else layout_to_json(scene.layout),
+        "layout": layout_to_json(scene.layout),
         "noise_seed": scene.noise_seed,
         "truncation": scene.truncation,
         "seed": scene.seed,
@@ -63,13 +64,13 @@ def scene_from_json(model: "SpatialGAN", data: Any) -> Scene:
     _check_model(model, data["model"])
     seeds = {n: None if data[n] is None else whole(data[n], n) for n in ("seed", "layout_seed")}
     config = model.config.model
-    layout = None if data["layout"] is None else layout_from_json(data["layout"])
+    layout = layout_from_json(data["layout"])
     _check_layout(config, layout)
     edits = data["edits"]
     if not isinstance(edits, list) or not all(isinstance(e, dict) for e in edits):
         raise SpatialGANError("the scene's edits are not a list of objects")
     if config.encoding == "multi":
-        config = replace(config, num_objects=layout.levels[0].num_maps)
+        config = replace(config, num_objects=layout.counts[0])
     z = _codes(data["z"], "z", (config.num_styles, config.z_dim))
     w_offset = None
     if data.get("w_offset") is not None:  # files from before there were drags have no such field
@@ -144,16 +145,16 @@ def _check_model(model: "SpatialGAN", made_with: Any) -> None:
         )
 
 
-def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
+def _check_layout(config: ModelConfig, layout: Layout) -> None:
     """Whether the generator can read the layout: its levels and their numbers of centres."""
-    if (layout is None) != (config.encoding == "none"):
+    if (layout.kind == "none") != (config.encoding == "none"):
         raise SpatialGANError(
-            f"the scene has {'no' if layout is None else 'a'} layout, "
+            f"the scene has {'no' if layout.kind == 'none' else 'a'} layout, "
             f"which does not fit a model with encoding={config.encoding}"
         )
-    if layout is None:
+    if layout.kind == "none":
         return
-    counts = tuple(entry.num_maps for entry in layout.levels)
+    counts = layout.counts
     wanted = LEVEL_NUM_CENTERS if config.layout == "single" else (config.num_objects,)
     if config.encoding == "multi" and len(counts) == 1 and counts[0] >= 1:
         require_few_objects(config, counts[0])
@@ -162,9 +163,6 @@ def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
         raise SpatialGANError(
             f"the scene's layout has {list(counts)} centres on its levels; the model reads {list(wanted)}"
         )
-    for entry in layout.levels:
-        if isinstance(entry, Gaussians) and not bool((entry.stds > 0).all()):
-            raise SpatialGANError("the scene's layout has a standard deviation that is not above 0")
 
 
 def _codes(data: Any, name: str, wanted: tuple[int, ...]) -> Tensor:

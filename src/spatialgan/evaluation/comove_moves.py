@@ -90,7 +90,7 @@ def _shown(images: Tensor) -> Tensor:
 
 def _moved(layout: Layout, point: int, dxy: Tensor) -> Layout:
     """One picture's layout with an object, or the whole of a single-object layout, moved by ``dxy`` (2,)."""
-    return layout.moved(dxy, point=point) if len(layout.levels) == 1 else moved_whole(layout, dxy)
+    return layout.moved(dxy, point=point) if layout.kind == "multi" else moved_whole(layout, dxy)
 
 
 def move_both_ways(center: Tensor, shortest: float, longest: float, generator: torch.Generator) -> Tensor:

@@ -206,7 +206,7 @@ def texture(picture: Tensor) -> Tensor:
 def without_noise(scene: Scene) -> Tensor:
     """The scene's picture drawn without noise inputs, ``(C, R, R)`` in -1..1, on the CPU."""
     device = scene.model.device
-    layout = None if scene.layout is None else scene.layout[None].to(device)
+    layout = scene.layout[None].to(device)
     image = scene.model.generate(
         scene.z[None].to(device),
         layout,

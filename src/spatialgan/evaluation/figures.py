@@ -68,7 +68,7 @@ def attention_grid(model: SpatialGAN, seeds: Sequence[int]) -> Image.Image:
         chunk = scenes[start : start + group]
         attention = model.attention(torch.stack([s.tensor for s in chunk]).to(model.device)).cpu()  # (B, 3, R, R)
         for scene, maps in zip(chunk, attention, strict=True):
-            heatmaps = [] if scene.layout is None else scene.heatmaps()
+            heatmaps = [] if scene.layout.kind == "none" else scene.heatmaps()
             picture = enlarge(scene.image, None)
             cells += [picture, *(heatmap_overlay(picture, m) for m in (*heatmaps, *maps))]
     return image_grid(cells, len(cells) // len(seeds), scale=1)

@@ -18,8 +18,8 @@ class Inputs:
 
     z: Tensor
     """(B, S, z_dim)."""
-    layout: Layout | None
-    """A batch of B layouts; None for a plain StyleGAN2."""
+    layout: Layout
+    """A batch of B layouts; empty for a plain StyleGAN2."""
     noise: tuple[Tensor, ...]
     """One (B, 1, r, r) a layer."""
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from spatialgan.layout import resize_maps
+from spatialgan.heatmaps import resize_maps
 from spatialgan.networks.layers import Conv, lrelu
 
 STEM_CHANNELS = 96  # of all levels' heatmaps together, in the conference release

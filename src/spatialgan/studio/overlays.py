@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.editing.scene import Scene
-from spatialgan.layout import min_max_normalize
+from spatialgan.heatmaps import min_max_normalize
 from spatialgan.seeds import noise_of
 
 Overlay = Literal["none", "attention", "features"]
@@ -30,7 +30,7 @@ def mean_features(scene: Scene) -> dict[int, Tensor]:
     """The mean over channels of the features that leave each of G's blocks, min-max normalised (Fig. 14)."""
     model, device = scene.model, scene.model.device
     noise = tuple(layer.to(device) for layer in noise_of(model.config.model, [scene.noise_seed]))
-    layout = None if scene.layout is None else scene.layout[None].to(device)
+    layout = scene.layout[None].to(device)
     ws = model.generator.ws(scene.z[None].to(device), layout, truncation=scene.truncation)
     if scene.w_offset is not None:
         ws = ws + scene.w_offset[None].to(device)

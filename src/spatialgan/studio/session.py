@@ -220,10 +220,9 @@ class Session:
 
 def _checked(scene: Scene) -> Scene:
     """Raises SpatialGANError where a scene is too large for a studio."""
-    if scene.layout is not None:
-        n = max(level.num_maps for level in scene.layout.levels)
-        if n > MAX_OBJECTS:
-            raise SpatialGANError(f"a picture with {n} objects is too much for the studio; use at most {MAX_OBJECTS}")
+    n = max(scene.layout.counts, default=0)
+    if n > MAX_OBJECTS:
+        raise SpatialGANError(f"a picture with {n} objects is too much for the studio; use at most {MAX_OBJECTS}")
     return scene
 
 

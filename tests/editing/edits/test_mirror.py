@@ -9,7 +9,7 @@ from spatialgan.editing.drag.variables import Variables
 from spatialgan.editing.edits import Mirror
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Gaussians
+from spatialgan.levels import Gaussians
 
 
 def flipped(maps: list[torch.Tensor]) -> list[torch.Tensor]:

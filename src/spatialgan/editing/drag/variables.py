@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from spatialgan.coords import centroid_xy
-from spatialgan.layout import Gaussians, Layout, Raster, raster_sizes
+from spatialgan.layout import Layout, raster_sizes
+from spatialgan.levels import Gaussians, Raster
 from spatialgan.seeds import noise_of
 from spatialgan.streams import random_stream
 
@@ -42,7 +43,7 @@ class Variables:
         self.scene, self.generator, self.feature_resolution = scene, generator, feature_resolution
         # Copies, since autograd does not work on tensors made in inference mode.
         self._z = scene.z[None].to(device, copy=True)
-        self._layout = None if scene.layout is None else scene.layout[None].map(lambda t: t.to(device, copy=True))
+        self._layout = scene.layout[None].map(lambda t: t.to(device, copy=True))
         self._offset = scene.w_offset_or_zeros.to(device, copy=True)
         self._noise = None
         if with_noise:
@@ -55,7 +56,7 @@ class Variables:
         """The standard deviation of w over random style codes, averaged over its dimensions."""
         shape = (NUM_CODES, *self._z.shape[1:])
         z = torch.randn(shape, generator=random_stream(0, "drag w_std"), dtype=torch.float32).to(self._z.device)
-        layout = None if self._layout is None else self._layout.map(lambda t: t.expand(NUM_CODES, *t.shape[1:]))
+        layout = self._layout.map(lambda t: t.expand(NUM_CODES, *t.shape[1:]))
         with torch.no_grad():
             return float(self.generator.ws(z, layout)[:, 0].flatten(0, 1).std(dim=0).mean())
 
@@ -73,7 +74,7 @@ class Variables:
         return self.pixels
 
     @property
-    def layout(self) -> Layout | None:
+    def layout(self) -> Layout:
         """Of a batch of one."""
         if self.pixels:
             levels = enumerate(self.pixels)
@@ -82,8 +83,7 @@ class Variables:
 
     def _frames(self, level: int) -> Gaussians | None:
         """Of heatmaps given by pixels: the objects' own coordinates go where their heatmaps' mass goes."""
-        entry = self._layout.levels[level]
-        frames = entry.frames if isinstance(entry, Raster) else entry
+        frames = self._layout.levels[level].frames
         if frames is None or self.scene.model.config.model.coordinates_max_resolution == 0:
             return None
         start, now = self._starts[level].clamp_min(EMPTY), self.pixels[level].clamp(EMPTY, 1)
@@ -110,7 +110,7 @@ class Variables:
     @torch.no_grad()
     def to_scene(self, record: dict[str, Any]) -> "Scene":
         """A scene of its own of the present state, with one more edit recorded."""
-        layout = None if self.layout is None else self.layout[0].map(lambda t: t.detach().cpu().clone())
+        layout = self.layout[0].map(lambda t: t.detach().cpu().clone())
         return replace(
             self.scene,
             layout=layout,
