@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.coords import centroid_xy, pixel_centers_xy
 from spatialgan.layout import Layout
 from spatialgan.levels import Gaussians
-from spatialgan.model import SpatialGAN
 from spatialgan.networks.generator import GeneratorOutput
 
 W_REACH = 0.5  # how far a w of 1 shifts a blob, in image widths

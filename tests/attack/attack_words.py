@@ -13,11 +13,11 @@ from attack_models import FIXTURES, FOREIGN, KINDS, tiny_model
 from attack_mutations import NEAR_NUMBERS, NUMBER_WORDS, ODD_TEXTS, bad_json, bad_word, dumped, near_value
 from PIL import Image
 
+from spatialgan.api import SpatialGAN
 from spatialgan.cli.drag import read_handle
 from spatialgan.cli.edits import read_seeds
 from spatialgan.config import RunConfig
 from spatialgan.editing.edits import EDITS as KINDS_OF_EDITS
-from spatialgan.model import SpatialGAN
 from spatialgan.settings import with_settings
 from spatialgan.training.presets import PRESETS, preset
 

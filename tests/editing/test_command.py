@@ -7,9 +7,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from spatialgan.api import SpatialGAN
 from spatialgan.cli.commands import app
 from spatialgan.editing.command import command_line, same_picture
-from spatialgan.model import SpatialGAN
 
 
 def edited(scene, multi: bool):

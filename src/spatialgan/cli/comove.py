@@ -100,9 +100,9 @@ def comove(
         return
     if not model or data is not None or resolution is not None or holdout:
         raise SpatialGANError("give --model, or --self-test with --data, to which --resolution and --holdout belong")
+    from spatialgan.api import SpatialGAN
     from spatialgan.evaluation.comove_study import measure_study
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
     from spatialgan.segmenter.segmentation import segmenter_of
 
     models = [SpatialGAN.from_pretrained(m, device=device) for m in model]

@@ -32,9 +32,9 @@ def response(
 
     The subject is found by OpenCV's cat-face cascade, and by the discriminator's attention where the model has one.
     """
+    from spatialgan.api import SpatialGAN
     from spatialgan.evaluation.response import measure_response
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
 
     loaded = SpatialGAN.from_pretrained(model, device=device)
     with progress_bar() as show:
@@ -69,10 +69,10 @@ def fd(
 
     Not comparable with Inception's FID, nor with another number of samples. Fit and hold-out are the model's own.
     """
+    from spatialgan.api import SpatialGAN
     from spatialgan.data.images import ImageDataset
     from spatialgan.evaluation.frechet import frechet_of_model
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
     from spatialgan.vision.features import EfficientNetLite2Features
 
     loaded = SpatialGAN.from_pretrained(model, device=device)
@@ -163,11 +163,11 @@ def attention(
     1: no more than elsewhere; 2: twice as much. Beside it, the same attention on the next picture's heatmaps or
     objects, and what it would be if attention were equal to them.
     """
+    from spatialgan.api import SpatialGAN
     from spatialgan.config import LEVEL_RESOLUTIONS
     from spatialgan.data.objects import ObjectDataset
     from spatialgan.evaluation.attention_focus import measure_focus
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
 
     if data is None and split != "all":
         raise SpatialGANError(f"--split {split} is of --data; give both")
@@ -222,9 +222,9 @@ def drag(
     device: Device = "auto",
 ) -> None:
     """Table II: seconds, steps and distances of all drag modes, judged by features that no drag has seen."""
+    from spatialgan.api import SpatialGAN
     from spatialgan.evaluation.drag_benchmark import run_benchmark, to_markdown
     from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.model import SpatialGAN
     from spatialgan.vision.matching import EfficientNetMatcher
 
     loaded = SpatialGAN.from_pretrained(model, device=device)

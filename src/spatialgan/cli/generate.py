@@ -28,8 +28,8 @@ def generate(
 ) -> None:
     """Draw random pictures, one for each seed."""
     numbers = read_seeds(seeds)
+    from spatialgan.api import SpatialGAN
     from spatialgan.editing.export import enlarged_size, grid_size, image_grid, numbered_heatmaps, save_png
-    from spatialgan.model import SpatialGAN
 
     gan = SpatialGAN.from_pretrained(model, device=device)
     images = []

@@ -81,8 +81,8 @@ def open_start(
     device: str,
 ) -> "Scene":
     """The picture that an edit starts from, as :func:`check_start` has found it to be given."""
+    from spatialgan.api import SpatialGAN
     from spatialgan.editing.scene_file import bundled_model_of
-    from spatialgan.model import SpatialGAN
 
     gan = SpatialGAN.from_pretrained(bundled_model_of(scene) if model is None else model, device=device)
     if scene is not None:

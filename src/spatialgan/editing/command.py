@@ -1,20 +1,17 @@
 """The command that draws a scene: ``spatialgan edit`` with the words of its edits."""
 
 import shlex
-from typing import TYPE_CHECKING
 
 import torch
 
 from spatialgan.editing.edits import edit_from_json
+from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-
-if TYPE_CHECKING:
-    from spatialgan.editing.scene import Scene
 
 MAX_EDITS = 500  # of a command: longer ones nobody reads, and some systems do not run them
 
 
-def command_line(scene: "Scene", model: str, *, scene_file: str, out: str = "out.png") -> str:
+def command_line(scene: Scene, model: str, *, scene_file: str, out: str = "out.png") -> str:
     """A ``spatialgan edit`` command that draws this very scene.
 
     It starts from the scene's seeds where repeating the recorded edits gives the same scene, and from ``scene_file``
@@ -32,11 +29,11 @@ def command_line(scene: "Scene", model: str, *, scene_file: str, out: str = "out
     return shlex.join(["spatialgan", "edit", "--model", model, *words, "--out", out])
 
 
-def _words_from_seeds(scene: "Scene") -> list[str] | None:
+def _words_from_seeds(scene: Scene) -> list[str] | None:
     if scene.seed is None or scene.layout_seed is None or len(scene.edits) > MAX_EDITS:
         return None
     try:
-        again = scene.model.sample(scene.seed, layout_seed=scene.layout_seed, truncation=scene.truncation)
+        again = Scene.sample(scene.model, scene.seed, layout_seed=scene.layout_seed, truncation=scene.truncation)
         for record in scene.edits:
             again = edit_from_json(record).apply(again)
     except SpatialGANError:  # a scene file may record what it likes
@@ -52,7 +49,7 @@ def _words_from_seeds(scene: "Scene") -> list[str] | None:
     return [*words, *(word for edit in edits for word in edit)]
 
 
-def same_picture(a: "Scene", b: "Scene") -> bool:
+def same_picture(a: Scene, b: Scene) -> bool:
     """Whether two scenes of one model are made of the same numbers, to the last bit."""
     if (a.noise_seed, a.truncation) != (b.noise_seed, b.truncation):
         return False
@@ -60,5 +57,5 @@ def same_picture(a: "Scene", b: "Scene") -> bool:
     return len(one) == len(other) and all(torch.equal(x, y) for x, y in zip(one, other, strict=True))
 
 
-def _tensors(scene: "Scene") -> list[torch.Tensor]:
+def _tensors(scene: Scene) -> list[torch.Tensor]:
     return [scene.z, scene.w_offset_or_zeros, *scene.layout.tensors]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from PIL import Image
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from spatialgan.config import ModelConfig
 from spatialgan.editing.arguments import finite, seed_number
+from spatialgan.editing.drag import DragOptions, DragResult, DragStep, Handle, Mode, drag
 from spatialgan.editing.edits import (
     Add,
     Align,
@@ -29,14 +30,13 @@ from spatialgan.editing.edits import (
     WithNewStyles,
 )
 from spatialgan.editing.export import to_image
-from spatialgan.editing.rendering import render_batch
+from spatialgan.editing.rendering import inputs_of, render_batch
+from spatialgan.editing.scene_file import read_scene, save_scene, scene_fields, scene_to_json
 from spatialgan.errors import SpatialGANError
+from spatialgan.inputs import Inputs
 from spatialgan.layout import Layout
+from spatialgan.model import Model
 from spatialgan.seeds import layout_of, style_of
-
-if TYPE_CHECKING:
-    from spatialgan.editing.drag import DragOptions, DragResult, DragStep, Handle, Mode
-    from spatialgan.model import SpatialGAN
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Scene:
     point or object, where a number is not finite, and where the model cannot do what is asked.
     """
 
-    model: "SpatialGAN"
+    model: Model
     z: Tensor
     """(S, z_dim) on the CPU: one style, or with ``encoding=multi`` one an object and the background's last."""
     layout: Layout
@@ -71,9 +71,7 @@ class Scene:
         return f"Scene({self.model.name}, seed={self.seed}, layout_seed={self.layout_seed}, {len(self.edits)} edits)"
 
     @classmethod
-    def sample(
-        cls, model: "SpatialGAN", seed: int, *, layout_seed: int | None = None, truncation: float = 1.0
-    ) -> "Scene":
+    def sample(cls, model: Model, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> "Scene":
         """A random picture; the same on every device, but for the last bits of its pixels.
 
         Args:
@@ -87,9 +85,20 @@ class Scene:
         z, layout = style_of(model.config.model, seed), layout_of(model.config.model, layout_seed)
         return cls(model, z, layout, seed, finite(truncation, "truncation"), seed, layout_seed)
 
+    def inputs(self, device: torch.device | str | None = None) -> Inputs:
+        """What the generator draws it from, as a batch of one; ``device`` None: the model's."""
+        return inputs_of([self], self.model.device if device is None else device)
+
+    def features(self) -> dict[int, Tensor]:
+        """What leaves each of the generator's blocks: ``(C, r, r)`` float32 on the CPU, by resolution r."""
+        return {r: f[0].float().cpu() for r, f in self.model.draw(self.inputs()).features.items()}
+
     @cached_property
     def tensor(self) -> Tensor:
-        """The picture, ``(C, R, R)``, about -1..1, on the CPU; rendered in a batch of one, to be reproducible."""
+        """The picture, ``(C, R, R)``, about -1..1, on the CPU.
+
+        Rendered in a batch of one, to be reproducible; but :func:`spatialgan.edit_many` has drawn it with others.
+        """
         return render_batch([self])[0]
 
     @cached_property
@@ -200,46 +209,36 @@ class Scene:
 
     def drag(
         self,
-        handles: Sequence["Handle"],
+        handles: Sequence[Handle],
         *,
         mask: Any = None,
-        mode: "Mode" = "hybrid",
+        mode: Mode = "hybrid",
         max_steps: int = 200,
-        callback: "Callable[[DragStep], bool | None] | None" = None,
-        options: "DragOptions | None" = None,
-    ) -> "DragResult":
+        callback: Callable[[DragStep], bool | None] | None = None,
+        options: DragOptions | None = None,
+    ) -> DragResult:
         """Pull points of the picture to where they should be; see :func:`spatialgan.editing.drag.drag_steps`."""
-        from spatialgan.editing.drag import drag  # a drag is made of scenes, not the other way round
-
         return drag(self, handles, mask=mask, mode=mode, max_steps=max_steps, callback=callback, options=options)
 
     # ------------------------------------------------------------- files
 
     def to_json(self) -> dict[str, Any]:
         """The scene as JSON values; see :mod:`spatialgan.editing.scene_file`."""
-        from spatialgan.editing.scene_file import scene_to_json  # a file is made of a scene, not the other way round
-
         return scene_to_json(self)
 
     @classmethod
-    def from_json(cls, model: "SpatialGAN", data: Any) -> "Scene":
+    def from_json(cls, model: Model, data: Any) -> "Scene":
         """The inverse of :meth:`to_json`; raises SpatialGANError where it is damaged or another model's."""
-        from spatialgan.editing.scene_file import scene_from_json
-
-        return scene_from_json(model, data)
+        return cls(**scene_fields(model, data))
 
     def save(self, path: str | Path) -> Path:
         """Write ``.scene.json``; on the same kind of device, loading gives the identical picture."""
-        from spatialgan.editing.scene_file import save_scene
-
         return save_scene(self, path)
 
     @classmethod
-    def load(cls, model: "SpatialGAN", path: str | Path) -> "Scene":
+    def load(cls, model: Model, path: str | Path) -> "Scene":
         """A scene that was saved; raises SpatialGANError where it is missing, damaged or another model's."""
-        from spatialgan.editing.scene_file import load_scene
-
-        return load_scene(model, path)
+        return cls(**read_scene(model, path))
 
     # ------------------------------------------------------------- what edits ask
 

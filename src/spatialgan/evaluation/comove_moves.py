@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import to_uint8
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.evaluation.response import MAX_DISTANCE, move_inside, moved_whole
 from spatialgan.layout import Layout
-from spatialgan.model import SpatialGAN
 from spatialgan.streams import random_stream
 from spatialgan.vision.features import rgb
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import torch
 from PIL import Image, ImageDraw
 
+from spatialgan.api import SpatialGAN
 from spatialgan.coords import to_pixels
 from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.response import moved_whole, require_movable
-from spatialgan.model import SpatialGAN
 
 MARK_SHARE = 1 / 32  # radius of a centre's mark, in image widths
 

@@ -11,7 +11,6 @@ from spatialgan.editing.arguments import MAX_SEED, finite
 from spatialgan.editing.edits import edit_from_json
 from spatialgan.editing.export import animate
 from spatialgan.editing.scene import Scene
-from spatialgan.editing.scene_file import scene_from_json
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.model_list import Models
 
@@ -116,7 +115,7 @@ class Session:
     def open(self, data: Any, *, label: str = "Opened", is_start: bool = True) -> None:
         """A saved scene, from its JSON value, as the history's next entry; the first entry is a start in any case."""
         self._require_no_drag()
-        scene = _checked(scene_from_json(self.models.for_scene(data), data))
+        scene = _checked(Scene.from_json(self.models.for_scene(data), data))
         self._append(scene, label, is_start=is_start or not self.history)
 
     # ------------------------------------------------------------- edits

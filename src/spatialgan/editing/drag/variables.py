@@ -9,7 +9,6 @@ from torch import Tensor
 from spatialgan.coords import centroid_xy
 from spatialgan.layout import Layout, raster_sizes
 from spatialgan.levels import Gaussians, Raster
-from spatialgan.seeds import noise_of
 from spatialgan.streams import random_stream
 
 if TYPE_CHECKING:
@@ -42,20 +41,19 @@ class Variables:
         config = scene.model.config.model
         self.scene, self.generator, self.feature_resolution = scene, generator, feature_resolution
         # Copies, since autograd does not work on tensors made in inference mode.
-        self._z = scene.z[None].to(device, copy=True)
-        self._layout = scene.layout[None].map(lambda t: t.to(device, copy=True))
+        inputs = scene.inputs(device)
+        self._inputs = inputs if with_noise else replace(inputs, noise=None)
+        self._layout = inputs.layout
         self._offset = scene.w_offset_or_zeros.to(device, copy=True)
-        self._noise = None
-        if with_noise:
-            self._noise = tuple(layer.to(device) for layer in noise_of(config, [scene.noise_seed]))
         layers_before = sum(1 if r == 4 else 2 for r in config.block_resolutions if r <= feature_resolution)
         self.w = torch.zeros_like(self._offset[: min(num_layers, layers_before)]).requires_grad_()
         self.shifts, self.pixels = [], []
 
     def w_std(self) -> float:
         """The standard deviation of w over random style codes, averaged over its dimensions."""
-        shape = (NUM_CODES, *self._z.shape[1:])
-        z = torch.randn(shape, generator=random_stream(0, "drag w_std"), dtype=torch.float32).to(self._z.device)
+        shape = (NUM_CODES, *self._inputs.z.shape[1:])
+        z = torch.randn(shape, generator=random_stream(0, "drag w_std"), dtype=torch.float32)
+        z = z.to(self._inputs.z.device)
         layout = self._layout.map(lambda t: t.expand(NUM_CODES, *t.shape[1:]))
         with torch.no_grad():
             return float(self.generator.ws(z, layout)[:, 0].flatten(0, 1).std(dim=0).mean())
@@ -103,9 +101,9 @@ class Variables:
 
     def features(self) -> Tensor:
         """``(1, C, h, w)`` of the block that was chosen; later blocks are not computed."""
-        layout, r = self.layout, self.feature_resolution
-        ws = self.generator.ws(self._z, layout, truncation=self.scene.truncation) + self.w_offset
-        return self.generator.synthesize(ws, layout, self._noise, stop_resolution=r).features[r].float()
+        inputs, r = replace(self._inputs, layout=self.layout, w_offset=self.w_offset[None]), self.feature_resolution
+        ws = inputs.ws(self.generator)
+        return self.generator.synthesize(ws, inputs.layout, inputs.noise, stop_resolution=r).features[r].float()
 
     @torch.no_grad()
     def to_scene(self, record: dict[str, Any]) -> "Scene":
