@@ -65,7 +65,7 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def in_a_process(*words: object) -> subprocess.CompletedProcess[str]:
-    source = str(Path(cli.__file__).parents[1])
+    source = str(Path(cli.__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-m", "spatialgan.cli", *map(str, words)],
         check=False,
