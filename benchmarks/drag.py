@@ -17,10 +17,10 @@ from typing import get_args
 
 import torch
 
+from spatialgan.api import SpatialGAN
 from spatialgan.editing.drag import DragOptions, Mode
 from spatialgan.editing.drag.optimization import DragRun
 from spatialgan.evaluation.result_file import device_name
-from spatialgan.model import SpatialGAN
 
 PHASES = ("features", "tracking", "loss", "gradient and update")
 HANDLE = ((0.4, 0.5), (0.6, 0.45))

@@ -31,9 +31,9 @@ import torch
 from PIL import Image
 from step_time import processor, synchronize
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import RunConfig
 from spatialgan.data.images import ImageDataset, to_float
-from spatialgan.model import SpatialGAN
 from spatialgan.settings import with_settings
 from spatialgan.threads import available_cores, threads_for
 from spatialgan.training.loop import real_batches

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.coords import centroid_xy, pixel_centers_xy
-from spatialgan.layout import Gaussians, Layout
-from spatialgan.model import SpatialGAN
+from spatialgan.layout import Layout
+from spatialgan.levels import Gaussians
 from spatialgan.networks.generator import GeneratorOutput
 
 W_REACH = 0.5  # how far a w of 1 shifts a blob, in image widths
@@ -31,13 +32,13 @@ class BlobGenerator(nn.Module):
         self.register_buffer("waves", waves)
         self.calls: list[int | None] = []
 
-    def ws(self, z: Tensor, layout: Layout | None, *, truncation: float = 1.0) -> Tensor:
+    def ws(self, z: Tensor, layout: Layout, *, truncation: float = 1.0) -> Tensor:
         return z[:, None].expand(-1, self.config.num_ws, -1, -1) * truncation
 
-    def places(self, ws: Tensor, layout: Layout | None) -> Tensor:
+    def places(self, ws: Tensor, layout: Layout) -> Tensor:
         """(B, K, 2): where the blobs are."""
         shift = W_REACH * ws[:, :6, :, :2].mean(dim=1)  # (B, S, 2)
-        if layout is None:
+        if layout.kind == "none":
             return 0.5 + shift
         maps = layout.heatmaps(0, 64).square()  # (B, K, 64, 64); squared, what is faint has no weight
         return centroid_xy(maps) + (shift[:, :-1] if self.config.encoding == "multi" else shift)
@@ -50,7 +51,7 @@ class BlobGenerator(nn.Module):
         return ((phase + torch.arange(CHANNELS)[:, None, None]).cos() * envelope[:, :, None]).sum(dim=1)
 
     def synthesize(
-        self, ws: Tensor, layout: Layout | None, noise: object, *, stop_resolution: int | None = None
+        self, ws: Tensor, layout: Layout, noise: object, *, stop_resolution: int | None = None
     ) -> GeneratorOutput:
         self.calls.append(stop_resolution)
         places = self.places(ws, layout)
@@ -77,7 +78,7 @@ def blob_scene(model: SpatialGAN, *centers: tuple[float, float], noise_seed: int
 
     config = model.config.model
     if config.encoding == "none":
-        return Scene(model, torch.zeros(1, 4), None, noise_seed)
+        return Scene(model, torch.zeros(1, 4), Layout(), noise_seed)
     if config.layout == "multi":
         return Scene(model, torch.zeros(len(centers) + 1, 4), Layout((_round(centers),), False), noise_seed)
     levels = (_round(centers), *(_round([(0.3, 0.3)] * k) for k in (2, 4)))  # offsets: far from the handles
@@ -92,7 +93,7 @@ def _round(centers) -> Gaussians:
 def blob_place(scene, index: int = 0) -> tuple[float, float]:
     """Where the blob of a scene truly is."""
     generator = scene.model.generator
-    layout = None if scene.layout is None else scene.layout[None]
+    layout = scene.layout[None]
     ws = generator.ws(scene.z[None], layout) + scene.w_offset_or_zeros
     x, y = generator.places(ws, layout)[0, index].tolist()
     return x, y

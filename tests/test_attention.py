@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from spatialgan.attention import attention_maps, attention_of, gradcam
 from spatialgan.config import ModelConfig
-from spatialgan.layout import resize_maps
+from spatialgan.heatmaps import resize_maps
 from spatialgan.networks.discriminators import DiscriminatorOutput, make_discriminator
 
 Tiny = Callable[..., ModelConfig]

@@ -9,19 +9,9 @@ from torch.nn import functional as F
 from spatialgan.config import ModelConfig
 from spatialgan.coords import centroid_xy
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import (
-    MIN_STD,
-    Gaussians,
-    Layout,
-    Raster,
-    layout_from_json,
-    layout_to_json,
-    min_max_normalize,
-    render_gaussians,
-    resize_maps,
-    tensor_from_json,
-    tensor_to_json,
-)
+from spatialgan.heatmaps import MIN_STD, min_max_normalize, render_gaussians, resize_maps
+from spatialgan.layout import Layout, layout_from_json, layout_to_json
+from spatialgan.levels import Gaussians, Raster, tensor_from_json, tensor_to_json
 from spatialgan.sampling import sample_layout
 
 SINGLE, MULTI = ModelConfig(), ModelConfig(layout="multi")
@@ -394,3 +384,47 @@ def test_shapes_that_are_none_are_refused(shape):
     with pytest.raises(ValueError):
         tensor_from_json(data)
     assert tensor_from_json(tensor_to_json(torch.tensor(3.0))) == 3  # a number by itself has no shape
+
+
+# ---------------------------------------------------------------- kinds, and layouts without heatmaps
+
+
+def raster(batch: int = 2) -> Layout:
+    return sample_layout(ModelConfig(sampling="noise"), batch, seeded())
+
+
+def test_kinds_and_centres():
+    kinds = [(layout.kind, layout.has_centers) for layout in (Layout(), sample(SINGLE), sample(MULTI), raster())]
+    assert kinds == [("none", False), ("single", True), ("multi", True), ("single", False)]
+    assert sample(SINGLE).counts == (1, 2, 4) and raster().counts == (1, 2, 4) and Layout().counts == ()
+    assert not Layout((one(0.5, 0.5, 0.1), Raster(torch.zeros(2, 4, 4)))).has_centers
+
+
+def test_an_empty_layout_goes_everywhere_and_has_nothing():
+    empty = Layout()
+    assert Layout.stack([empty, empty]).to("cpu")[0].mirrored().between(empty, 0.5).kind == "none"
+    assert empty.centers.shape == empty.stds.shape == (0, 2) and empty.tensors == [] and empty.shape == ()
+    assert layout_to_json(empty) is None and layout_from_json(None).kind == "none"
+    assert sample_layout(ModelConfig(encoding="none"), 2, seeded()).kind == "none"
+    with pytest.raises(SpatialGANError, match="no level 0; this layout is empty"):
+        empty.moved((0.1, 0.0))
+    with pytest.raises(SpatialGANError, match="different kinds"):
+        Layout.stack([empty, sample(SINGLE)])
+
+
+def test_between_is_even_in_logarithms_of_sizes_and_linear_else():
+    a, b = Layout((one(0.2, 0.4, 0.1, angle=0.0),)), Layout((one(0.6, 0.8, 0.4, angle=1.0),))
+    half = a.between(b, 0.5).gaussians(0)
+    torch.testing.assert_close(half.centers_xy, torch.tensor([[0.4, 0.6]]))
+    torch.testing.assert_close(half.stds, torch.full((1, 2), 0.2))
+    torch.testing.assert_close(half.angles, torch.tensor([0.5]))
+    gone = a.between(Layout((one(0.2, 0.4, MIN_STD),)), 0.5).gaussians(0)
+    torch.testing.assert_close(gone.stds, torch.full((1, 2), (0.1 + MIN_STD) / 2))
+
+
+def test_rasters_are_between_pixel_by_pixel_and_never_between_kinds():
+    a, b = raster(1)[0], raster(2)[1]
+    torch.testing.assert_close(a.between(b, 0.25).levels[2].values, a.levels[2].values * 0.75 + b.levels[2].values / 4)
+    for x, y in ((a, sample(SINGLE)[0]), (sample(SINGLE)[0], a)):
+        with pytest.raises(SpatialGANError, match="no way between a raster and Gaussians"):
+            x.between(y, 0.5)

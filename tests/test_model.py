@@ -10,18 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from spatialgan.api import SpatialGAN, find_weights
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.devices import choose_device
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
-from spatialgan.model import (
-    FORMAT_VERSION,
-    SpatialGAN,
-    bundled_models,
-    find_weights,
-    save_model,
-)
+from spatialgan.layout import Layout
+from spatialgan.model import FORMAT_VERSION, bundled_models, save_model
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.sampling import sample_layout
@@ -407,7 +403,7 @@ def test_plain_stylegan2_needs_no_layout(tiny: Tiny):
     run = RunConfig(model=config, loss=LossConfig(align="none"))
     model = SpatialGAN(run, Generator(config))
     z, _, noise = inputs(model)
-    assert model.generate(z, None, noise).shape == (2, 3, 32, 32)
+    assert model.generate(z, Layout(), noise).shape == (2, 3, 32, 32)
 
 
 def test_attention(model: SpatialGAN):

@@ -30,7 +30,7 @@ def test_import_does_not_load_torch(module: str):
 
 
 def test_public_names():
-    assert set(spatialgan.__all__) == {"Layout", "Scene", "SpatialGAN", "SpatialGANError", "__version__"}
+    assert set(spatialgan.__all__) == {"Layout", "Scene", "SpatialGAN", "SpatialGANError", "__version__", "edit_many"}
 
 
 @pytest.mark.parametrize("name", spatialgan.__all__)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from spatialgan.config import ModelConfig
-from spatialgan.layout import Layout, Raster, layout_to_json
+from spatialgan.layout import Layout, layout_to_json
+from spatialgan.levels import Raster
 from spatialgan.sampling import centers_inside, sample_layout, spaced, with_impulse_noise
 
 SINGLE, MULTI = ModelConfig(), ModelConfig(layout="multi")

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
+    from spatialgan.api import SpatialGAN
+    from spatialgan.editing.rendering import edit_many
     from spatialgan.editing.scene import Scene
     from spatialgan.layout import Layout
-    from spatialgan.model import SpatialGAN
 
 __version__ = "0.1.0"
-__all__ = ["Layout", "Scene", "SpatialGAN", "SpatialGANError", "__version__"]
+__all__ = ["Layout", "Scene", "SpatialGAN", "SpatialGANError", "__version__", "edit_many"]
 
-_HOMES = {"SpatialGAN": "spatialgan.model", "Layout": "spatialgan.layout", "Scene": "spatialgan.editing.scene"}
+_HOMES = {
+    "Layout": "spatialgan.layout",
+    "Scene": "spatialgan.editing.scene",
+    "SpatialGAN": "spatialgan.api",
+    "edit_many": "spatialgan.editing.rendering",
+}
 
 
 def __getattr__(name: str) -> object:

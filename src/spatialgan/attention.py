@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.config import LEVEL_RESOLUTIONS, AttentionForm, AttentionSign
-from spatialgan.layout import min_max_normalize, resize_maps
+from spatialgan.heatmaps import min_max_normalize, resize_maps
 from spatialgan.networks.discriminators import DiscriminatorOutput
 
 

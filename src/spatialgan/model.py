@@ -1,11 +1,11 @@
-"""SpatialGAN: a trained generator with its configuration, its files, and the pictures it makes."""
+"""Models: a trained generator with its configuration, its files, and the pictures it makes."""
 
 import hashlib
 import json
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,15 +15,13 @@ from spatialgan.attention import attention_of
 from spatialgan.config import AttentionForm, AttentionSign, RunConfig
 from spatialgan.devices import choose_device
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import file_hash, read_json, require_file, user_path, write_atomically
+from spatialgan.files import file_hash, read_json, require_file, write_atomically
+from spatialgan.inputs import Inputs
 from spatialgan.layout import Layout
 from spatialgan.networks.discriminators import make_discriminator
-from spatialgan.networks.generator import Generator
+from spatialgan.networks.generator import Generator, GeneratorOutput
 from spatialgan.sealed import UNREADABLE
 from spatialgan.settings import from_dict, to_dict, upgraded
-
-if TYPE_CHECKING:
-    from spatialgan.editing.scene import Scene
 
 Network = TypeVar("Network", bound=nn.Module)
 FORMAT_VERSION = 3
@@ -31,10 +29,9 @@ CARD_HASH = "card_sha256"
 FIELDS = ("format_version", CARD_HASH, "weights_sha256", "discriminator_sha256", "config", "card")
 STORED_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # that weights may be stored in
 WEIGHTS, DISCRIMINATOR, CARD = ".safetensors", ".discriminator.safetensors", ".json"
-FOREIGN = (".pkl", ".pt", ".pth")  # endings of other programs' models
 
 
-class SpatialGAN:
+class Model:
     """A generator, its configuration, and where there is one the discriminator that it was trained against."""
 
     def __init__(
@@ -59,19 +56,16 @@ class SpatialGAN:
         return self.generator.mapping.w_mean.device
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, *, device: str | torch.device = "auto") -> "SpatialGAN":
-        """Load a model.
+    def load(cls, path: Path, *, device: str | torch.device = "auto") -> Self:
+        """Load a generator's file, and what lies beside it.
 
         Args:
-            source: a bundled model's name, a ``.safetensors`` file, a folder that holds one model or a training run
-                (its newest snapshot is taken), or another program's StyleGAN2 (``.pkl`` or ``.pt``, see
-                ``importing/``), which is converted once.
+            path: ``NAME.safetensors``.
             device: ``auto`` takes a CUDA GPU, else Apple's, else the CPU.
 
         Raises:
-            SpatialGANError: no such model, or files that do not fit; the message names what differs.
+            SpatialGANError: files that do not fit; the message names what differs.
         """
-        path = find_weights(source)
         config, card = read_card(path.with_suffix(CARD))
         generator = load_network(lambda: Generator(config.model), path)
         discriminator = None
@@ -82,7 +76,7 @@ class SpatialGAN:
         model = cls(config, generator, discriminator, name=path.stem, weights_hash=weights_hash, card=card)
         return model.to(device)
 
-    def to(self, device: str | torch.device) -> "SpatialGAN":
+    def to(self, device: str | torch.device) -> Self:
         """Move the networks, in place."""
         device = choose_device(device)
         for network in (self.generator, self.discriminator):
@@ -106,7 +100,7 @@ class SpatialGAN:
     def generate(
         self,
         z: Tensor,
-        layout: Layout | None,
+        layout: Layout,
         noise: tuple[Tensor, ...] | None = None,
         *,
         truncation: float = 1.0,
@@ -116,15 +110,17 @@ class SpatialGAN:
 
         Args:
             z: (B, S, z_dim), from :func:`spatialgan.networks.generator.sample_z`.
-            layout: a batch of B layouts; None for a plain StyleGAN2.
+            layout: a batch of B layouts; empty for a plain StyleGAN2.
             noise: from :func:`spatialgan.networks.generator.sample_noise`; None for none.
             truncation: 1 for none, towards 0 for more typical and more alike pictures.
             w_offset: (B, num_ws, S, w_dim), added to w after truncation.
         """
-        ws = self.generator.ws(z, layout, truncation=truncation)
-        if w_offset is not None:
-            ws = ws + w_offset
-        return self.generator.synthesize(ws, layout, noise).image
+        return self.draw(Inputs(z, layout, noise, truncation, w_offset)).image
+
+    @torch.no_grad()
+    def draw(self, inputs: Inputs) -> GeneratorOutput:
+        """Pictures ``(B, C, R, R)``, about -1..1, and the features that leave each of the generator's blocks."""
+        return self.generator.synthesize(inputs.ws(self.generator), inputs.layout, inputs.noise)
 
     def attention(
         self,
@@ -162,62 +158,11 @@ class SpatialGAN:
             sign=sign or loss.attention_sign,
         )
 
-    def sample(self, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> "Scene":
-        """A random picture to edit; the same seed gives the same picture."""
-        from spatialgan.editing.scene import Scene  # a scene is made of a model, not the other way round
-
-        return Scene.sample(self, seed, layout_seed=layout_seed, truncation=truncation)
-
-    def load_scene(self, path: str | Path) -> "Scene":
-        """A scene that was saved with :meth:`Scene.save`."""
-        from spatialgan.editing.scene import Scene
-
-        return Scene.load(self, path)
-
 
 def bundled_models() -> dict[str, Path]:
     """Models that come with the package: name -> weights."""
     zoo = Path(str(files("spatialgan"))) / "zoo"
     return {p.stem: p for p in sorted(zoo.glob(f"*{WEIGHTS}")) if p.with_suffix(CARD).exists()}
-
-
-def find_weights(source: str | Path) -> Path:
-    """The generator's file that ``source`` means; see :meth:`SpatialGAN.from_pretrained`."""
-    bundled = bundled_models()
-    if str(source) in bundled:
-        return bundled[str(source)]
-    path = user_path(source)
-    if path.is_dir():
-        for folder in (path, path / "snapshots"):
-            # Without its JSON it is a snapshot that a kill cut short: the one before is whole.
-            found = sorted(
-                p
-                for p in folder.glob(f"*{WEIGHTS}")
-                if not p.name.endswith(DISCRIMINATOR) and p.with_suffix(CARD).exists()
-            )
-            if len(found) == 1 or (found and folder.name == "snapshots"):
-                return found[-1]
-            if found:
-                names = ", ".join(p.name for p in found[:8])
-                raise SpatialGANError(f"{path} holds {len(found)} models; name one: {names}")
-        raise SpatialGANError(
-            f"{path} holds no model: there is no .safetensors file with its .json in it or in its folder snapshots"
-        )
-    if path.is_file() and path.suffix.lower() in FOREIGN:
-        from spatialgan.importing.converting import converted  # which writes models, and so needs this module
-
-        return converted(path)
-    if path.is_file():
-        if not path.name.endswith(WEIGHTS) or path.name.endswith(DISCRIMINATOR):
-            raise SpatialGANError(
-                f"{path} is not a generator's weights; "
-                "give a NAME.safetensors file with its NAME.json, or a StyleGAN2's .pkl or .pt"
-            )
-        return path
-    names = ", ".join(bundled) or "none"
-    raise SpatialGANError(
-        f"there is no model {source}: it is no file, no folder and none of the bundled models ({names})"
-    )
 
 
 def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
@@ -284,7 +229,7 @@ def save_model(
     card: dict[str, Any],
     dtype: torch.dtype = torch.float16,
 ) -> Path:
-    """What :meth:`SpatialGAN.save` does, for networks that are still being trained."""
+    """What :meth:`Model.save` does, for networks that are still being trained."""
     path = Path(path)
     path = path if path.name.endswith(WEIGHTS) else path.with_name(path.name + WEIGHTS)
     save_weights(generator, path, dtype)

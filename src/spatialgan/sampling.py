@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
-from spatialgan.layout import Gaussians, Layout, Raster
+from spatialgan.layout import Layout
+from spatialgan.levels import Gaussians, Raster
 
 OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
 RELEASE_CENTER_STD = 0.161  # of the conference release's level-0 centres
@@ -15,7 +16,9 @@ CANDIDATES = 32  # of a centre that is to be at a distance from others
 
 
 def sample_layout(config: ModelConfig, batch: int, generator: torch.Generator) -> Layout:
-    """Layouts for ``batch`` pictures, as ``config`` says, on the generator's device."""
+    """Layouts for ``batch`` pictures, as ``config`` says, on the generator's device; empty with ``encoding=none``."""
+    if config.encoding == "none":
+        return Layout()
     if config.layout == "multi":
         layout = _sample_objects(config, batch, generator)
     elif config.sampling == "noise":
@@ -103,12 +106,12 @@ def with_impulse_noise(layout: Layout, share: float, size: int, generator: torch
     """
     levels = []
     for level in range(len(layout.levels)):
-        values = layout.heatmaps(level, LEVEL_RESOLUTIONS[level] if len(layout.levels) > 1 else size)
+        values = layout.heatmaps(level, LEVEL_RESOLUTIONS[level] if layout.kind == "single" else size)
         device = generator.device
         hit = torch.rand(values.shape, generator=generator, device=device, dtype=torch.float32) < share
         is_one = torch.rand(values.shape, generator=generator, device=device, dtype=torch.float32) < 0.5
         extreme = is_one.to(values.dtype)
-        frames = layout.gaussians(level) if len(layout.levels) == 1 else None
+        frames = layout.gaussians(level) if layout.kind == "multi" else None
         levels.append(Raster(torch.where(hit, extreme, values), frames))
     return Layout(tuple(levels), hierarchical=False)
 

@@ -21,16 +21,19 @@ def style_of(config: ModelConfig, seed: int) -> Tensor:
     return sample_z(config, 1, random_stream(seed, "style"))[0]
 
 
-def layout_of(config: ModelConfig, seed: int, *, impulse_noise: bool = False) -> Layout | None:
-    """The layout of one picture; None for a plain StyleGAN2.
+def object_style_of(config: ModelConfig, seed: int) -> Tensor:
+    """z of one object, or of the background, ``(z_dim,)``."""
+    return torch.randn(config.z_dim, generator=random_stream(seed, "object style"), dtype=torch.float32)
+
+
+def layout_of(config: ModelConfig, seed: int, *, impulse_noise: bool = False) -> Layout:
+    """The layout of one picture; empty for a plain StyleGAN2.
 
     Args:
         config: the model's.
         seed: any.
         impulse_noise: add it where ``config`` has it. It is for training, and its rasters have no centres to edit.
     """
-    if config.encoding == "none":
-        return None
     if not impulse_noise:
         config = replace(config, impulse_noise=0.0)
     return sample_layout(config, 1, random_stream(seed, "layout"))[0]

@@ -17,11 +17,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import LossConfig, ModelConfig, RunConfig, TrainConfig
-from spatialgan.editing.edit_records import command_line
+from spatialgan.editing.command import command_line
 from spatialgan.editing.scene_file import bundled_model_of
 from spatialgan.importing.reading import read_model
-from spatialgan.model import SpatialGAN
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.sealed import read_sealed, save_sealed

@@ -13,10 +13,11 @@ from attack_models import FIXTURES, FOREIGN, KINDS, tiny_model
 from attack_mutations import NEAR_NUMBERS, NUMBER_WORDS, ODD_TEXTS, bad_json, bad_word, dumped, near_value
 from PIL import Image
 
+from spatialgan.api import SpatialGAN
 from spatialgan.cli.drag import read_handle
-from spatialgan.cli.edits import FORMS, read_seeds
+from spatialgan.cli.edits import read_seeds
 from spatialgan.config import RunConfig
-from spatialgan.model import SpatialGAN
+from spatialgan.editing.edits import EDITS as KINDS_OF_EDITS
 from spatialgan.settings import with_settings
 from spatialgan.training.presets import PRESETS, preset
 
@@ -24,6 +25,7 @@ Calls = Iterator[Callable[[], Any]]
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 EDITS = {
     "move": ("0:0.2,-0.1", "2.1:0.05,0"),
+    "move-to": ("0:0.5,0.7",),
     "resize": ("0:1.5", "1.0:2"),
     "remove": ("1", "0:0.5"),
     "restyle": ("1:7", "background:7"),
@@ -34,7 +36,7 @@ EDITS = {
     "new-styles": ("7",),
     "new-layout": ("7",),
 }
-assert set(EDITS) == set(FORMS)
+assert set(EDITS) == {edit.option for edit in KINDS_OF_EDITS}
 
 
 def result(home: Path) -> Callable[[Random, Path], Calls]:

@@ -17,7 +17,7 @@ from spatialgan import SpatialGAN, SpatialGANError, __version__, cli
 from spatialgan.cli.commands import app
 from spatialgan.cli.edits import edits_in_order, read_edit, read_seeds
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
-from spatialgan.layout import MIN_STD
+from spatialgan.heatmaps import MIN_STD
 from spatialgan.networks.generator import Generator
 
 Run = Callable[..., tuple[int, str, str]]
@@ -65,7 +65,7 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def in_a_process(*words: object) -> subprocess.CompletedProcess[str]:
-    source = str(Path(cli.__file__).parents[1])
+    source = str(Path(cli.__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-m", "spatialgan.cli", *map(str, words)],
         check=False,

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from spatialgan.api import SpatialGAN
 from spatialgan.cli.commands import app
 from spatialgan.cli.drag import kept_note, read_handle, read_mask_file
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import SpatialGAN
 from spatialgan.networks.generator import Generator
 
 HANDLE = ["--handle", "0.4,0.5:0.55,0.5"]

@@ -3,7 +3,7 @@
 import pytest
 from tiny_models import make_model
 
-from spatialgan.model import SpatialGAN
+from spatialgan.api import SpatialGAN
 
 
 @pytest.fixture(scope="session")

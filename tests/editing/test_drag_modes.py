@@ -9,7 +9,8 @@ from spatialgan.editing.drag.adam import Adam
 from spatialgan.editing.drag.modes import coarse_move, gradient_step
 from spatialgan.editing.drag.outcome import DragOptions
 from spatialgan.editing.drag.variables import Variables
-from spatialgan.layout import Gaussians, Layout
+from spatialgan.layout import Layout
+from spatialgan.levels import Gaussians
 
 
 def variables(model, seed=1, **changes):

@@ -19,7 +19,7 @@ from spatialgan.editing.drag.views import (
 )
 from spatialgan.editing.export import enlarge
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Raster
+from spatialgan.levels import Raster
 
 
 @pytest.fixture(scope="module")

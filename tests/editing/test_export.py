@@ -25,7 +25,9 @@ from spatialgan.editing.export import (
 )
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import MIN_STD, Layout, Raster
+from spatialgan.heatmaps import MIN_STD
+from spatialgan.layout import Layout
+from spatialgan.levels import Raster
 
 
 def flat(color: tuple[int, int, int], size: int = 32) -> Image.Image:

@@ -10,10 +10,13 @@ import torch
 from tiny_models import make_model
 
 from spatialgan.coords import centroid_xy
-from spatialgan.editing.rendering import render_scenes
+from spatialgan.editing.edits import Move, Restyle
+from spatialgan.editing.rendering import edit_many, inputs_of, render_scenes
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import MIN_STD, Gaussians, Layout, Raster
+from spatialgan.heatmaps import MIN_STD
+from spatialgan.layout import Layout
+from spatialgan.levels import Gaussians, Raster
 from spatialgan.streams import random_stream
 
 
@@ -373,7 +376,7 @@ def test_objects_with_one_style_move_but_have_no_styles_of_their_own(one_style):
 
 def test_a_plain_stylegan_has_no_layout(plain):
     scene = plain.sample(0)
-    assert scene.layout is None and differs(scene, scene.with_new_styles(1))
+    assert scene.layout.kind == "none" and differs(scene, scene.with_new_styles(1))
     for edit in (
         lambda: scene.move(0, dx=0.1),
         lambda: scene.with_new_layout(1),
@@ -419,6 +422,65 @@ def test_render_scenes_keeps_the_order_and_mixes_kinds(multi):
     for scene, image in zip(scenes, images, strict=True):
         assert np.abs(np.asarray(image, int) - np.asarray(scene.image, int)).max() <= 1
     assert render_scenes([]) == []
+
+
+def test_inputs_draw_the_picture_one_by_one_and_stacked(single):
+    scenes = [single.sample(0), single.sample(1).move(0, dx=0.1)]
+    scenes[1] = replace(scenes[1], w_offset=torch.ones_like(scenes[1].w_offset_or_zeros))
+    for scene in scenes:
+        inputs = scene.inputs()
+        assert inputs.z.shape == (1, 1, 32) and inputs.noise is not None
+        assert torch.equal(single.draw(inputs).image[0], scene.tensor)
+    inputs = inputs_of(scenes, "cpu")
+    assert inputs.w_offset.shape == (2, *scenes[1].w_offset.shape) and not inputs.w_offset[0].any()
+    together = single.draw(inputs).image
+    torch.testing.assert_close(together, torch.stack([s.tensor for s in scenes]), atol=1e-4, rtol=1e-4)
+    silent = single.draw(replace(scenes[0].inputs(), noise=None)).image[0]
+    assert (silent - scenes[0].tensor).abs().max() > 1e-3
+
+
+def test_inputs_of_what_cannot_share_a_batch(multi):
+    scene = multi.sample(0)
+    for other in (scene.duplicate(0, 0.1, 0), multi.sample(0, truncation=0.5)):
+        with pytest.raises(SpatialGANError, match="cannot share a batch"):
+            inputs_of([scene, other], "cpu")
+
+
+def test_features(single, plain):
+    features = single.sample(0).features()
+    assert {r: tuple(f.shape[1:]) for r, f in features.items()} == {r: (r, r) for r in (4, 8, 16, 32)}
+    inputs = single.sample(0).inputs()
+    expected = single.generator.synthesize(inputs.ws(single.generator), inputs.layout, inputs.noise).features
+    assert all(torch.equal(features[r], expected[r][0]) for r in features)
+    assert plain.sample(0).features()[32].dtype == torch.float32
+
+
+def test_edit_many_edits_every_scene_and_draws_them_in_one_pass(multi, monkeypatch):
+    drawn, draw = [], multi.draw
+    monkeypatch.setattr(multi, "draw", lambda inputs: drawn.append(len(inputs.z)) or draw(inputs))
+    scenes = [multi.sample(seed) for seed in range(5)]
+    edited = edit_many(scenes, [Move(object=0, dx=0.1, dy=0), Restyle(object=1, seed=7)])
+    assert drawn == [5]
+    alone = [scene.move(0, dx=0.1).restyle(1, 7) for scene in scenes]
+    for one, other in zip(edited, alone, strict=True):
+        assert one.edits == other.edits and torch.equal(one.z, other.z)
+        torch.testing.assert_close(one.tensor, other.tensor, atol=1e-4, rtol=1e-4)
+    assert sum(drawn) == 5 + 5  # those alone; the edited ones were drawn already
+    assert all("tensor" not in vars(scene) for scene in scenes)
+
+
+def test_edit_many_goes_by_batches_and_kinds_and_takes_none(multi):
+    scenes = [multi.sample(0), multi.sample(1).duplicate(0, 0.2, 0), multi.sample(2), multi.sample(3)]
+    edited = edit_many(scenes, [], batch=2)
+    for one, other in zip(edited, scenes, strict=True):
+        assert one is not other and one.edits == other.edits
+        torch.testing.assert_close(one.tensor, other.tensor, atol=1e-4, rtol=1e-4)
+    assert edit_many([], [Move(object=0, dx=0.1, dy=0)]) == []
+
+
+def test_edit_many_names_the_scene_that_has_something_against_it(multi):
+    with pytest.raises(SpatialGANError, match="scene 1: there is no object 3"):
+        edit_many([multi.sample(0).duplicate(0, 0.1, 0), multi.sample(1)], [Move(object=3, dx=0.1, dy=0)])
 
 
 def test_render_scenes_takes_one_model(multi, single):

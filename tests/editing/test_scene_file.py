@@ -7,10 +7,11 @@ import pytest
 import torch
 from tiny_models import make_model
 
+from spatialgan.api import SpatialGAN
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Raster, resize_maps
-from spatialgan.model import SpatialGAN
+from spatialgan.heatmaps import resize_maps
+from spatialgan.levels import Raster
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import torch
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
-from spatialgan.model import SpatialGAN
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
 

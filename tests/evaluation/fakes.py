@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.coords import pixel_centers_xy
-from spatialgan.layout import Layout, render_gaussians
-from spatialgan.model import SpatialGAN
+from spatialgan.heatmaps import render_gaussians
+from spatialgan.layout import Layout
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.segmenter.segmentation import Instance

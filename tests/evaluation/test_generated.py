@@ -5,7 +5,7 @@ import torch
 from fakes import tiny_model
 
 from spatialgan.evaluation.generated import draw_inputs, generate_seeds
-from spatialgan.layout import Raster
+from spatialgan.levels import Raster
 
 
 @pytest.mark.parametrize("settings", [{}, {"encoding": "none"}, {"layout": "multi", "encoding": "multi"}])
@@ -43,4 +43,4 @@ def test_truncation_reaches_the_generator() -> None:
 def test_plain_models_have_no_layout() -> None:
     model = tiny_model(encoding="none")
     inputs = draw_inputs(model.config.model, [0, 1])
-    assert inputs.layout is None and inputs.z.shape == (2, 1, 8)
+    assert inputs.layout.kind == "none" and inputs.z.shape == (2, 1, 8)

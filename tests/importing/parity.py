@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spatialgan.model import SpatialGAN
+from spatialgan.api import SpatialGAN
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 TOLERANCE = 1e-5  # of the largest value

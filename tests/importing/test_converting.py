@@ -9,9 +9,9 @@ import torch
 from parity import FIXTURES, TOLERANCE, draw, error, expected
 
 from spatialgan import SpatialGAN, SpatialGANError
+from spatialgan.api import find_weights
 from spatialgan.files import user_cache_dir
 from spatialgan.importing.converting import converted, import_model
-from spatialgan.model import find_weights
 from spatialgan.studio.model_list import Models
 
 PATH = FIXTURES / "ada-style.pkl"

@@ -7,7 +7,8 @@ import torch
 
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Gaussians, Layout, Raster
+from spatialgan.layout import Layout
+from spatialgan.levels import Gaussians, Raster
 from spatialgan.networks.coordinates import (
     FREQUENCIES,
     NUM_CHANNELS,

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Layout, Raster, raster_sizes
+from spatialgan.layout import Layout, raster_sizes
+from spatialgan.levels import Raster
 from spatialgan.networks.encoding import SELConcat, SELNorm
 from spatialgan.networks.generator import (
     Generator,
@@ -100,9 +101,9 @@ def test_no_layout_is_needed_without_encoding_and_missed_with_one(tiny: Tiny):
     config = tiny(encoding="none")
     z, layout, noise = inputs(config)
     g = Generator(config)
-    assert torch.equal(g(z, None, noise).image, g(z, layout, noise).image)
+    assert torch.equal(g(z, Layout(), noise).image, g(z, layout, noise).image)
     with pytest.raises(SpatialGANError, match="encoding=norm needs a layout"):
-        Generator(tiny())(z, None, noise)
+        Generator(tiny())(z, Layout(), noise)
 
 
 def test_noise_counts_only_where_its_strength_is_not_zero(tiny: Tiny):

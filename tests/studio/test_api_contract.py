@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import MISSING, fields
 
 import pytest
 import schemathesis
@@ -17,7 +18,7 @@ from PIL import Image
 from schemathesis import GenerationMode
 from schemathesis.python.asgi import get_client
 
-from spatialgan.editing.edit_records import NUMBERS, PLACELESS
+from spatialgan.editing.edits import EDITS
 from spatialgan.studio.docs_page import docs_page
 from spatialgan.studio.server import make_app
 
@@ -96,15 +97,28 @@ def _try(operation, client, requests, model, mode) -> int:
 # ------------------------------------------------------------- each edit is a schema
 
 
-def test_edits_are_those_that_scenes_record(document):
+def test_every_edit_is_a_schema(document):
     schemas = document["components"]["schemas"]
-    edits = {s["properties"]["edit"]["const"]: s for s in schemas.values() if "edit" in s.get("properties", {})}
-    assert set(edits) == set(NUMBERS)
-    for name, edit in edits.items():
-        places = set() if name in PLACELESS else {"level", "point", "object"}
-        fields = set(edit["properties"]) - {"edit"}
-        assert set(NUMBERS[name]) <= set(edit["required"]) and fields - places == set(NUMBERS[name])
-        assert edit["description"] and edit["additionalProperties"] is False
+    made = {s["properties"]["edit"]["const"]: s for s in schemas.values() if "edit" in s.get("properties", {})}
+    assert set(made) == {edit.name for edit in EDITS}
+    for edit in EDITS:
+        schema, names = made[edit.name], {f.name for f in fields(edit)}
+        assert set(schema["properties"]) == {"edit", *names} and schema["title"] == edit.__name__
+        assert set(schema["required"]) == {"edit", *(f.name for f in fields(edit) if f.default is MISSING)}
+        assert schema["description"] and schema["additionalProperties"] is False
+
+
+def test_the_bounds_of_edits_are_in_the_document(document):
+    schemas = document["components"]["schemas"]
+    assert schemas["Resize"]["properties"]["factor"] == {
+        "exclusiveMinimum": 0,
+        "maximum": 1e6,
+        "title": "Factor",
+        "type": "number",
+    }
+    kinds = schemas["Restyle"]["properties"]["object"]["anyOf"]
+    assert {"const": "background", "type": "string"} in kinds
+    assert schemas["Restyle"]["properties"]["seed"]["maximum"] == 2**31 - 1
 
 
 def test_all_failures_have_one_schema(document):

@@ -52,11 +52,11 @@ def test_a_render_is_what_the_library_draws(client, sources, kind):
     answer = client.post("/api/v1/render", json=body)
     assert answer.status_code == 200 and answer.headers["content-type"] == "image/png", answer.text
     model = SpatialGAN.from_pretrained(sources[kind], device="cpu")
-    from spatialgan.editing.edit_records import apply_edit
+    from spatialgan.editing.edits import edit_from_json
 
     scene = model.sample(7, layout_seed=8, truncation=0.7)
     for record in ONE_OF_EACH[kind]:
-        scene = apply_edit(scene, record)
+        scene = edit_from_json(record).apply(scene)
     assert np.array_equal(pixels(answer.content), np.asarray(scene.image))
     assert client.post("/api/v1/render", json=body).content == answer.content
     again = client.post("/api/v1/render", json={"scene": json.loads(json.dumps(scene.to_json()))})
@@ -107,7 +107,7 @@ def test_a_batch_is_a_zip_in_order(client, sources):
         ({"model": "dogs", "edits": [{**MOVE, "dx": "0.2"}]}, 422, "edits.0.move.dx"),
         ({"model": "dogs", "edits": [{**MOVE, "dx": True}]}, 422, "edits.0.move.dx"),
         ({"model": "dogs", "edits": [{**MOVE, "object": 1}]}, 422, "either a level or an object"),
-        ({"model": "dogs", "edits": [{"edit": "move", "dx": 0, "dy": 0}]}, 422, "either a level or an object"),
+        ({"model": "dogs", "edits": [{"edit": "move", "dx": 0, "dy": 0}]}, 422, "give a level, or an object"),
         ({"model": "dogs", "edits": [{"edit": "move", "object": 0, "point": 1, "dx": 0, "dy": 0}]}, 422, "point"),
         ({"model": "dogs", "edits": [MOVE] * 65}, 422, "edits"),
     ],

@@ -106,7 +106,10 @@ def test_a_preview_of_another_picture_is_refused(session):
     [
         (Change(({"edit": "explode"},)), "there is no edit 'explode'"),
         (Change(("move",)), "there is no edit 'move'"),
-        (Change(({"edit": "move", "level": 0, "dx": 1},)), "move takes level, point, dx, dy"),
+        (
+            Change(({"edit": "move", "level": 0, "dx": 1},)),
+            "move takes level, point, object, dx, dy; it was given level, dx",
+        ),
         (Change(({"edit": "move", "dx": 1, "dy": 1},)), "needs to know where"),
         (move(level=7), "there is no level 7"),
         (move(float("nan")), "dx is nan"),

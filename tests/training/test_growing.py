@@ -4,8 +4,9 @@ import pytest
 import torch
 from tiny_run import tiny_config
 
+from spatialgan.api import SpatialGAN
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import SpatialGAN, save_model
+from spatialgan.model import save_model
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z

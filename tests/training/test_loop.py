@@ -14,10 +14,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny_run import tiny_config
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import user_cache_dir
-from spatialgan.model import SpatialGAN
 from spatialgan.sealed import read_sealed
 from spatialgan.settings import to_dict
 from spatialgan.training import loop

@@ -6,7 +6,8 @@ import torch
 from tiny_run import tiny_config
 
 from spatialgan.attention import attention_maps
-from spatialgan.layout import LEVEL_RESOLUTIONS, resize_maps
+from spatialgan.heatmaps import resize_maps
+from spatialgan.layout import LEVEL_RESOLUTIONS
 from spatialgan.networks.discriminators import DiscriminatorOutput, make_discriminator
 from spatialgan.networks.generator import Generator, sample_z
 from spatialgan.sampling import sample_layout

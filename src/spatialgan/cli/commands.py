@@ -14,7 +14,7 @@ from spatialgan.cli.convert import export_model, import_model
 from spatialgan.cli.data import app as data_app
 from spatialgan.cli.drag import drag
 from spatialgan.cli.edit import edit
-from spatialgan.cli.edits import OrderedCommand
+from spatialgan.cli.edits import EditCommand
 from spatialgan.cli.evaluate import app as eval_app
 from spatialgan.cli.generate import generate
 from spatialgan.cli.models import app as models_app
@@ -30,7 +30,7 @@ STREAM_ERRORS = (errno.ENOSPC, errno.EIO)  # of the standard output: a full disk
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(models_app, name="models")
 app.command()(generate)
-app.command(cls=OrderedCommand)(edit)
+app.command(cls=EditCommand)(edit)
 app.command()(drag)
 app.command()(studio)
 app.add_typer(data_app, name="data")

@@ -35,8 +35,8 @@ def export_model(
     out: Annotated[Path, typer.Option(metavar="F.pt", help="The file.", callback=told_early)],
 ) -> None:
     """Write a plain StyleGAN2 (encoding=none) as a file of another program."""
+    from spatialgan.api import SpatialGAN
     from spatialgan.importing.export import check_format, export_model
-    from spatialgan.model import SpatialGAN
 
     check_format(to)
     for note in export_model(SpatialGAN.from_pretrained(model, device="cpu"), out, to):

@@ -1,11 +1,11 @@
 """`spatialgan edit`: edits in the order given."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from spatialgan.cli.edits import FORMS, ORDER_KEY, edits_in_order, notes_on, read_edit
+from spatialgan.cli.edits import EDITS_KEY, notes_on, read_edit
 from spatialgan.cli.options import (
     Device,
     LayoutSeed,
@@ -24,10 +24,6 @@ from spatialgan.cli.options import (
 )
 
 
-def _edit_option(name: str, help: str) -> Any:
-    return typer.Option(f"--{name}", metavar=FORMS[name].split(" ")[0], help=f"{help} May be repeated.")
-
-
 def edit(
     ctx: typer.Context,
     out: Annotated[Path, typer.Option(metavar="F.png", help="The edited picture.")],
@@ -36,20 +32,6 @@ def edit(
     scene: SceneFile = None,
     layout_seed: LayoutSeed = None,
     truncation: Truncation = None,
-    move: Annotated[list[str] | None, _edit_option("move", "Move by shares of the image's width.")] = None,
-    resize: Annotated[list[str] | None, _edit_option("resize", "Multiply the size.")] = None,
-    remove: Annotated[list[str] | None, _edit_option("remove", "Remove, or with I:AMOUNT (0..1) partly.")] = None,
-    restyle: Annotated[
-        list[str] | None, _edit_option("restyle", "Multi-object models: a new style; I may be 'background'.")
-    ] = None,
-    duplicate: Annotated[
-        list[str] | None, _edit_option("duplicate", "Multi-object models: a copy, this far away.")
-    ] = None,
-    add: Annotated[list[str] | None, _edit_option("add", "Multi-object models: a new object.")] = None,
-    stretch: Annotated[list[str] | None, _edit_option("stretch", "Multiply width and height.")] = None,
-    rotate: Annotated[list[str] | None, _edit_option("rotate", "Turn clockwise.")] = None,
-    new_styles: Annotated[list[str] | None, _edit_option("new-styles", "The same layout, all styles new.")] = None,
-    new_layout: Annotated[list[str] | None, _edit_option("new-layout", "The same styles, the layout new.")] = None,
     save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the edited scene.")] = None,
     gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate each edit, there and back.")] = None,
     mp4: Mp4 = None,
@@ -61,19 +43,7 @@ def edit(
 
     I is an object's number, or in single-object models a level; L.P is one centre of a level, as in --move 2.1:0.05,0.
     """
-    given = {
-        "move": move,
-        "resize": resize,
-        "remove": remove,
-        "restyle": restyle,
-        "duplicate": duplicate,
-        "add": add,
-        "stretch": stretch,
-        "rotate": rotate,
-        "new-styles": new_styles,
-        "new-layout": new_layout,
-    }
-    edits = [read_edit(option, text) for option, text in edits_in_order(ctx.meta[ORDER_KEY], given)]
+    edits = [read_edit(option, text) for option, text in ctx.meta[EDITS_KEY]]
     check_start(model, seed, scene, layout_seed, truncation)
     check_outputs({"--out": out, "--gif": gif, "--mp4": mp4, "--save-scene": save_scene}, {"--scene": scene})
     from spatialgan.editing.export import animate, save_gif, save_png
@@ -86,7 +56,7 @@ def edit(
     save_png(steps[-1].image, out, scale=or_one(scale))
     for note in notes_on(steps):
         typer.echo(f"note: {note}", err=True)
-    if steps[0].layout is not None and len(steps[0].layout.levels) == 1:
+    if steps[0].layout.kind == "multi":
         for i in range(steps[0].num_objects, steps[-1].num_objects):
             typer.echo(f"object {i} is new")
     if save_scene is not None:

@@ -32,7 +32,8 @@ def models_info(name: Annotated[str, typer.Argument(metavar="NAME|PATH")]) -> No
     """Print a model's card and its configuration."""
     import json
 
-    from spatialgan.model import CARD, find_weights, read_card
+    from spatialgan.api import find_weights
+    from spatialgan.model import CARD, read_card
     from spatialgan.settings import to_dict
 
     weights = find_weights(name)

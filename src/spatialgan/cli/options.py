@@ -11,8 +11,8 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.terminal import printable
 
 if TYPE_CHECKING:
+    from spatialgan.api import SpatialGAN
     from spatialgan.editing.scene import Scene
-    from spatialgan.model import SpatialGAN
 
 Model = Annotated[
     str,
@@ -84,7 +84,7 @@ def check_start(
 
 def load_model(source: str | Path, device: str, threads: int | None, *, batch: int = 1) -> "SpatialGAN":
     """A model, and from here on as many CPU threads as pay off for pictures of it, ``batch`` at once."""
-    from spatialgan.model import SpatialGAN
+    from spatialgan.api import SpatialGAN
     from spatialgan.threads import check_threads, threads_for, use_threads
 
     check_threads(threads)

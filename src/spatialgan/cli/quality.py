@@ -11,8 +11,8 @@ from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number
 from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar, say
 
 if TYPE_CHECKING:
+    from spatialgan.api import SpatialGAN
     from spatialgan.data.images import ImageDataset
-    from spatialgan.model import SpatialGAN
 
 Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="The pictures that the model was trained on.")]
 

@@ -1,5 +1,7 @@
-"""Editing: pictures with their recipe (scene.py), drawn one by one or in batches (rendering.py), their files
-(scene_file.py), PNG, GIF and animation (export.py), and checks of what callers hand in (arguments.py).
+"""Editing: pictures with their recipe (scene.py) and what can be done with them, a class for each edit (edits/, with
+objects.py beneath), the drag (drag/), the generator's inputs and batches of pictures (rendering.py), files
+(scene_file.py), the command that draws a scene (command.py), PNG, GIF and animation (export.py, video.py), and checks
+of what callers hand in (arguments.py).
 
 Nothing is imported here: ``import spatialgan`` has to stay free of torch.
 """

@@ -8,6 +8,7 @@ from typing import Any
 from spatialgan.errors import SpatialGANError
 
 LARGEST_WHOLE = 2**63 - 1
+MAX_SEED = 2**31 - 1  # that a request may bring: all clients' numbers hold it
 LARGEST = 1e6  # of any number: far beyond what an edit can mean, and nothing that follows overflows
 _short = reprlib.Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 60

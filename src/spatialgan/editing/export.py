@@ -18,7 +18,8 @@ from spatialgan.data.images import to_uint8
 from spatialgan.editing.arguments import positive
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import require_ending, write_atomically
-from spatialgan.layout import GONE_STD, MIN_STD, Gaussians, Layout, Raster
+from spatialgan.heatmaps import MIN_STD
+from spatialgan.layout import Layout
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
@@ -173,8 +174,7 @@ def numbered_heatmaps(scene: "Scene", *, scale: float | None = None) -> Image.Im
     views = [picture]
     for level, heatmap in enumerate(heatmaps):
         view = heatmap_overlay(picture, heatmap)
-        centred = isinstance(layout.levels[level], Gaussians)
-        views.append(with_numbers(view, layout.level_centers(level)) if centred else view)
+        views.append(with_numbers(view, layout.level_centers(level)) if layout.has_centers else view)
     return image_grid(views, columns=len(views), scale=1)
 
 
@@ -267,28 +267,13 @@ def _with_same_objects(scene: "Scene", other: "Scene") -> "Scene":
 
 def _between(a: "Scene", b: "Scene", t: float) -> "Scene":
     """The scene at ``t`` in 0..1 between two scenes with as many styles each."""
-    layout = a.layout
-    if a.layout is not None:
-        pairs = zip(a.layout.levels, b.layout.levels, strict=True)
-        layout = Layout(tuple(_between_levels(x, y, t) for x, y in pairs), a.layout.hierarchical)
+    layout = a.layout.between(b.layout, t)
     z = torch.stack([slerp(x, y, t) for x, y in zip(a.z, b.z, strict=True)])
     truncation = a.truncation + t * (b.truncation - a.truncation)
     w_offset = None
     if a.w_offset is not None or b.w_offset is not None:
         w_offset = a.w_offset_or_zeros.lerp(b.w_offset_or_zeros, t)
     return replace(a, layout=layout, z=z, truncation=truncation, w_offset=w_offset, edits=())
-
-
-def _between_levels(a: Gaussians | Raster, b: Gaussians | Raster, t: float) -> Gaussians | Raster:
-    if isinstance(a, Raster) and isinstance(b, Raster):
-        framed = a.frames is not None and b.frames is not None
-        frames = _between_levels(a.frames, b.frames, t) if framed else None
-        return Raster(a.values.lerp(b.values, t), frames)
-    if isinstance(a, Raster) or isinstance(b, Raster):
-        raise SpatialGANError("there is no way between a raster and Gaussians")
-    vanishes = torch.minimum(a.stds, b.stds) <= GONE_STD  # in the logarithm, it would be gone in a few frames
-    stds = torch.where(vanishes, a.stds.lerp(b.stds, t), a.stds.log().lerp(b.stds.log(), t).exp())
-    return Gaussians(a.centers_xy.lerp(b.centers_xy, t), stds, a.angles.lerp(b.angles, t))
 
 
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:

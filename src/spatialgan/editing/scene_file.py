@@ -9,20 +9,22 @@ from torch import Tensor
 
 from spatialgan.config import LEVEL_NUM_CENTERS, ModelConfig
 from spatialgan.editing.arguments import finite, whole
-from spatialgan.editing.scene import Scene, require_few_objects
+from spatialgan.editing.objects import require_few_objects
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import read_json, user_path, write_atomically
-from spatialgan.layout import Gaussians, Layout, layout_from_json, layout_to_json, tensor_from_json, tensor_to_json
+from spatialgan.layout import Layout, layout_from_json, layout_to_json
+from spatialgan.levels import tensor_from_json, tensor_to_json
+from spatialgan.model import Model, bundled_models
 from spatialgan.networks.digest import weights_digest
 
 if TYPE_CHECKING:
-    from spatialgan.model import SpatialGAN
+    from spatialgan.editing.scene import Scene
 
 FORMAT_VERSION = 1
 MAX_FILE_BYTES = 128 << 20  # heatmaps as pixels take up to 40 MB
 
 
-def scene_to_json(scene: Scene) -> dict[str, Any]:
+def scene_to_json(scene: "Scene") -> dict[str, Any]:
     """A scene as JSON values, exact to the last bit."""
     config = scene.model.config.model
     return {
@@ -35,7 +37,7 @@ def scene_to_json(scene: Scene) -> dict[str, Any]:
         },
         "z": tensor_to_json(scene.z),
         "w_offset": None if scene.w_offset is None else tensor_to_json(scene.w_offset),
-        "layout": None if scene.layout is None else layout_to_json(scene.layout),
+        "layout": layout_to_json(scene.layout),
         "noise_seed": scene.noise_seed,
         "truncation": scene.truncation,
         "seed": scene.seed,
@@ -44,8 +46,8 @@ def scene_to_json(scene: Scene) -> dict[str, Any]:
     }
 
 
-def scene_from_json(model: "SpatialGAN", data: Any) -> Scene:
-    """The inverse of :func:`scene_to_json`.
+def scene_fields(model: Model, data: Any) -> dict[str, Any]:
+    """The inverse of :func:`scene_to_json`: the fields of a scene of ``model``.
 
     Raises:
         SpatialGANError: another version, another model's, a missing field or a damaged one; the sentence names it.
@@ -62,49 +64,47 @@ def scene_from_json(model: "SpatialGAN", data: Any) -> Scene:
     _check_model(model, data["model"])
     seeds = {n: None if data[n] is None else whole(data[n], n) for n in ("seed", "layout_seed")}
     config = model.config.model
-    layout = None if data["layout"] is None else layout_from_json(data["layout"])
+    layout = layout_from_json(data["layout"])
     _check_layout(config, layout)
     edits = data["edits"]
     if not isinstance(edits, list) or not all(isinstance(e, dict) for e in edits):
         raise SpatialGANError("the scene's edits are not a list of objects")
     if config.encoding == "multi":
-        config = replace(config, num_objects=layout.levels[0].num_maps)
+        config = replace(config, num_objects=layout.counts[0])
     z = _codes(data["z"], "z", (config.num_styles, config.z_dim))
     w_offset = None
     if data.get("w_offset") is not None:  # files from before there were drags have no such field
         w_offset = _codes(data["w_offset"], "w_offset", (config.num_ws, config.num_styles, config.w_dim))
-    return Scene(
-        model,
-        z,
-        layout,
-        whole(data["noise_seed"], "noise_seed"),
-        finite(data["truncation"], "truncation"),
-        w_offset=w_offset,
-        edits=tuple(edits),
+    return {
+        "model": model,
+        "z": z,
+        "layout": layout,
+        "noise_seed": whole(data["noise_seed"], "noise_seed"),
+        "truncation": finite(data["truncation"], "truncation"),
+        "w_offset": w_offset,
+        "edits": tuple(edits),
         **seeds,
-    )
+    }
 
 
-def save_scene(scene: Scene, path: str | Path) -> Path:
+def save_scene(scene: "Scene", path: str | Path) -> Path:
     """Write a scene's JSON, whole or not at all."""
     path, text = Path(path), json.dumps(scene_to_json(scene), indent=1) + "\n"
     write_atomically(path, lambda p: p.write_text(text))
     return path
 
 
-def load_scene(model: "SpatialGAN", path: str | Path) -> Scene:
-    """Read a scene; raises SpatialGANError naming the file and what is wrong with it."""
+def read_scene(model: Model, path: str | Path) -> dict[str, Any]:
+    """The fields of a scene that was saved; raises SpatialGANError naming the file and what is wrong with it."""
     data = read_json(user_path(path), limit=MAX_FILE_BYTES)
     try:
-        return scene_from_json(model, data)
+        return scene_fields(model, data)
     except SpatialGANError as e:
         raise SpatialGANError(f"{path}: {e}") from None
 
 
 def bundled_model_of(path: str | Path) -> str:
     """The bundled model that a saved scene was made with, by name; raises SpatialGANError where it is not bundled."""
-    from spatialgan.model import bundled_models
-
     data = read_json(user_path(path), limit=MAX_FILE_BYTES)
     made_with = data.get("model") if isinstance(data, dict) else None
     name = made_with.get("name") if isinstance(made_with, dict) else None
@@ -117,12 +117,12 @@ def bundled_model_of(path: str | Path) -> str:
     return name
 
 
-def weights_hash(model: "SpatialGAN") -> str:
+def weights_hash(model: Model) -> str:
     """The hash of the generator's file; for a model that has none yet, of the weights themselves."""
     return model.weights_hash or weights_digest(model.generator)
 
 
-def _check_model(model: "SpatialGAN", made_with: Any) -> None:
+def _check_model(model: Model, made_with: Any) -> None:
     """Whether ``made_with``, a scene's record of its model, is ``model``."""
     try:
         name, weights = str(made_with["name"]), str(made_with["weights_sha256"])
@@ -143,16 +143,16 @@ def _check_model(model: "SpatialGAN", made_with: Any) -> None:
         )
 
 
-def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
+def _check_layout(config: ModelConfig, layout: Layout) -> None:
     """Whether the generator can read the layout: its levels and their numbers of centres."""
-    if (layout is None) != (config.encoding == "none"):
+    if (layout.kind == "none") != (config.encoding == "none"):
         raise SpatialGANError(
-            f"the scene has {'no' if layout is None else 'a'} layout, "
+            f"the scene has {'no' if layout.kind == 'none' else 'a'} layout, "
             f"which does not fit a model with encoding={config.encoding}"
         )
-    if layout is None:
+    if layout.kind == "none":
         return
-    counts = tuple(entry.num_maps for entry in layout.levels)
+    counts = layout.counts
     wanted = LEVEL_NUM_CENTERS if config.layout == "single" else (config.num_objects,)
     if config.encoding == "multi" and len(counts) == 1 and counts[0] >= 1:
         require_few_objects(config, counts[0])
@@ -161,9 +161,6 @@ def _check_layout(config: ModelConfig, layout: Layout | None) -> None:
         raise SpatialGANError(
             f"the scene's layout has {list(counts)} centres on its levels; the model reads {list(wanted)}"
         )
-    for entry in layout.levels:
-        if isinstance(entry, Gaussians) and not bool((entry.stds > 0).all()):
-            raise SpatialGANError("the scene's layout has a standard deviation that is not above 0")
 
 
 def _codes(data: Any, name: str, wanted: tuple[int, ...]) -> Tensor:

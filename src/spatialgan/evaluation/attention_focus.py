@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import LEVEL_RESOLUTIONS, AttentionForm, AttentionSign
 from spatialgan.data.images import to_float
 from spatialgan.data.objects import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.evaluation.summary import Summary, summarize
-from spatialgan.model import SpatialGAN
 
 LEVELS = tuple(range(len(LEVEL_RESOLUTIONS)))
 Progress = Callable[[str, int, int], None]

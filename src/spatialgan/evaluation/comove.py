@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from spatialgan.api import SpatialGAN
 from spatialgan.coords import centroid_xy, to_pixels
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove_moves import (
@@ -35,7 +36,6 @@ from spatialgan.evaluation.comove_moves import (
     require_lengths,
 )
 from spatialgan.evaluation.summary import Summary, summarize_groups
-from spatialgan.model import SpatialGAN
 from spatialgan.segmenter.segmentation import Instance, Segmenter
 
 BATCH_SIZE = 8  # samples, of four pictures

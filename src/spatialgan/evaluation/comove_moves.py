@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import to_uint8
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.evaluation.response import MAX_DISTANCE, move_inside, moved_whole
 from spatialgan.layout import Layout
-from spatialgan.model import SpatialGAN
 from spatialgan.streams import random_stream
 from spatialgan.vision.features import rgb
 
@@ -90,7 +90,7 @@ def _shown(images: Tensor) -> Tensor:
 
 def _moved(layout: Layout, point: int, dxy: Tensor) -> Layout:
     """One picture's layout with an object, or the whole of a single-object layout, moved by ``dxy`` (2,)."""
-    return layout.moved(dxy, point=point) if len(layout.levels) == 1 else moved_whole(layout, dxy)
+    return layout.moved(dxy, point=point) if layout.kind == "multi" else moved_whole(layout, dxy)
 
 
 def move_both_ways(center: Tensor, shortest: float, longest: float, generator: torch.Generator) -> Tensor:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from spatialgan.api import SpatialGAN
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove import CoMove, Sample, measure_samples, summarize_both
 from spatialgan.evaluation.comove_moves import LONGEST, SHORTEST
 from spatialgan.evaluation.result_file import identity
 from spatialgan.evaluation.summary import spread
-from spatialgan.model import SpatialGAN
 from spatialgan.segmenter.segmentation import Segmenter
 
 

@@ -8,7 +8,7 @@ a matcher a picture that has not moved. So the distance is measured a second tim
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter, process_time
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from spatialgan.api import SpatialGAN
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.editing.drag import PUBLISHED, DragOptions, DragResult, Mode, Point
 from spatialgan.editing.drag.checks import read_handles
@@ -23,7 +24,6 @@ from spatialgan.editing.drag.modes import coarse_move
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.summary import Summary, summarize
-from spatialgan.model import SpatialGAN
 from spatialgan.streams import random_stream
 from spatialgan.vision.matching import Matcher
 
@@ -205,15 +205,7 @@ def texture(picture: Tensor) -> Tensor:
 
 def without_noise(scene: Scene) -> Tensor:
     """The scene's picture drawn without noise inputs, ``(C, R, R)`` in -1..1, on the CPU."""
-    device = scene.model.device
-    layout = None if scene.layout is None else scene.layout[None].to(device)
-    image = scene.model.generate(
-        scene.z[None].to(device),
-        layout,
-        None,
-        truncation=scene.truncation,
-        w_offset=scene.w_offset_or_zeros[None].to(device),
-    )
+    image = scene.model.draw(replace(scene.inputs(), noise=None)).image
     return image[0].clamp(-1, 1).cpu()
 
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import torch
 from PIL import Image, ImageDraw
 
+from spatialgan.api import SpatialGAN
 from spatialgan.coords import to_pixels
 from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.response import moved_whole, require_movable
-from spatialgan.model import SpatialGAN
 
 MARK_SHARE = 1 / 32  # radius of a centre's mark, in image widths
 
@@ -68,7 +68,7 @@ def attention_grid(model: SpatialGAN, seeds: Sequence[int]) -> Image.Image:
         chunk = scenes[start : start + group]
         attention = model.attention(torch.stack([s.tensor for s in chunk]).to(model.device)).cpu()  # (B, 3, R, R)
         for scene, maps in zip(chunk, attention, strict=True):
-            heatmaps = [] if scene.layout is None else scene.heatmaps()
+            heatmaps = [] if scene.layout.kind == "none" else scene.heatmaps()
             picture = enlarge(scene.image, None)
             cells += [picture, *(heatmap_overlay(picture, m) for m in (*heatmaps, *maps))]
     return image_grid(cells, len(cells) // len(seeds), scale=1)

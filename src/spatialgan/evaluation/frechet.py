@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from spatialgan.api import SpatialGAN
 from spatialgan.data.images import ImageDataset, to_uint8
 from spatialgan.editing.arguments import finite
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import generate_seeds
 from spatialgan.files import user_cache_dir
-from spatialgan.model import SpatialGAN
 from spatialgan.sealed import UNREADABLE, read_sealed, save_sealed
 from spatialgan.vision.features import FeatureExtractor
 

@@ -1,27 +1,15 @@
 """Inputs of a generator by seed, and pictures of them: the same in batches of any size, but for the last bits."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import ModelConfig
+from spatialgan.inputs import Inputs
 from spatialgan.layout import Layout
-from spatialgan.model import SpatialGAN
 from spatialgan.seeds import layout_of, noise_of, style_of
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What ``SpatialGAN.generate`` takes, for a batch of B."""
-
-    z: Tensor
-    """(B, S, z_dim)."""
-    layout: Layout | None
-    """A batch of B layouts; None for a plain StyleGAN2."""
-    noise: tuple[Tensor, ...]
-    """One (B, 1, r, r) a layer."""
 
 
 def draw_inputs(
@@ -33,8 +21,6 @@ def draw_inputs(
     """
     z = torch.stack([style_of(config, seed) for seed in seeds]).to(device)
     noise = tuple(layer.to(device) for layer in noise_of(config, seeds))
-    if config.encoding == "none":
-        return Inputs(z, None, noise)
     layout = Layout.stack([layout_of(config, seed, impulse_noise=impulse_noise) for seed in seeds])
     return Inputs(z, layout.to(device), noise)
 

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spatialgan.api import SpatialGAN
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.evaluation.overfitting import verdicts
 from spatialgan.evaluation.response import move_inside
 from spatialgan.layout import Layout
-from spatialgan.model import SpatialGAN
 from spatialgan.streams import random_stream
 
 DISTANCES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)  # of moves, in image widths
@@ -68,9 +68,9 @@ def measure_handles(
     """
     config = model.config.model
     layout = draw_inputs(config, [first_seed]).layout
-    if layout is None or config.sampling == "noise":
+    if not layout.has_centers:
         raise SpatialGANError(f"{model.name} has no heatmap centres to move")
-    names = [(level, point) for level in range(len(layout.levels)) for point in range(layout.levels[level].num_maps)]
+    names = [(level, point) for level, count in enumerate(layout.counts) for point in range(count)]
     effects, logits, unmoved = [], [], []
     for start in range(0, num_seeds, BATCH_SIZE):
         seeds = range(first_seed + start, first_seed + min(start + BATCH_SIZE, num_seeds))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spatialgan.api import SpatialGAN
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import generate_seeds
-from spatialgan.model import SpatialGAN
 from spatialgan.networks.discriminators import Discriminator
 
 BATCH_SIZE = 16

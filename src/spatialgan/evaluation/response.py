@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spatialgan.api import SpatialGAN
 from spatialgan.config import LEVEL_RESOLUTIONS
 from spatialgan.coords import centroid_xy
 from spatialgan.data.images import to_uint8
@@ -21,7 +22,6 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.evaluation.summary import Summary, summarize
 from spatialgan.layout import Layout
-from spatialgan.model import SpatialGAN
 from spatialgan.streams import random_stream
 from spatialgan.vision.detector import CatFaceDetector, Detector
 from spatialgan.vision.features import rgb

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import torch
 
 from spatialgan import __version__
+from spatialgan.api import SpatialGAN
 from spatialgan.data.images import ImageDataset
 from spatialgan.data.objects import ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
-from spatialgan.model import SpatialGAN
 from spatialgan.segmenter.segmentation import Segmenter
 from spatialgan.settings import to_dict
 from spatialgan.vision.features import FeatureExtractor

@@ -12,7 +12,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
 from spatialgan.importing import official, rosinality
 from spatialgan.importing.plain import GROUP, Tensors, fir_filter, turned
-from spatialgan.model import SpatialGAN
+from spatialgan.model import Model
 from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import sample_noise
 from spatialgan.streams import random_stream
@@ -20,7 +20,7 @@ from spatialgan.streams import random_stream
 FORMATS = ("rosinality", "stylegan2-state-dict")
 
 
-def export_model(model: SpatialGAN, out: str | Path, to: str) -> list[str]:
+def export_model(model: Model, out: str | Path, to: str) -> list[str]:
     """Write a plain StyleGAN2 for another program.
 
     Args:
@@ -68,7 +68,7 @@ def _weights(state: Tensors) -> Tensors:
     return {n: t.detach().float().cpu() for n, t in state.items()}
 
 
-def _generator_weights(model: SpatialGAN) -> Tensors:
+def _generator_weights(model: Model) -> Tensors:
     """G's, with constant noise: its own, or where it has none, one that is drawn here."""
     config, weights = model.config.model, _weights(model.generator.state_dict())
     noise = sample_noise(config, 1, random_stream(0, "exported noise"))

@@ -15,7 +15,7 @@ from spatialgan.importing.official import GROUP_KEY, from_pickle, from_tensors
 from spatialgan.importing.pickles import read_pickle, require_no_repeats, shown
 from spatialgan.importing.plain import GROUP, PlainModel, make_networks, run_config
 from spatialgan.importing.rosinality import from_checkpoint, is_generator
-from spatialgan.model import SpatialGAN
+from spatialgan.model import Model
 from spatialgan.networks.generator import Generator, sample_z
 from spatialgan.streams import random_stream
 
@@ -23,7 +23,7 @@ NUM_CODES = 10_000  # whose mean is taken where a file has none
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch's files before 1.6
 
 
-def read_model(path: str | Path) -> SpatialGAN:
+def read_model(path: str | Path) -> Model:
     """A plain StyleGAN2 from an official pickle, a rosinality checkpoint or a file of state dicts, on the CPU.
 
     Nothing in the file is run.
@@ -47,7 +47,7 @@ def read_model(path: str | Path) -> SpatialGAN:
         "format": kind,
         "terms": "those of the file that it was imported from",
     }
-    return SpatialGAN(run_config(found.config), generator, discriminator, name=path.stem, card=card)
+    return Model(run_config(found.config), generator, discriminator, name=path.stem, card=card)
 
 
 def _find(path: Path) -> tuple[str, PlainModel]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from spatialgan.layout import resize_maps
+from spatialgan.heatmaps import resize_maps
 from spatialgan.networks.layers import Conv, Scale, lrelu
 
 STEM_CHANNELS = 96  # of all levels' heatmaps together, in the conference release

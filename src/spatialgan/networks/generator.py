@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Layout, resize_maps
+from spatialgan.heatmaps import resize_maps
+from spatialgan.layout import Layout
 from spatialgan.networks.coordinates import Place, object_coordinates
 from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, Mixture, SELConcat, SELNorm, style_shares
 from spatialgan.networks.layers import SLOPE, SQRT2, Linear, Scale, modulated_conv, normalize_second_moment
@@ -253,17 +254,17 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(Block(config, r) for r in config.block_resolutions)
         self.noise = ConstantNoise(config) if config.noise == "constant" and config.noise_inputs else None
 
-    def forward(self, z: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None) -> GeneratorOutput:
+    def forward(self, z: Tensor, layout: Layout, noise: tuple[Tensor, ...] | None) -> GeneratorOutput:
         """Pictures from latent codes.
 
         Args:
             z: (B, S, z_dim), see :func:`sample_z`.
-            layout: for a batch of B; None only with ``encoding=none``.
+            layout: for a batch of B; empty only with ``encoding=none``.
             noise: see :func:`sample_noise`; None for no noise.
         """
         return self.synthesize(self.ws(z, layout), layout, noise)
 
-    def ws(self, z: Tensor, layout: Layout | None, *, truncation: float = 1.0) -> Tensor:
+    def ws(self, z: Tensor, layout: Layout, *, truncation: float = 1.0) -> Tensor:
         """w for every layer, ``(B, num_ws, S, w_dim)``; ``truncation`` 1 is none, 0 the mean picture."""
         flat = HeatmapInput(self.config, layout).flat() if self.config.encoding == "flatten" else None
         w = self.mapping(z, flat)
@@ -272,13 +273,13 @@ class Generator(nn.Module):
         return w[:, None].expand(-1, self.config.num_ws, -1, -1)
 
     def synthesize(
-        self, ws: Tensor, layout: Layout | None, noise: tuple[Tensor, ...] | None, *, stop_resolution: int | None = None
+        self, ws: Tensor, layout: Layout, noise: tuple[Tensor, ...] | None, *, stop_resolution: int | None = None
     ) -> GeneratorOutput:
         """Pictures from w.
 
         Args:
             ws: (B, num_ws, S, w_dim), layer by layer, coarse to fine.
-            layout: for a batch of B; None only with ``encoding=none``.
+            layout: for a batch of B; empty only with ``encoding=none``.
             noise: see :func:`sample_noise`; None for no noise. A model with constant noise takes its own in its place.
             stop_resolution: return after this block, without an image.
         """
@@ -287,7 +288,7 @@ class Generator(nn.Module):
             noise = None
         elif noise is not None and self.noise is not None:
             noise = self.noise()
-        if layout is None and config.encoding != "none":
+        if config.encoding != "none" and layout.kind == "none":
             raise SpatialGANError(f"a model with encoding={config.encoding} needs a layout")
         heatmaps = None if config.encoding in ("none", "flatten") else HeatmapInput(config, layout, self.stem)
         x = self.blocks[0].const[None].expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)

@@ -15,7 +15,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from spatialgan import __version__
-from spatialgan.editing.edit_records import command_line
+from spatialgan.editing.command import command_line
+from spatialgan.editing.edits import EDITS
 from spatialgan.editing.export import save_gif
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene_file import scene_to_json
@@ -81,6 +82,11 @@ async def studio_info(studio: Here) -> dict[str, Any]:
         "version": __version__,
         "mp4": encoder is not None,
         "models": [offer.to_json() for offer in studio.models.offers.values()],
+        "actions": [
+            {"label": a.label, "tip": a.tip, "edit": {"edit": edit.name, **a.values}, "objects": a.objects}
+            for edit in EDITS
+            for a in edit.actions
+        ],
     }
 
 

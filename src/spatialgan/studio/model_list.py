@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spatialgan.api import SpatialGAN, find_weights
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
-from spatialgan.model import CARD, DISCRIMINATOR, SpatialGAN, bundled_models, find_weights, read_card
+from spatialgan.model import CARD, DISCRIMINATOR, bundled_models, read_card
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,10 @@
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from spatialgan.editing.scene import Scene
-from spatialgan.layout import min_max_normalize
-from spatialgan.seeds import noise_of
+from spatialgan.heatmaps import min_max_normalize
 
 Overlay = Literal["none", "attention", "features"]
 
@@ -25,14 +23,6 @@ def overlay_maps(scene: Scene, overlay: Overlay) -> dict[int, Tensor]:
     return {}
 
 
-@torch.no_grad()
 def mean_features(scene: Scene) -> dict[int, Tensor]:
     """The mean over channels of the features that leave each of G's blocks, min-max normalised (Fig. 14)."""
-    model, device = scene.model, scene.model.device
-    noise = tuple(layer.to(device) for layer in noise_of(model.config.model, [scene.noise_seed]))
-    layout = None if scene.layout is None else scene.layout[None].to(device)
-    ws = model.generator.ws(scene.z[None].to(device), layout, truncation=scene.truncation)
-    if scene.w_offset is not None:
-        ws = ws + scene.w_offset[None].to(device)
-    features = model.generator.synthesize(ws, layout, noise).features
-    return {r: min_max_normalize(f.float().mean(dim=1))[0].cpu() for r, f in features.items()}
+    return {r: min_max_normalize(f.mean(dim=0)) for r, f in scene.features().items()}

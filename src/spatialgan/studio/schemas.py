@@ -1,23 +1,37 @@
-"""What requests of the HTTP API bring, and what answers hold. Edits are those of ``editing/edit_records.py``."""
+"""What requests of the HTTP API bring, and what answers hold. Schemas of edits are made from ``editing/edits``."""
 
+from dataclasses import MISSING, fields
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from spatialgan.editing.arguments import LARGEST
-from spatialgan.editing.edit_records import NUMBERS
+from spatialgan.editing import edits
+from spatialgan.editing.edits.fields import NUMBER, SEED, Kind
+from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import MAX_HANDLES, MAX_STEPS
-from spatialgan.studio.session import MAX_EDITS, MAX_SEED, Change
+from spatialgan.studio.session import MAX_EDITS, Change
 
 MAX_ALTERNATIVES = 16
 
-# Strict, since a number within quotes is most likely a mistake.
-Number = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
-Positive = Annotated[float, Field(strict=True, gt=0, le=LARGEST, allow_inf_nan=False)]
-Index = Annotated[int, Field(strict=True, ge=0, le=10_000)]
-Seed = Annotated[int, Field(strict=True, ge=0, le=MAX_SEED)]
+
+def annotation(kind: Kind, description: str | None = None, *, nullable: bool = False) -> Any:
+    """What pydantic takes for a field of an edit. Strict, since a number within quotes is most likely a mistake."""
+    values: list[Any] = []
+    if kind.number is not None:
+        finite = {"allow_inf_nan": False} if kind.number is float else {}
+        values.append(Annotated[kind.number, Field(strict=True, **kind.bounds, **finite)])
+    if kind.words:
+        values.append(Literal[kind.words])
+    one = Union[tuple(values)]  # noqa: UP007
+    if kind.length is not None:
+        least, most = kind.length
+        one = Annotated[list[one], Field(min_length=least, max_length=most)]
+    return Annotated[one | None if nullable else one, Field(description=description or None)]
+
+
+Number, Seed = annotation(NUMBER), annotation(SEED)
 Truncation = Annotated[
     float,
     Field(
@@ -33,140 +47,56 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
-
-
 # ------------------------------------------------------------- edits
 
 
-class Placed(Body):
-    """An edit of something in the picture: a level in models of one object, an object in the others."""
+class EditBody(Body):
+    """An edit; what there is to say beyond its fields, its class says."""
 
-    level: Index = Field(
-        default=None, json_schema_extra=_without_default, description="In models of one object; or else give an object."
-    )
-    point: Index | None = Field(default=None, description="One centre of the level; null for all of them.")
-    object: Index = Field(
-        default=None,
-        json_schema_extra=_without_default,
-        description="In models of several objects; or else give a level.",
-    )
+    kind: ClassVar[type[edits.Edit]]
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        given = self.model_fields_set
-        if ("level" in given) == ("object" in given):
-            raise PydanticCustomError("place", "give either a level or an object")
-        if self.point is not None and "object" in given:
-            raise PydanticCustomError("place", "a point belongs to a level; name the object alone")
+    def _can_be_made(self) -> Self:
+        try:
+            self.kind.from_json(self.model_dump(exclude_unset=True))
+        except SpatialGANError as e:
+            raise PydanticCustomError("edit", "{sentence}", {"sentence": str(e)}) from None
         return self
 
 
-class Move(Placed):
-    """Move by so many image widths, to the right and down."""
-
-    edit: Literal["move"]
-    dx: Number
-    dy: Number
-
-
-class MoveTo(Placed):
-    """Move to a place, in image widths from the left and from above."""
-
-    edit: Literal["move_to"]
-    x: Number
-    y: Number
-
-
-class Resize(Placed):
-    """Make larger or smaller."""
-
-    edit: Literal["resize"]
-    factor: Positive
-
-
-class Stretch(Placed):
-    """Make wider and higher, along the ellipse's own axes."""
-
-    edit: Literal["stretch"]
-    sx: Positive
-    sy: Positive
-
-
-class Rotate(Placed):
-    """Turn clockwise."""
-
-    edit: Literal["rotate"]
-    degrees: Number
-
-
-class Remove(Placed):
-    """Shrink until nothing is left, or by a part."""
-
-    edit: Literal["remove"]
-    amount: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False, description="1 takes all of it.")]
-
-
-class Restyle(Body):
-    """Give an object, or the background, another style."""
-
-    edit: Literal["restyle"]
-    object: Index | Literal["background"]
-    seed: Seed
-
-
-class Duplicate(Body):
-    """Put a second one of an object beside it."""
-
-    edit: Literal["duplicate"]
-    object: Index
-    dx: Number
-    dy: Number
-
-
-class Add(Body):
-    """Add an object."""
-
-    edit: Literal["add"]
-    x: Number
-    y: Number
-    std: Annotated[Positive, Field(description="Its standard deviation, in image widths.")]
-    seed: Seed
-
-
-class WithNewLayout(Body):
-    """The same styles in another layout."""
-
-    edit: Literal["with_new_layout"]
-    seed: Seed
-
-
-class WithNewStyles(Body):
-    """Other styles in the same layout."""
-
-    edit: Literal["with_new_styles"]
-    seed: Seed
+def body_of(kind: type[edits.Edit]) -> type[EditBody]:
+    """The schema of a class of edits."""
+    values: dict[str, Any] = {"edit": (Literal[kind.name], ...)}
+    for f in fields(kind):
+        nullable = f.default is None
+        values[f.name] = (
+            annotation(f.metadata["kind"], f.metadata["description"], nullable=nullable),
+            ... if f.default is MISSING else f.default,
+        )
+    body = create_model(kind.__name__, __base__=EditBody, __doc__=kind.__doc__, **values)
+    body.kind = kind
+    return body
 
 
 def _known(record: Any) -> Any:
     """Pydantic's own sentence would be about tags."""
-    if isinstance(record, dict) and record.get("edit") not in tuple(NUMBERS):
-        raise PydanticCustomError("edit", "there is no such edit; use one of {names}", {"names": ", ".join(NUMBERS)})
+    names = [kind.name for kind in edits.EDITS]
+    if isinstance(record, dict) and record.get("edit") not in names:
+        raise PydanticCustomError("edit", "there is no such edit; use one of {names}", {"names": ", ".join(names)})
     return record
 
 
 Edit = Annotated[
-    Move | MoveTo | Resize | Stretch | Rotate | Remove | Restyle | Duplicate | Add | WithNewLayout | WithNewStyles,
+    Union[tuple(map(body_of, edits.EDITS))],  # noqa: UP007
     Field(discriminator="edit"),
     BeforeValidator(_known),
 ]
 EditList = Annotated[list[Edit], Field(max_length=MAX_EDITS)]
 
 
-def change_of(edits: list[Any], truncation: float | None) -> Change:
+def change_of(bodies: list[Any], truncation: float | None) -> Change:
     """Edits as the session takes them."""
-    return Change(tuple(edit.model_dump(exclude_unset=True) for edit in edits), truncation)
+    return Change(tuple(body.model_dump(exclude_unset=True) for body in bodies), truncation)
 
 
 # ------------------------------------------------------------- other requests
@@ -239,12 +169,24 @@ class ModelInfo(BaseModel):
     attention: bool
 
 
+class Action(BaseModel):
+    """An edit that a button makes."""
+
+    label: str
+    tip: str
+    edit: dict[str, Any]
+    objects: Annotated[
+        bool, Field(description="Whether the edit wants the field objects too: the numbers of those that there are.")
+    ]
+
+
 class StudioInfo(BaseModel):
     """What this studio offers."""
 
     version: str
     mp4: bool
     models: list[ModelInfo]
+    actions: Annotated[list[Action], Field(description="What can be done with the whole of a picture.")]
 
 
 class Begun(BaseModel):

@@ -7,17 +7,15 @@ from typing import Any
 
 from PIL import Image
 
-from spatialgan.editing.arguments import finite
-from spatialgan.editing.edit_records import apply_edit
+from spatialgan.editing.arguments import MAX_SEED, finite
+from spatialgan.editing.edits import edit_from_json
 from spatialgan.editing.export import animate
 from spatialgan.editing.scene import Scene
-from spatialgan.editing.scene_file import scene_from_json
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.model_list import Models
 
 MAX_OBJECTS = 24  # of a picture: every one costs time, and a page must not be able to ask for a million
 MAX_EDITS = 64  # of one change
-MAX_SEED = 2**31 - 1
 MAX_FRAMES = 240  # of an animation
 THUMBNAIL_PX = 96
 
@@ -42,7 +40,7 @@ class Change:
         if len(self.edits) > MAX_EDITS:
             raise SpatialGANError(f"{len(self.edits)} edits at once are too many; use at most {MAX_EDITS}")
         for record in self.edits:
-            scene = apply_edit(scene, record)
+            scene = edit_from_json(record).apply(scene)
         if self.truncation is not None:
             truncation = finite(self.truncation, "truncation")
             if not 0 <= truncation <= 2:
@@ -117,7 +115,7 @@ class Session:
     def open(self, data: Any, *, label: str = "Opened", is_start: bool = True) -> None:
         """A saved scene, from its JSON value, as the history's next entry; the first entry is a start in any case."""
         self._require_no_drag()
-        scene = _checked(scene_from_json(self.models.for_scene(data), data))
+        scene = _checked(Scene.from_json(self.models.for_scene(data), data))
         self._append(scene, label, is_start=is_start or not self.history)
 
     # ------------------------------------------------------------- edits
@@ -221,44 +219,15 @@ class Session:
 
 def _checked(scene: Scene) -> Scene:
     """Raises SpatialGANError where a scene is too large for a studio."""
-    if scene.layout is not None:
-        n = max(level.num_maps for level in scene.layout.levels)
-        if n > MAX_OBJECTS:
-            raise SpatialGANError(f"a picture with {n} objects is too much for the studio; use at most {MAX_OBJECTS}")
+    n = max(scene.layout.counts, default=0)
+    if n > MAX_OBJECTS:
+        raise SpatialGANError(f"a picture with {n} objects is too much for the studio; use at most {MAX_OBJECTS}")
     return scene
-
-
-VERBS = {
-    "move": "Move",
-    "move_to": "Move",
-    "resize": "Resize",
-    "stretch": "Stretch",
-    "rotate": "Turn",
-    "remove": "Remove",
-    "restyle": "Restyle",
-    "duplicate": "Duplicate",
-    "add": "Add object",
-    "with_new_layout": "New layout",
-    "with_new_styles": "New styles",
-}
 
 
 def label_of(change: Change) -> str:
     """What people read in the history."""
-    if not change.edits:
-        return "Truncation"
-    record = change.edits[-1]
-    return f"{VERBS[record['edit']]} {name_of(record)}".strip()
-
-
-def name_of(place: dict[str, Any]) -> str:
-    """``level 1.0``, ``object 2`` or ``background``: levels, centres and objects as the command line counts them."""
-    if "object" in place:
-        return "background" if place["object"] == "background" else f"object {place['object']}"
-    if "level" not in place:
-        return ""
-    point = place.get("point")
-    return f"level {place['level']}" + ("" if point is None else f".{point}")
+    return edit_from_json(change.edits[-1]).title if change.edits else "Truncation"
 
 
 def to_png(image: Image.Image, *, max_px: int = 0) -> bytes:

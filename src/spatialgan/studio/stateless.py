@@ -7,7 +7,6 @@ from PIL import Image
 
 from spatialgan.editing.export import enlarge
 from spatialgan.editing.scene import Scene
-from spatialgan.editing.scene_file import scene_from_json
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.model_list import Models
 from spatialgan.studio.session import Change
@@ -31,7 +30,7 @@ def scene_after(
     if isinstance(start, str):
         scene = models.load(start).sample(seed, layout_seed=layout_seed)
     else:
-        scene = scene_from_json(models.for_scene(start), start)
+        scene = Scene.from_json(models.for_scene(start), start)
     return change.apply(scene)
 
 

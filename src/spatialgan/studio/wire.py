@@ -10,10 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from spatialgan.data.images import to_uint8
+from spatialgan.editing.edits import place_name
 from spatialgan.editing.scene import Scene
-from spatialgan.layout import GONE_STD, Gaussians
+from spatialgan.heatmaps import GONE_STD
 from spatialgan.studio.overlays import Overlay, overlay_maps
-from spatialgan.studio.session import Session, name_of
+from spatialgan.studio.session import Session
 
 HEATMAP_PX = 32  # of the level maps in a frame; the page smooths them
 
@@ -38,12 +39,10 @@ def state_of(session: Session) -> dict[str, Any]:
 def handles_of(scene: Scene) -> list[dict[str, Any]]:
     """Everything that can be moved: where it is (centre and standard deviations in image widths), and its place in
     edits. What has been removed is marked ``gone``; layouts that are rasters have no centres and no handles."""
-    if scene.layout is None:
-        return []
     multi = scene.model.config.model.layout == "multi"
     handles: list[dict[str, Any]] = []
     for level, entry in enumerate(scene.layout.levels):
-        if not isinstance(entry, Gaussians):
+        if not entry.has_centers:
             continue
         centers = scene.layout.level_centers(level).tolist()
         for i, ((x, y), stds, angle) in enumerate(
@@ -54,7 +53,7 @@ def handles_of(scene: Scene) -> list[dict[str, Any]]:
             handles.append(
                 {
                     "place": place,
-                    "name": name_of(place),
+                    "name": place_name(place),
                     "x": x,
                     "y": y,
                     "std_x": stds[0],
@@ -69,7 +68,7 @@ def handles_of(scene: Scene) -> list[dict[str, Any]]:
 def planes_of(scene: Scene, overlay: Overlay = "none") -> dict[str, np.ndarray]:
     """The arrays of a frame, uint8 ``(H, W, C)`` by name: the picture, its heatmaps and the overlay that is shown."""
     planes = {"picture": to_uint8(scene.tensor).permute(1, 2, 0).numpy()}  # CHW -1..1 => uint8 HWC
-    if scene.layout is not None:
+    if scene.layout.kind != "none":
         planes |= _maps("heatmap", enumerate(scene.heatmaps(HEATMAP_PX)))
     return planes | _maps(overlay, overlay_maps(scene, overlay).items())
 

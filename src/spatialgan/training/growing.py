@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from spatialgan.api import find_weights
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.model import CARD, DISCRIMINATOR, check_hashes, find_weights, load_weights, read_card
+from spatialgan.model import CARD, DISCRIMINATOR, check_hashes, load_weights, read_card
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import Generator

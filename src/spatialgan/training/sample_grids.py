@@ -45,12 +45,12 @@ def _tiles(t: Trainee, batch: int, random: torch.Generator) -> Tensor:
     """``(batch, 3, R, tiles R)``, -1..1."""
     config, model, size = t.config, t.config.model, t.config.model.resolution
     z = sample_z(model, batch, random).to(t.device)
-    layout = None if model.encoding == "none" else sample_layout(model, batch, random).to(t.device)
+    layout = sample_layout(model, batch, random).to(t.device)
     noise = tuple(n.to(t.device) for n in sample_noise(model, batch, random))
     with torch.no_grad():
         images = t.ema(z, layout, noise).image
     tiles = [images]
-    if layout is not None:
+    if layout.kind != "none":
         tiles.append(heatmap_colors(layout, size) * 2 - 1)
     tiles.append(
         attention_of(t.discriminator, images, size, form=config.loss.attention, sign=config.loss.attention_sign) * 2 - 1
@@ -60,7 +60,7 @@ def _tiles(t: Trainee, batch: int, random: torch.Generator) -> Tensor:
 
 def heatmap_colors(layout: Layout, size: int) -> Tensor:
     """Heatmaps as colours, ``(B, 3, size, size)`` in 0..1: three levels, or the first three objects."""
-    if len(layout.levels) > 1:
+    if layout.kind == "single":
         return torch.stack([layout.level_map(i, size) for i in range(3)], dim=1)
     maps = layout.heatmaps(0, size)[:, :3]
     return torch.nn.functional.pad(maps, (0, 0, 0, 0, 0, 3 - maps.shape[1]))

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from spatialgan.attention import attention_maps
 from spatialgan.config import RunConfig
-from spatialgan.layout import Layout, resize_maps
+from spatialgan.heatmaps import resize_maps
+from spatialgan.layout import Layout
 from spatialgan.networks.discriminators import Discriminator, DiscriminatorOutput, make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.sampling import sample_layout
@@ -208,7 +209,7 @@ def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tenso
 
 
 def generator_terms(
-    t: Trainee, layout: Layout | None, images: Tensor, random: torch.Generator
+    t: Trainee, layout: Layout, images: Tensor, random: torch.Generator
 ) -> tuple[list[Term], dict[str, Tensor]]:
     """The terms of G's loss on ``images`` (B, C, R, R) that were drawn from ``layout``, and scalars for the record."""
     loss, a = t.config.loss, draw(t.config, len(images), random)
@@ -329,10 +330,10 @@ def _means(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([p[name] for p in parts]).mean() for name in parts[0]}
 
 
-def draw_ws(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, Layout | None, tuple[Tensor, ...]]:
+def draw_ws(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, Layout, tuple[Tensor, ...]]:
     """w (B, num_ws, S, w_dim), layout and noise of ``batch`` new pictures."""
     model, mixing = t.config.model, t.config.loss.style_mixing
-    layout = None if model.encoding == "none" else sample_layout(model, batch, random)
+    layout = sample_layout(model, batch, random)
     z, noise = sample_z(model, batch, random), sample_noise(model, batch, random)
     ws = t.generator.ws(z, layout)
     if mixing > 0:
@@ -342,7 +343,7 @@ def draw_ws(t: Trainee, batch: int, random: torch.Generator) -> tuple[Tensor, La
 
 def draw_pictures(
     t: Trainee, batch: int, random: torch.Generator, *, update_w_mean: bool = False
-) -> tuple[Layout | None, Tensor]:
+) -> tuple[Layout, Tensor]:
     """Generated pictures (B, C, R, R) in float32, and the layouts that went in."""
     with autocast(t):
         ws, layout, noise = draw_ws(t, batch, random)

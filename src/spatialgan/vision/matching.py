@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from spatialgan.coords import from_pixels, pixel_centers_xy, to_grid
 from spatialgan.data.images import to_float, to_uint8
-from spatialgan.layout import resize_maps
+from spatialgan.heatmaps import resize_maps
 from spatialgan.vision.efficientnet_lite import load_imagenet
 from spatialgan.vision.features import resize_antialiased, rgb
 

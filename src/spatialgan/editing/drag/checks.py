@@ -12,7 +12,6 @@ from spatialgan.data.decoding import convert, upright_size
 from spatialgan.editing.arguments import finite, whole
 from spatialgan.editing.drag.outcome import Handle, Mode
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import Gaussians
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
@@ -93,10 +92,9 @@ def check_mode(scene: "Scene", mode: Mode) -> None:
     if mode == "latent":
         return
     name = scene.model.name
-    if scene.layout is None:
+    if scene.layout.kind == "none":
         raise SpatialGANError(f"the model {name} has encoding=none and reads no heatmaps; use the mode latent")
-    gaussians = all(isinstance(level, Gaussians) for level in scene.layout.levels)
-    if mode != "pixels" and not gaussians:
+    if mode != "pixels" and not scene.layout.has_centers:
         raise SpatialGANError(
             f"the heatmaps of this scene are pixels without centres; use the modes pixels or latent, not {mode}"
         )

@@ -23,7 +23,7 @@ from spatialgan.editing.drag.outcome import (
 from spatialgan.editing.drag.points import along, discs_at, mask_loss, motion_loss, track, variation
 from spatialgan.editing.drag.variables import Variables
 from spatialgan.errors import SpatialGANError
-from spatialgan.layout import resize_maps
+from spatialgan.heatmaps import resize_maps
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene

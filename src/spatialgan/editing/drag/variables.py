@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from spatialgan.coords import centroid_xy
-from spatialgan.layout import Gaussians, Layout, Raster, raster_sizes
-from spatialgan.seeds import noise_of
+from spatialgan.layout import Layout, raster_sizes
+from spatialgan.levels import Gaussians, Raster
 from spatialgan.streams import random_stream
 
 if TYPE_CHECKING:
@@ -41,21 +41,20 @@ class Variables:
         config = scene.model.config.model
         self.scene, self.generator, self.feature_resolution = scene, generator, feature_resolution
         # Copies, since autograd does not work on tensors made in inference mode.
-        self._z = scene.z[None].to(device, copy=True)
-        self._layout = None if scene.layout is None else scene.layout[None].map(lambda t: t.to(device, copy=True))
+        inputs = scene.inputs(device)
+        self._inputs = inputs if with_noise else replace(inputs, noise=None)
+        self._layout = inputs.layout
         self._offset = scene.w_offset_or_zeros.to(device, copy=True)
-        self._noise = None
-        if with_noise:
-            self._noise = tuple(layer.to(device) for layer in noise_of(config, [scene.noise_seed]))
         layers_before = sum(1 if r == 4 else 2 for r in config.block_resolutions if r <= feature_resolution)
         self.w = torch.zeros_like(self._offset[: min(num_layers, layers_before)]).requires_grad_()
         self.shifts, self.pixels = [], []
 
     def w_std(self) -> float:
         """The standard deviation of w over random style codes, averaged over its dimensions."""
-        shape = (NUM_CODES, *self._z.shape[1:])
-        z = torch.randn(shape, generator=random_stream(0, "drag w_std"), dtype=torch.float32).to(self._z.device)
-        layout = None if self._layout is None else self._layout.map(lambda t: t.expand(NUM_CODES, *t.shape[1:]))
+        shape = (NUM_CODES, *self._inputs.z.shape[1:])
+        z = torch.randn(shape, generator=random_stream(0, "drag w_std"), dtype=torch.float32)
+        z = z.to(self._inputs.z.device)
+        layout = self._layout.map(lambda t: t.expand(NUM_CODES, *t.shape[1:]))
         with torch.no_grad():
             return float(self.generator.ws(z, layout)[:, 0].flatten(0, 1).std(dim=0).mean())
 
@@ -73,7 +72,7 @@ class Variables:
         return self.pixels
 
     @property
-    def layout(self) -> Layout | None:
+    def layout(self) -> Layout:
         """Of a batch of one."""
         if self.pixels:
             levels = enumerate(self.pixels)
@@ -82,8 +81,7 @@ class Variables:
 
     def _frames(self, level: int) -> Gaussians | None:
         """Of heatmaps given by pixels: the objects' own coordinates go where their heatmaps' mass goes."""
-        entry = self._layout.levels[level]
-        frames = entry.frames if isinstance(entry, Raster) else entry
+        frames = self._layout.levels[level].frames
         if frames is None or self.scene.model.config.model.coordinates_max_resolution == 0:
             return None
         start, now = self._starts[level].clamp_min(EMPTY), self.pixels[level].clamp(EMPTY, 1)
@@ -103,14 +101,14 @@ class Variables:
 
     def features(self) -> Tensor:
         """``(1, C, h, w)`` of the block that was chosen; later blocks are not computed."""
-        layout, r = self.layout, self.feature_resolution
-        ws = self.generator.ws(self._z, layout, truncation=self.scene.truncation) + self.w_offset
-        return self.generator.synthesize(ws, layout, self._noise, stop_resolution=r).features[r].float()
+        inputs, r = replace(self._inputs, layout=self.layout, w_offset=self.w_offset[None]), self.feature_resolution
+        ws = inputs.ws(self.generator)
+        return self.generator.synthesize(ws, inputs.layout, inputs.noise, stop_resolution=r).features[r].float()
 
     @torch.no_grad()
     def to_scene(self, record: dict[str, Any]) -> "Scene":
         """A scene of its own of the present state, with one more edit recorded."""
-        layout = None if self.layout is None else self.layout[0].map(lambda t: t.detach().cpu().clone())
+        layout = self.layout[0].map(lambda t: t.detach().cpu().clone())
         return replace(
             self.scene,
             layout=layout,

@@ -16,7 +16,6 @@ from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid, inte
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
-from spatialgan.layout import Raster
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
@@ -53,7 +52,7 @@ def _with_way_between(trace: Sequence[DragStep]) -> list[tuple["Scene", tuple[Po
     shown = [(step.scene, step.handles) for step in trace]
     count = math.ceil(SMOOTH_FRAMES / max(1, len(trace) - 1))  # from a step to the next
     layouts = [step.scene.layout for step in trace]
-    if count < 2 or any(isinstance(layout.levels[0], Raster) for layout in layouts if layout is not None):
+    if count < 2 or not all(layout.has_centers or layout.kind == "none" for layout in layouts):
         return shown
     smooth = []
     for (a, starts), (b, ends) in pairwise(shown):
@@ -123,7 +122,7 @@ def _step_to_json(step: DragStep) -> dict[str, Any]:
 
 def require_heatmaps(scene: "Scene") -> None:
     """Raise SpatialGANError where a scene has no heatmaps for a figure."""
-    if scene.layout is None:
+    if scene.layout.kind == "none":
         raise SpatialGANError(f"the model {scene.model.name} has encoding=none and reads no heatmaps to show")
 
 

@@ -22,7 +22,7 @@ from spatialgan.coords import pixel_centers_xy, to_grid
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, user_cache_dir
-from spatialgan.layout import render_gaussians
+from spatialgan.heatmaps import render_gaussians
 from spatialgan.networks.discriminators.projected import resize_images
 from spatialgan.sampling import sample_layout
 from spatialgan.sealed import UNREADABLE, read_sealed, save_sealed

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import Views
-from spatialgan.layout import Gaussians, Layout, resize_maps
+from spatialgan.heatmaps import resize_maps
+from spatialgan.layout import Layout
+from spatialgan.levels import Gaussians
 from spatialgan.networks.discriminators.projected import resize_images
 from spatialgan.networks.generator import Generator, sample_noise
 from spatialgan.sampling import sample_layout
@@ -62,11 +64,11 @@ def known_pictures(codes: Codes, reals: Tensor, views: Views, *, whole_px: int) 
     return Known(reals, codes.z[rows].to(device), centers.to(device), stds.to(device))
 
 
-def known_layout(config: ModelConfig, centers_xy: Tensor, stds: Tensor, random: torch.Generator) -> Layout | None:
+def known_layout(config: ModelConfig, centers_xy: Tensor, stds: Tensor, random: torch.Generator) -> Layout:
     """Heatmaps on the things at ``centers_xy`` (B, K, 2), of ``stds`` (B, K); of single-object layouts level 0 on the
-    subject, with random ones about it. None for a plain StyleGAN2."""
+    subject, with random ones about it. Empty for a plain StyleGAN2."""
     if config.encoding == "none":
-        return None
+        return Layout()
     known = Gaussians(centers_xy, stds[..., None].expand(-1, -1, 2), torch.zeros_like(stds))
     if config.layout == "multi":
         return Layout((known,), hierarchical=False)
@@ -83,8 +85,7 @@ def reconstruct(
     layout = known_layout(config, known.centers_xy, known.stds, random)
     ws = generator.ws(z, layout)
     images = generator.synthesize(ws, layout, sample_noise(config, len(z), random)).image
-    multi = layout is not None and config.layout == "multi"
-    weights = thing_weights(layout, config.resolution) if multi else None
+    weights = thing_weights(layout, config.resolution) if layout.kind == "multi" else None
     return reconstruction_loss(network, images, known.images, weights), ws
 
 

@@ -13,6 +13,7 @@ import './keys.js';
 import './zoom.js';
 import './tips.js';
 import './guide.js';
+import { offerActions } from './actions.js';
 import { get, root } from './api.js';
 import { offerModels } from './controls.js';
 import { connect } from './live.js';
@@ -23,6 +24,7 @@ import { store } from './store.js';
 try {
   store.info = await get(new URL('studio', root));
   offerModels();
+  offerActions();
   await arrive();
   connect({ lost: again });
 } catch (error) {

@@ -1,0 +1,78 @@
+"""What programs use: a model by its name or file, and the scenes that it draws."""
+
+from pathlib import Path
+from typing import Self
+
+import torch
+
+from spatialgan.editing.scene import Scene
+from spatialgan.errors import SpatialGANError
+from spatialgan.files import user_path
+from spatialgan.importing.converting import converted
+from spatialgan.model import CARD, DISCRIMINATOR, WEIGHTS, Model, bundled_models
+
+FOREIGN = (".pkl", ".pt", ".pth")  # endings of other programs' models
+
+
+class SpatialGAN(Model):
+    """A generator, its configuration, and where there is one the discriminator that it was trained against."""
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, *, device: str | torch.device = "auto") -> Self:
+        """Load a model.
+
+        Args:
+            source: a bundled model's name, a ``.safetensors`` file, a folder that holds one model or a training run
+                (its newest snapshot is taken), or another program's StyleGAN2 (``.pkl`` or ``.pt``, see
+                ``importing/``), which is converted once.
+            device: ``auto`` takes a CUDA GPU, else Apple's, else the CPU.
+
+        Raises:
+            SpatialGANError: no such model, or files that do not fit; the message names what differs.
+        """
+        return cls.load(find_weights(source), device=device)
+
+    def sample(self, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> Scene:
+        """A random picture to edit; the same seed gives the same picture."""
+        return Scene.sample(self, seed, layout_seed=layout_seed, truncation=truncation)
+
+    def load_scene(self, path: str | Path) -> Scene:
+        """A scene that was saved with :meth:`Scene.save`."""
+        return Scene.load(self, path)
+
+
+def find_weights(source: str | Path) -> Path:
+    """The generator's file that ``source`` means; see :meth:`SpatialGAN.from_pretrained`."""
+    bundled = bundled_models()
+    if str(source) in bundled:
+        return bundled[str(source)]
+    path = user_path(source)
+    if path.is_dir():
+        for folder in (path, path / "snapshots"):
+            # Without its JSON it is a snapshot that a kill cut short: the one before is whole.
+            found = sorted(
+                p
+                for p in folder.glob(f"*{WEIGHTS}")
+                if not p.name.endswith(DISCRIMINATOR) and p.with_suffix(CARD).exists()
+            )
+            if len(found) == 1 or (found and folder.name == "snapshots"):
+                return found[-1]
+            if found:
+                names = ", ".join(p.name for p in found[:8])
+                raise SpatialGANError(f"{path} holds {len(found)} models; name one: {names}")
+        raise SpatialGANError(
+            f"{path} holds no model: there is no .safetensors file with its .json in it or in its folder snapshots"
+        )
+    if path.is_file() and path.suffix.lower() in FOREIGN:
+        return converted(path)
+    if path.is_file():
+        if not path.name.endswith(WEIGHTS) or path.name.endswith(DISCRIMINATOR):
+            raise SpatialGANError(
+                f"{path} is not a generator's weights; "
+                "give a NAME.safetensors file with its NAME.json, or a StyleGAN2's .pkl or .pt"
+            )
+        return path
+    names = ", ".join(bundled) or "none"
+    raise SpatialGANError(
+        f"there is no model {source}: it is no file, no folder and none of the bundled models ({names})"
+    )
