@@ -52,6 +52,24 @@ def test_handles_of_objects(started):
     assert handles[2]["degrees"] == pytest.approx(30)
 
 
+def test_handles_act_as_far_as_the_models_card_says(started, monkeypatch):
+    scene = started("single").scene
+    assert all(h["acts"] and h["reach"] is None for h in handles_of(scene))
+    said = [{"level": 0, "point": 0, "effect": 30.0, "reach": 0.3, "acts": True}]
+    said += [{"level": 2, "point": 3, "effect": 0.4, "reach": None, "acts": False}]
+    monkeypatch.setitem(scene.model.card, "handles", said)
+    first, *others, last = handles_of(scene)
+    assert (first["acts"], first["reach"]) == (True, 0.3) and (last["acts"], last["reach"]) == (False, None)
+    assert all(h["acts"] and h["reach"] is None for h in others)
+
+
+@pytest.mark.parametrize("said", [3, None, [3], [{"level": 0}], [{"level": "x", "point": 0, "acts": 1, "reach": 1}]])
+def test_what_a_card_says_that_cannot_be_understood_hides_nothing(started, monkeypatch, said):
+    scene = started("single").scene
+    monkeypatch.setitem(scene.model.card, "handles", said)
+    assert all(h["acts"] and h["reach"] is None for h in handles_of(scene))
+
+
 def test_a_picture_without_layout_has_no_handles(started):
     assert handles_of(started("plain").scene) == []
 

@@ -216,6 +216,10 @@ class Handle(BaseModel):
     std_y: float
     degrees: float
     gone: bool
+    acts: bool
+    """Whether moving it changes the picture, as far as the model's card says."""
+    reach: float | None
+    """How far it may be moved before pictures fall apart; None where the card does not say."""
 
 
 class Step(BaseModel):

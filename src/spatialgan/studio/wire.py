@@ -38,8 +38,12 @@ def state_of(session: Session) -> dict[str, Any]:
 
 def handles_of(scene: Scene) -> list[dict[str, Any]]:
     """Everything that can be moved: where it is (centre and standard deviations in image widths), and its place in
-    edits. What has been removed is marked ``gone``; layouts that are rasters have no centres and no handles."""
+    edits. What has been removed is marked ``gone``; layouts that are rasters have no centres and no handles.
+
+    Where the model's card says what its handles do (``eval handles``), each has whether it ``acts``, and its ``reach``
+    in image widths, beyond which pictures fall apart; others are taken to act, without a known reach."""
     multi = scene.model.config.model.layout == "multi"
+    known = measured_handles(scene.model.card)
     handles: list[dict[str, Any]] = []
     for level, entry in enumerate(scene.layout.levels):
         if not entry.has_centers:
@@ -50,6 +54,7 @@ def handles_of(scene: Scene) -> list[dict[str, Any]]:
         ):
             # The one centre of level 0 is the level: commands are shorter so.
             place = {"object": i} if multi else {"level": level, "point": None if entry.num_maps == 1 else i}
+            acts, reach = known.get((level, i), (True, None))
             handles.append(
                 {
                     "place": place,
@@ -60,9 +65,23 @@ def handles_of(scene: Scene) -> list[dict[str, Any]]:
                     "std_y": stds[1],
                     "degrees": math.degrees(angle),
                     "gone": max(stds) <= GONE_STD,
+                    "acts": acts,
+                    "reach": reach,
                 }
             )
     return handles
+
+
+def measured_handles(card: dict[str, Any]) -> dict[tuple[int, int], tuple[bool, float | None]]:
+    """By level and centre (or object), what a model's card says of its handles; nothing where it says nothing that can
+    be understood: a card is another's file, and its picture is worth showing all the same."""
+    try:
+        return {
+            (int(h["level"]), int(h["point"])): (bool(h["acts"]), None if h["reach"] is None else float(h["reach"]))
+            for h in card.get("handles", [])
+        }
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 def planes_of(scene: Scene, overlay: Overlay = "none") -> dict[str, np.ndarray]:

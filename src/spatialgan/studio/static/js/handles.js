@@ -88,7 +88,15 @@ function drawRings(svg, handles, box) {
       return ellipse;
     });
   });
+  if (held?.reach) rings.push(reachRing(held.reach));
   svg.replaceChildren(...rings.flat());
+}
+
+// How far what is held may go before pictures fall apart.
+function reachRing({ x, y, radius }) {
+  const ring = document.createElementNS(SVG, 'ellipse');
+  for (const [name, value] of Object.entries({ class: 'reach', cx: 100 * x, cy: 100 * y, rx: 100 * radius, ry: 100 * radius })) ring.setAttribute(name, value);
+  return ring;
 }
 
 // `change(dx, dy, place)` gives the change that the pointer stands for, in widths of the box, and where the handle is then.
@@ -118,6 +126,7 @@ function gesture(event, box, key, change) {
   event.currentTarget.focus?.({ preventScroll: true });
   select(key);
   held = mine;
+  return mine;
 }
 
 // Where it is now, or will be once what is being made is made.
@@ -125,10 +134,12 @@ const current = key => ({ ...store.handles.find(h => keyOf(h.place) === key), ..
 
 function takeHandle(event, key, box) {
   const handle = current(key), from = { x: inside(handle.x), y: inside(handle.y) }; // one outside is taken at the edge
-  gesture(event, box, key, (dx, dy) => {
+  const mine = gesture(event, box, key, (dx, dy) => {
     const to = { x: from.x + dx, y: from.y + dy };
     return [{ edits: [{ edit: 'move', ...place(handle), dx: rounded(to.x - handle.x), dy: rounded(to.y - handle.y) }] }, to];
   });
+  if (mine && handle.reach) mine.reach = { ...from, radius: handle.reach };
+  drawAll();
 }
 
 function takeRing(event, key, box) {
@@ -177,4 +188,14 @@ document.querySelector('#stage').addEventListener('pointerdown', event => {
   if (!busy() && (event.target.id === 'handles' || event.target.id === 'picture')) select(null);
 });
 
-handlesIn(document.querySelector('#handles'), { rings: document.querySelector('#rings') });
+// In the picture, handles that change hardly anything are in the way; among the heatmaps all can be taken.
+const all = document.querySelector('#all-handles');
+const shown = h => h.acts || store.allHandles || keyOf(h.place) === store.selected;
+on('state', () => { all.hidden = store.handles.every(h => h.acts); });
+all.onclick = () => {
+  store.allHandles = !store.allHandles;
+  all.setAttribute('aria-pressed', store.allHandles);
+  drawAll();
+};
+
+handlesIn(document.querySelector('#handles'), { rings: document.querySelector('#rings'), filter: shown });

@@ -10,6 +10,7 @@ export const store = {
   selected: null,  // key of a handle
   mode: 'arrange',
   dragging: false, // a drag is under way
+  allHandles: false, // show those, too, that change hardly anything
 };
 
 const listeners = new Map();
