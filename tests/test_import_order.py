@@ -17,9 +17,10 @@ ORDER = [
     "streams",
     "coords",
     "config",
-    "settings",
     "devices",
+    "threads",
     "files",
+    "settings",
     "locks",
     "sealed",
     # data, and networks that others have trained
