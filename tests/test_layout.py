@@ -322,7 +322,6 @@ RASTER = tensor_to_json(torch.rand(2, 4, 4))
 @pytest.mark.parametrize(
     "data",
     [
-        None,
         [],
         {},
         {"levels": []},

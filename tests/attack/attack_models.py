@@ -66,7 +66,7 @@ def scene(home: Path) -> Callable[[Random, Path], Calls]:
     good: list[tuple[SpatialGAN, Any]] = []
     for model in models:
         one = model.sample(1)
-        edits = [one, one if one.layout is None else one.move(0, dx=0.1, dy=0.1).resize(0, 1.2)]
+        edits = [one, one if one.layout.kind == "none" else one.move(0, dx=0.1, dy=0.1).resize(0, 1.2)]
         good += [(model, e.to_json()) for e in edits]
     good += [(models[0], models[0].sample(1).add(0.5, 0.5, 0.1, 3).restyle(0, 4).to_json())]
 

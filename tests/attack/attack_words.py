@@ -1,6 +1,7 @@
 """Attacks on words: edits and settings as people type them, and the result files that tables are made of."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -23,20 +24,9 @@ from spatialgan.training.presets import PRESETS, preset
 
 Calls = Iterator[Callable[[], Any]]
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-EDITS = {
-    "move": ("0:0.2,-0.1", "2.1:0.05,0"),
-    "move-to": ("0:0.5,0.7",),
-    "resize": ("0:1.5", "1.0:2"),
-    "remove": ("1", "0:0.5"),
-    "restyle": ("1:7", "background:7"),
-    "duplicate": ("0:0.3,0",),
-    "add": ("0.5,0.7,0.1:7",),
-    "stretch": ("0:1.5,0.8",),
-    "rotate": ("0:30",),
-    "new-styles": ("7",),
-    "new-layout": ("7",),
-}
-assert set(EDITS) == {edit.option for edit in KINDS_OF_EDITS}
+EDITS = {edit.option: tuple(re.split(" or --[a-z-]+ ", edit.example)) for edit in KINDS_OF_EDITS if edit.forms}
+EDITS["move"] += ("2.1:0.05,0",)
+EDITS["restyle"] += ("background:7",)
 
 
 def result(home: Path) -> Callable[[Random, Path], Calls]:
