@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from spatialgan.studio.server import listen, make_app
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+TIMEOUT_MS = 45_000  # for a machine that does much besides: what is right is there at once, and nobody waits
+expect.set_options(timeout=TIMEOUT_MS)
 PIXELS = (
     "id => { const c = document.getElementById(id); return Array.from(c.getContext('2d')"
     ".getImageData(0, 0, c.width, c.height).data) }"
@@ -51,7 +53,7 @@ def visit(browser, url) -> Iterator[Callable[..., Page]]:
 
     def open_page(kind: str = "single", **options: object) -> Page:
         context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(TIMEOUT_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda e: faults.append(str(e)))

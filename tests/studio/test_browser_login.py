@@ -31,7 +31,7 @@ def home(request, models) -> Iterator[str]:
 def tab(browser) -> Iterator[Page]:
     """A page of a browser that knows no cookies; nothing may go wrong in it."""
     context, faults = browser.new_context(), []
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
     page.on("pageerror", lambda e: faults.append(str(e)))
     yield page
