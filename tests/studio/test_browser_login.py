@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 import uvicorn
+from browsing import TIMEOUT_MS
 from playwright.sync_api import Page
 
 from spatialgan.studio.access import Access
