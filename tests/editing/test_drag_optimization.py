@@ -207,16 +207,21 @@ def test_a_coarse_move_that_makes_it_worse_is_taken_back(blob, monkeypatch):
 # ------------------------------------------------------------- the mask
 
 
-def test_the_mask_keeps_what_is_not_painted(multi):
-    scene = multi.sample(1)
+def test_the_mask_keeps_what_is_not_painted():
+    model = make_model(layout="multi", encoding="multi")
     mask = torch.zeros(32, 32)
     mask[:, :16] = 1
     handles = [((0.25, 0.5), (0.4, 0.5))]
     options = DragOptions(w_learning_rate=0.1)
 
     def change_outside(mask):
-        last = scene.drag(handles, mask=mask, mode="latent", max_steps=8, options=options).trace[-1]
-        return float((last.scene.tensor - scene.tensor)[:, :, 16:].abs().mean())
+        """Over some pictures: of random weights, some change little by themselves."""
+        total = 0.0
+        for seed in (1, 2, 3, 4):
+            scene = model.sample(seed)
+            last = scene.drag(handles, mask=mask, mode="latent", max_steps=8, options=options).trace[-1]
+            total += float((last.scene.tensor - scene.tensor)[:, :, 16:].abs().mean())
+        return total
 
     assert change_outside(mask) < 0.6 * change_outside(None)
 

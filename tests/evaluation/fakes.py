@@ -9,9 +9,10 @@ from spatialgan.api import SpatialGAN
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.coords import pixel_centers_xy
 from spatialgan.heatmaps import render_gaussians
+from spatialgan.inputs import Inputs
 from spatialgan.layout import Layout
 from spatialgan.networks.discriminators import make_discriminator
-from spatialgan.networks.generator import Generator
+from spatialgan.networks.generator import Generator, GeneratorOutput
 from spatialgan.segmenter.segmentation import Instance
 
 
@@ -77,6 +78,9 @@ class BlobModel:
         places = own + self.follows * (layout.level_centers(0)[:, 0] - own)
         maps = blob(places, 0.03, self.resolution)
         return (maps * 2 - 1)[:, None].expand(-1, self.config.model.image_channels, -1, -1)
+
+    def draw(self, inputs: Inputs) -> GeneratorOutput:
+        return GeneratorOutput(self.generate(inputs.z, inputs.layout, inputs.noise), {})
 
     def attention(self, images: torch.Tensor, size: int) -> torch.Tensor:
         """A small blob at a known share of the way from the middle to the picture's own; None: an empty map."""

@@ -6,10 +6,12 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -133,7 +135,8 @@ def centred(page: Page, name: str) -> tuple[float, float]:
 
 @pytest.fixture
 def fake_drag(monkeypatch):
-    """A drag that moves level 0 step by step; of its settings, ``best`` is the step that is kept, if not the last."""
+    """A drag that moves level 0 step by step; of its settings, ``best`` is the step that is kept, if not the last,
+    and with ``restyles`` it changes w."""
     settings: dict[str, int] = {}
 
     def drag_steps(scene, handles, *, mask, mode, max_steps):
@@ -141,6 +144,8 @@ def fake_drag(monkeypatch):
         for i in range(max_steps + 1):
             time.sleep(0.02)
             now = scene if i == 0 else scene.move(0, dx=0.01 * i)
+            if settings.get("restyles"):  # as drags in latent modes do: no other edit comes to the same
+                now = replace(now, w_offset=torch.full_like(scene.w_offset_or_zeros, 0.1))
             trace.append(
                 SimpleNamespace(
                     index=i,

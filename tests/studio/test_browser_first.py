@@ -167,10 +167,9 @@ def test_the_copied_command_brings_its_scene(visit, fake_drag):
     page.keyboard.press("d")
     pull(page, (0.4, 0.5), (0.6, 0.5))
     page.locator("#max-steps").fill("5")
+    fake_drag["restyles"] = True
     page.click("#drag-start")
     settle(page, 1)
-    page.evaluate("async () => (await import('./js/changes.js')).edit({ edit: 'move_to', level: 0, x: 0.5, y: 0.5 })")
-    settle(page, 2)
     page.click("#export")
     expect(page.locator("#command-needs")).to_contain_text("single-seed8.scene.json")
     with page.expect_download() as download:

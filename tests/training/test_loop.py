@@ -313,7 +313,7 @@ def test_other_settings_are_refused_and_more_kimg_is_not(tmp_path, pictures):
     assert list_checkpoints(tmp_path / "run" / "checkpoint")[-1].stem == "000000020"
     said = []
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
-    assert said[1] == "the run is complete at 0.02 kimg; raise --kimg to train on"
+    assert "the run is complete at 0.02 kimg; raise --kimg to train on" in said
 
 
 def test_a_foreign_folder_and_other_data_are_refused(tmp_path, pictures):
