@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 import torch
 
-from spatialgan.coords import centroid_xy, from_pixels, pixel_centers_xy, to_pixels
+import spatialgan
+from spatialgan.coords import centroid_xy, from_pixels, pixel_centers_xy, sample_at, to_pixels
 
 
 def test_pixel_centers_are_x_then_y_on_a_map_that_is_not_square():
@@ -48,3 +51,31 @@ def test_centroid_is_x_then_y_for_any_leading_dimensions():
 
 def test_centroid_of_nothing_is_nan():
     assert centroid_xy(torch.zeros(4, 4)).isnan().all()
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "nearest"])
+def test_a_map_at_its_own_pixels_is_itself(mode):
+    maps = torch.randn(2, 3, 5, 7)
+    xy = pixel_centers_xy(5, 7).expand(2, 5, 7, 2)
+    torch.testing.assert_close(sample_at(maps, xy, mode=mode), maps, atol=1e-5, rtol=1e-4)
+
+
+def test_between_pixels_and_outside():
+    ramp = torch.arange(4.0).expand(1, 1, 4, 4)  # 0, 1, 2, 3 from left to right
+    xy = torch.tensor([[[0.5, 0.5], [0.25, 0.9], [-3.0, 0.5], [1.2, 0.5]]])
+    torch.testing.assert_close(sample_at(ramp, xy)[0, 0], torch.tensor([1.5, 0.5, 0.0, 3.0]))
+    mirrored = sample_at(ramp, torch.tensor([[[-0.25, 0.5]]]), outside="reflection")  # a quarter beyond the edge
+    torch.testing.assert_close(mirrored[0, 0], torch.tensor([0.5]))
+
+
+def test_points_of_any_shape_each_on_its_own_maps():
+    maps = torch.stack([torch.zeros(1, 3, 3), torch.ones(1, 3, 3)])
+    found = sample_at(maps, torch.rand(2, 4, 5, 2))
+    assert found.shape == (2, 1, 4, 5) and (found[0] == 0).all() and (found[1] == 1).all()
+
+
+def test_nobody_else_samples_by_hand():
+    """What coords.py promises: half pixels and frames are converted there alone."""
+    source = Path(spatialgan.__file__).parent
+    by_hand = [p.name for p in source.rglob("*.py") if "grid_sample(" in p.read_text() and p.name != "coords.py"]
+    assert by_hand == []

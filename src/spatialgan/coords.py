@@ -12,8 +12,11 @@ Shape legend, used in docstrings and shape comments everywhere::
     C  channels                   D     width of z and w
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def pixel_centers_xy(height: int, width: int, *, device: torch.device | str | None = None) -> Tensor:
@@ -36,6 +39,28 @@ def from_pixels(xy_px: Tensor, height: int, width: int) -> Tensor:
 def to_grid(xy: Tensor) -> Tensor:
     """Points ``(..., 2)`` in 0..1 to the frame of ``F.grid_sample(align_corners=False)``: -1..1, edge to edge."""
     return xy * 2 - 1
+
+
+def sample_at(
+    maps: Tensor,
+    xy: Tensor,
+    *,
+    mode: Literal["bilinear", "bicubic", "nearest"] = "bilinear",
+    outside: Literal["border", "reflection"] = "border",
+) -> Tensor:
+    """Maps ``(B, C, H, W)`` at points ``(B, ..., 2)`` in 0..1: ``(B, C, ...)``.
+
+    Args:
+        mode: between pixels' centres.
+        outside: what lies outside is as the edge, or mirrored at it.
+    """
+    if maps.device.type == "mps" and outside == "border":
+        # MPS has no border padding before torch 2.13. Between the outermost pixels' centres there is nothing to pad.
+        edge = 0.5 / xy.new_tensor([maps.shape[-1], maps.shape[-2]])
+        xy, outside = xy.maximum(edge).minimum(1 - edge), "reflection"
+    grid = to_grid(xy).reshape(len(maps), -1, 1, 2)
+    found = F.grid_sample(maps, grid, mode=mode, padding_mode=outside, align_corners=False)  # (B, C, N, 1)
+    return found.reshape(*maps.shape[:2], *xy.shape[1:-1])
 
 
 def disc_xy(radius_px: float, resolution: int, *, device: torch.device | str | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from spatialgan.coords import pixel_centers_xy
+from spatialgan.coords import pixel_centers_xy, sample_at
 from spatialgan.data.images import to_float, to_uint8
 from spatialgan.vision.features import resize_antialiased
 
@@ -62,23 +62,18 @@ def warp(images: Tensor, ids: Tensor, size: int, stream: torch.Generator) -> tup
     mirror = torch.where(torch.rand(b, generator=stream) < 0.5, -1.0, 1.0)
     room = (1 - scale).clamp_min(0)
     shift = room * _uniform(-1, 1, (b, 2), stream)
-    matrix = torch.zeros(b, 2, 3)
-    matrix[:, 0, 0], matrix[:, 1, 1], matrix[:, :, 2] = scale[:, 0] * mirror, scale[:, 1], shift
     bends = torch.randn(b, 2, 6, 6, generator=stream) * _uniform(0, 0.025, (b, 1, 1, 1), stream)
 
-    def grid(side: int) -> Tensor:
-        straight = F.affine_grid(matrix, [b, 1, side, side], align_corners=False)
-        # Bicubic at the pixels' own places, so that picture and ids, at other sizes, are bent alike.
-        places = (pixel_centers_xy(side, side) * 2 - 1).expand(b, side, side, 2)
-        bent = F.grid_sample(bends, places, mode="bicubic", padding_mode="border", align_corners=False)
-        return straight + bent.permute(0, 2, 3, 1)
+    def places(side: int) -> Tensor:
+        """Where each pixel of the new picture was, (B, side, side, 2)."""
+        at = pixel_centers_xy(side, side).expand(b, side, side, 2)
+        straight = (at - 0.5) * (scale * torch.stack([mirror, torch.ones(b)], dim=1))[:, None, None] + 0.5
+        # Bicubic at the pixels' own places, so that picture and ids, at other sizes, are bent alike. Of 2 to a width.
+        bent = sample_at(bends, at, mode="bicubic").permute(0, 2, 3, 1)
+        return straight + (shift[:, None, None] + bent) / 2
 
-    warped = F.grid_sample(
-        images, grid(images.shape[-1]), mode="bilinear", padding_mode="reflection", align_corners=False
-    )
-    moved = F.grid_sample(
-        ids[:, None].float(), grid(size), mode="nearest", padding_mode="reflection", align_corners=False
-    )
+    warped = sample_at(images, places(images.shape[-1]), outside="reflection")
+    moved = sample_at(ids[:, None].float(), places(size), mode="nearest", outside="reflection")
     return warped, moved[:, 0].long()
 
 

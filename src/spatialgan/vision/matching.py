@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spatialgan.coords import from_pixels, pixel_centers_xy, to_grid
+from spatialgan.coords import from_pixels, pixel_centers_xy, sample_at
 from spatialgan.data.images import to_float, to_uint8
 from spatialgan.heatmaps import resize_maps
 from spatialgan.vision.efficientnet_lite import load_imagenet
@@ -93,7 +93,7 @@ def block_scores(before: Tensor, after: Tensor, point_xy: Tensor, radius_px: int
     offsets = (pixel_centers_xy(width, width, device=before.device) - 0.5) * (width / size)
     points = point_xy + offsets  # (width, width, 2)
     valid = ((points >= 0) & (points <= 1)).all(dim=-1).to(before)[None, None]  # (1, 1, width, width)
-    block = F.grid_sample(before, to_grid(points)[None], padding_mode="border", align_corners=False) * valid
+    block = sample_at(before, points[None]) * valid
     counts = F.conv2d(torch.ones_like(after[:, :1]), valid, padding=radius_px)
     scores = F.conv2d(after, block, padding=radius_px) / counts.clamp_min(1)
     return torch.where(counts >= width**2 / 2, scores, -1.0)[0, 0]

@@ -8,16 +8,13 @@ Shapes: H handles, N points, M points of a disc, C channels. Points are ``(x, y)
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from spatialgan.coords import to_grid
+from spatialgan.coords import sample_at
 
 
 def features_at(features: Tensor, points_xy: Tensor) -> Tensor:
     """Features ``(1, C, h, w)`` at points ``(..., 2)``, bilinear: ``(..., C)``; outside, those of the edge."""
-    grid = to_grid(points_xy).reshape(1, 1, -1, 2)
-    sampled = F.grid_sample(features, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return sampled[0, :, 0].T.reshape(*points_xy.shape[:-1], -1)  # (1, C, 1, N) => (..., C)
+    return sample_at(features, points_xy[None])[0].movedim(0, -1)
 
 
 def discs_at(features: Tensor, points_xy: Tensor, disc_xy: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spatialgan.config import ModelConfig
-from spatialgan.coords import pixel_centers_xy, to_grid
+from spatialgan.coords import pixel_centers_xy, sample_at, to_grid
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, user_cache_dir
@@ -156,8 +156,6 @@ def cache_key(dataset: ImageDataset, config: ModelConfig) -> str:
 
 
 def _find(dataset: ImageDataset, config: ModelConfig, device: torch.device, report: Callable[[str], None]) -> Codes:
-    if device.type == "mps":
-        device = torch.device("cpu")  # before torch 2.13, MPS has no grid_sample with padding_mode="border"
     looks = 2 if config.encoding == "none" else 3  # as they are and mirrored; before that, for things or subjects
     progress = Progress(looks * dataset.num_images, report)
     return (object_codes if config.layout == "multi" else picture_codes)(dataset, config, device, progress)
@@ -350,14 +348,10 @@ def ranked_stds(radii: Tensor, resolution: int, config: ModelConfig) -> Tensor:
 def patches(images: Tensor, centers_xy: Tensor, stds: Tensor) -> Tensor:
     """Squares of ``images`` (B, C, R, R) around ``centers_xy`` (B, K, 2), PATCH_STDS ``stds`` (B, K) to each side:
     (B, K, C, PATCH_PX, PATCH_PX). What lies outside the picture is as its edge."""
-    b, k = stds.shape
     small = resize_images(images, 2 * SMALL_PX)
     offsets = to_grid(pixel_centers_xy(PATCH_PX, PATCH_PX, device=images.device)) * PATCH_STDS  # (P, P, 2)
     at = centers_xy[:, :, None, None] + offsets * stds[:, :, None, None, None]
-    found = F.grid_sample(
-        small, to_grid(at).reshape(b, k * PATCH_PX, PATCH_PX, 2), padding_mode="border", align_corners=False
-    )  # (B, C, K P, P)
-    return found.reshape(b, -1, k, PATCH_PX, PATCH_PX).transpose(1, 2)
+    return sample_at(small, at).transpose(1, 2)
 
 
 def opponent(images: Tensor) -> Tensor:

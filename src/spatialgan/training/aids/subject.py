@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spatialgan.coords import pixel_centers_xy, to_grid
+from spatialgan.coords import pixel_centers_xy, sample_at, to_grid
 from spatialgan.vision.efficientnet_lite import EfficientNetLite
 
 INPUT_PX, STRIDE = 256, 32  # 8 x 8 descriptors a picture: the best of those tried, docs/decisions.md 57
@@ -75,5 +75,4 @@ def around_subjects(images: Tensor, subjects: Subjects, *, widths: float, size: 
     """Squares of ``images`` (B, C, R, R), ``widths`` subjects wide, with the subject in the middle: (B, C, size, size).
     What lies outside the picture is as its edge."""
     offsets = to_grid(pixel_centers_xy(size, size, device=images.device)) * (widths / 2)  # (size, size, 2)
-    at = subjects.centers_xy[:, None, None] + offsets * subjects.sizes[:, None, None, None]
-    return F.grid_sample(images, to_grid(at), padding_mode="border", align_corners=False)
+    return sample_at(images, subjects.centers_xy[:, None, None] + offsets * subjects.sizes[:, None, None, None])
