@@ -11,11 +11,14 @@ from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.frechet import (
     Gaussian,
+    Point,
     RunningGaussian,
     cache_key,
+    extrapolate,
     frechet_distance,
     frechet_of_model,
     reference_statistics,
+    sample_counts,
     symmetric_sqrt,
 )
 
@@ -106,21 +109,22 @@ def test_reference_is_cached_by_content(images_folder: Path, tmp_path: Path) -> 
     said: list[str] = []
     dataset, cache = ImageDataset.open(images_folder, resolution=32), tmp_path / "cache"
     first, second, third = MeanColour(), MeanColour(), MeanColour()
-    made, state = reference_statistics(dataset, first, cache, log=said.append)
-    assert (state, made.count, first.num_pictures) == ("miss", 12, 12)
-    found, state = reference_statistics(dataset, second, cache, log=said.append)
-    assert (state, found.count, second.num_pictures) == ("hit", 12, 0)
-    assert torch.equal(found.mean, made.mean) and torch.equal(found.covariance, made.covariance)
+    made = reference_statistics(dataset, first, cache, log=said.append)
+    assert (made.cache, made.gaussian.count, first.num_pictures) == ("miss", 12, 12) and made.images_per_s > 0
+    found = reference_statistics(dataset, second, cache, log=said.append)
+    assert (found.cache, found.gaussian.count, second.num_pictures) == ("hit", 12, 0) and found.images_per_s is None
+    assert torch.equal(found.gaussian.mean, made.gaussian.mean)
+    assert torch.equal(found.gaussian.covariance, made.gaussian.covariance)
     assert "miss" in said[0] and "hit" in said[1]
     (images_folder / "00.png").unlink()  # the same path, other files
     changed = ImageDataset.open(images_folder, resolution=32)
-    assert reference_statistics(changed, third, cache, log=said.append)[1] == "miss"
+    assert reference_statistics(changed, third, cache, log=said.append).cache == "miss"
     assert third.num_pictures == 11
 
 
 def test_without_cache_nothing_is_written(images_folder: Path, tmp_path: Path) -> None:
     dataset, extractor = ImageDataset.open(images_folder, resolution=32), MeanColour()
-    assert reference_statistics(dataset, extractor, None, log=lambda _: None)[1] == "off"
+    assert reference_statistics(dataset, extractor, None, log=lambda _: None).cache == "off"
     assert {p.name for p in tmp_path.iterdir()} == {"pictures"}
 
 
@@ -128,8 +132,8 @@ def test_a_damaged_cache_file_is_made_again(images_folder: Path, tmp_path: Path)
     dataset, extractor = ImageDataset.open(images_folder, resolution=32), MeanColour()
     path = tmp_path / f"{cache_key(dataset, extractor)}.safetensors"
     path.write_bytes(b"cut short")
-    assert reference_statistics(dataset, extractor, tmp_path, log=lambda _: None)[1] == "miss"
-    assert reference_statistics(dataset, extractor, tmp_path, log=lambda _: None)[1] == "hit"
+    assert reference_statistics(dataset, extractor, tmp_path, log=lambda _: None).cache == "miss"
+    assert reference_statistics(dataset, extractor, tmp_path, log=lambda _: None).cache == "hit"
 
 
 @pytest.mark.parametrize("changed", ["name", "weights_hash", "resize"])
@@ -203,7 +207,63 @@ def test_a_model_trained_on_windows_is_compared_with_windows(images_folder: Path
             return super().__call__(images)
 
     dataset = ImageDataset.open(images_folder, resolution=40)
-    windows, _ = reference_statistics(dataset, Watched(), tmp_path, size=32, log=lambda _: None)
-    whole, found = reference_statistics(dataset, Watched(), tmp_path, log=lambda _: None)
+    windows = reference_statistics(dataset, Watched(), tmp_path, size=32, log=lambda _: None)
+    whole = reference_statistics(dataset, Watched(), tmp_path, log=lambda _: None)
     assert seen == [(12, 3, 32, 32), (12, 3, 40, 40)]
-    assert found == "miss" and not torch.equal(windows.mean, whole.mean)  # not taken from the other's cache
+    assert whole.cache == "miss" and not torch.equal(
+        windows.gaussian.mean, whole.gaussian.mean
+    )  # not taken from the other's cache
+
+
+def test_damaged_pictures_are_counted_and_the_others_measured(images_folder: Path, tmp_path: Path) -> None:
+    whole = ImageDataset.open(images_folder, resolution=32)
+    expected = measured(MeanColour()(whole.batch(range(1, 12))), 12)
+    (images_folder / "00.png").write_bytes((images_folder / "00.png").read_bytes()[:200])
+    lazy = ImageDataset.open(images_folder, resolution=32, cache_bytes=0)
+    for state in ("miss", "hit"):
+        found = reference_statistics(lazy, MeanColour(), tmp_path, log=lambda _: None)
+        assert (found.cache, found.num_damaged, found.gaussian.count) == (state, 1, 11)
+        assert torch.allclose(found.gaussian.mean, expected.mean)
+
+
+def test_the_line_through_distances_is_extrapolated() -> None:
+    points = [Point(n, 3 + 500 / n) for n in sample_counts(1000)]
+    assert [points[0].num_generated, points[-1].num_generated, len(points)] == [100, 1000, 15]
+    assert extrapolate(points) == pytest.approx((3, 500))
+    with pytest.raises(SpatialGANError, match="19 pictures are too few to extrapolate"):
+        sample_counts(19)
+    assert len(set(sample_counts(20))) == 15 and sample_counts(20)[0] == 2
+
+
+def test_extrapolation_takes_off_what_few_samples_add() -> None:
+    """Two samples of one distribution: the distance is all bias, which falls as 1 / N."""
+    features = torch.randn(4000, 16, generator=torch.Generator().manual_seed(0))
+    true = gaussian([0.0] * 16, torch.eye(16))
+    points, running = [], RunningGaussian()
+    for count in sample_counts(4000):
+        running.add(features[running.count : count])
+        points.append(Point(count, frechet_distance(true, running.gaussian())))
+    assert points[0].distance > 5 * points[-1].distance
+    assert abs(extrapolate(points)[0]) < 0.5 * points[-1].distance
+
+
+def test_model_is_extrapolated_from_pictures_drawn_once(images_folder: Path) -> None:
+    model, dataset, extractor = tiny_model(), ImageDataset.open(images_folder, resolution=32), MeanColour()
+    options = {"num_samples": 40, "use_cache": False, "log": lambda _: None}
+    found = frechet_of_model(model, dataset, extractor, extrapolated=True, **options)
+    assert extractor.num_pictures == 12 + 40
+    assert [p.num_generated for p in found.extrapolation.points] == sample_counts(40)
+    assert found.extrapolation.points[-1].distance == found.distance
+    plain = frechet_of_model(model, dataset, MeanColour(), **options)
+    assert plain.distance == pytest.approx(found.distance, rel=1e-4) and plain.extrapolation is None
+    assert plain.generated_per_s > 0 and plain.reference_per_s > 0
+
+
+def test_fewer_pictures_than_features_are_warned_of(images_folder: Path) -> None:
+    model, dataset = tiny_model(), ImageDataset.open(images_folder, resolution=32)
+    options = {"use_cache": False, "log": lambda _: None}
+    (warning,) = frechet_of_model(model, dataset, MeanColour(), num_samples=6, **options).warnings
+    assert warning.startswith("6 generated pictures for 6 features") and "use more than 6" in warning
+    assert frechet_of_model(model, dataset, MeanColour(), num_samples=7, **options).warnings == ()
+    few = frechet_of_model(model, dataset, MeanColour(), num_samples=40, extrapolated=True, **options).warnings
+    assert len(few) == 1 and few[0].startswith("4 generated")

@@ -1,7 +1,8 @@
 """Fréchet distance of two sets of features (Dowson and Landau, 1982; Heusel et al., 2017): float64, without SciPy."""
 
 import hashlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,19 +10,22 @@ import torch
 from torch import Tensor
 
 from spatialgan.api import SpatialGAN
-from spatialgan.data.images import ImageDataset, to_uint8
+from spatialgan.data.images import ImageDataset
 from spatialgan.editing.arguments import finite
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.generated import generate_seeds
+from spatialgan.evaluation.picture_features import (
+    Progress,
+    generated_pictures,
+    real_pictures,
+    require_same_pictures,
+)
 from spatialgan.files import user_cache_dir
 from spatialgan.sealed import UNREADABLE, read_sealed, save_sealed
 from spatialgan.vision.features import FeatureExtractor
 
-CACHE_FORMAT = 1  # raise it when the same pictures, network and weights come to give other features
-BATCH_SIZE = 32
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being counted, done, total)."""
+CACHE_FORMAT = 2  # raise it when the same pictures, network and weights come to give other features
+EXTRAPOLATION_POINTS = 15  # as in Chong and Forsyth's experiments
+SMALLEST_EXTRAPOLATED = 20  # pictures, of which the first tenth still has a covariance
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,52 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What a data set's pictures are to a Fréchet distance."""
+
+    gaussian: Gaussian
+    num_damaged: int
+    """Files that could not be read, and were left out."""
+    cache: str
+    """hit: the features came from disk; miss: they were computed, and stored; off."""
+    images_per_s: float | None
+    """None where they came from disk."""
+
+
+@dataclass(frozen=True)
+class Point:
+    num_generated: int
+    distance: float
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """FD-infinity."""
+
+    distance: float
+    """To infinitely many generated pictures."""
+    slope: float
+    """Distance over 1 / number of pictures."""
+    points: tuple[Point, ...]
+    """What the line was laid through."""
+
+
+@dataclass(frozen=True)
 class FrechetResult:
     distance: float
     num_generated: int
     num_reference: int
+    num_features: int
+    num_damaged: int
+    """Real pictures that could not be read, and were left out."""
     cache: str
-    """hit: the reference's features came from disk; miss: they were computed, and stored; off."""
+    """As :attr:`Reference.cache`."""
+    generated_per_s: float
+    """Pictures drawn and looked at by the feature network."""
+    reference_per_s: float | None
+    """None where their features came from disk."""
+    extrapolation: Extrapolation | None
+    warnings: tuple[str, ...]
 
 
 class RunningGaussian:
@@ -97,6 +141,24 @@ def symmetric_sqrt(matrix: Tensor) -> Tensor:
     return (vectors * values.clamp_min(0).sqrt()) @ vectors.T
 
 
+def sample_counts(num_samples: int, *, points: int = EXTRAPOLATION_POINTS) -> list[int]:
+    """Numbers of pictures to extrapolate over: evenly spaced from a tenth of ``num_samples`` to all of them."""
+    if num_samples < SMALLEST_EXTRAPOLATED:
+        raise SpatialGANError(
+            f"{num_samples} pictures are too few to extrapolate from; use at least {SMALLEST_EXTRAPOLATED}"
+        )
+    return torch.linspace(num_samples / 10, num_samples, points, dtype=torch.float64).round().long().tolist()
+
+
+def extrapolate(points: Sequence[Point]) -> tuple[float, float]:
+    """FD-infinity (Chong and Forsyth, CVPR 2020): where the least-squares line through distances over
+    1 / number of generated pictures meets 0, and its slope."""
+    x = torch.tensor([1 / p.num_generated for p in points], dtype=torch.float64)
+    y = torch.tensor([p.distance for p in points], dtype=torch.float64)
+    slope = ((x - x.mean()) @ (y - y.mean()) / (x - x.mean()).square().sum()).item()
+    return y.mean().item() - slope * x.mean().item(), slope
+
+
 def frechet_of_model(
     model: SpatialGAN,
     dataset: ImageDataset,
@@ -105,6 +167,7 @@ def frechet_of_model(
     num_samples: int = 5000,
     first_seed: int = 0,
     truncation: float = 1.0,
+    extrapolated: bool = False,
     use_cache: bool = True,
     cache_dir: Path | None = None,
     on_progress: Progress | None = None,
@@ -113,7 +176,7 @@ def frechet_of_model(
     """Fréchet distance of a model's pictures to all pictures of a data set's split, unmirrored.
 
     Pictures are rounded to uint8 first, as when they are saved. The smaller ``num_samples``, the larger the value:
-    compare only where it is equal.
+    compare only where it is equal. Memory does not grow with the number of pictures.
 
     Args:
         model: the one to judge.
@@ -122,6 +185,8 @@ def frechet_of_model(
         extractor: the feature network.
         num_samples: pictures to generate, of seeds first_seed, first_seed + 1, ...
         truncation: 1 for none.
+        extrapolated: the distance to infinitely many pictures too, from those of the first tenth of the pictures, and
+            more of them, to all: 15 distances in place of one. That of the reference's number stays.
         use_cache: keep the reference's statistics on disk, and take them from there.
         cache_dir: None for the user's own, see :func:`user_cache_dir`.
         log: told whether the cache was hit.
@@ -129,28 +194,48 @@ def frechet_of_model(
     Raises:
         SpatialGANError: the data set's pictures are not the model's, or there are fewer than two.
     """
-    config = model.config.model
-    wanted = (model.config.data_resolution, config.image_channels)
-    if (dataset.resolution, dataset.channels) != wanted:
-        raise SpatialGANError(
-            f"the data set was opened at {dataset.resolution} pixels with {dataset.channels} channels, the model "
-            f"reads {wanted[0]} pixels with {wanted[1]}; open it with the model's"
-        )
+    require_same_pictures(model, dataset)
     if num_samples < 2:
         raise SpatialGANError(f"num_samples={num_samples}: use at least 2; 5000 is usual here")
-    folder = (cache_dir or user_cache_dir("features")) if use_cache else None
+    counts = sample_counts(num_samples) if extrapolated else [num_samples]
     finite(truncation, "truncation")
-    reference, cache = reference_statistics(
-        dataset, extractor, folder, size=config.resolution, on_progress=on_progress, log=log
+    folder = (cache_dir or user_cache_dir("features")) if use_cache else None
+    size = model.config.model.resolution
+    reference = reference_statistics(dataset, extractor, folder, size=size, on_progress=on_progress, log=log)
+    running, points, seconds = RunningGaussian(), [], 0.0
+    for count in counts:
+        started = time.perf_counter()
+        seeds = range(first_seed + running.count, first_seed + count)
+        for images in generated_pictures(model, seeds, truncation=truncation):
+            running.add(extractor(images))
+            if on_progress is not None:
+                on_progress("generated", running.count, num_samples)
+        seconds += time.perf_counter() - started
+        points.append(Point(count, frechet_distance(reference.gaussian, running.gaussian())))
+    limit, slope = extrapolate(points) if extrapolated else (None, None)
+    num_features = len(reference.gaussian.mean)
+    return FrechetResult(
+        distance=points[-1].distance,
+        num_generated=running.count,
+        num_reference=reference.gaussian.count,
+        num_features=num_features,
+        num_damaged=reference.num_damaged,
+        cache=reference.cache,
+        generated_per_s=running.count / seconds,
+        reference_per_s=reference.images_per_s,
+        extrapolation=None if limit is None or slope is None else Extrapolation(limit, slope, tuple(points)),
+        warnings=too_few(num_features, {"generated": counts[0], "real": reference.gaussian.count}),
     )
-    running = RunningGaussian()
-    seeds = range(first_seed, first_seed + num_samples)
-    for images in generate_seeds(model, seeds, batch_size=BATCH_SIZE, truncation=truncation):
-        running.add(extractor(to_uint8(images)))
-        if on_progress is not None:
-            on_progress("generated", running.count, num_samples)
-    distance = frechet_distance(reference, running.gaussian())
-    return FrechetResult(distance, running.count, reference.count, cache)
+
+
+def too_few(num_features: int, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """A warning for each kind of pictures, by number, that are no more than features."""
+    return tuple(
+        f"{count:,} {kind} pictures for {num_features:,} features: their covariance is not of full rank, and the "
+        f"distance is far too large; use more than {num_features:,}, or eval kid"
+        for kind, count in counts.items()
+        if count <= num_features
+    )
 
 
 def reference_statistics(
@@ -161,34 +246,34 @@ def reference_statistics(
     size: int | None = None,
     on_progress: Progress | None = None,
     log: Callable[[str], None] = print,
-) -> tuple[Gaussian, str]:
-    """Mean and covariance of a data set's features, and ``hit``, ``miss`` or ``off``; ``folder`` None for no cache.
+) -> Reference:
+    """Mean and covariance of a data set's features; ``folder`` None for no cache.
 
-    Pictures larger than ``size`` (None: their own) are seen through windows of that size.
+    Pictures larger than ``size`` (None: their own) are seen through windows of that size. Damaged ones are left out,
+    and counted.
     """
     size = size or dataset.resolution
     path = None if folder is None else folder / f"{cache_key(dataset, extractor, size)}.safetensors"
     if path is not None and (stored := _load(path)) is not None:
-        log(f"reference features: cache hit ({stored.count} pictures, {path.name})")
-        return stored, "hit"
+        log(f"reference features: cache hit ({stored.gaussian.count} pictures, {path.name})")
+        return stored
     log("reference features: " + ("computed, cache off" if path is None else f"cache miss, computing ({path.name})"))
-    running = RunningGaussian()
-    for start in range(0, dataset.num_images, BATCH_SIZE):
-        count = min(BATCH_SIZE, dataset.num_images - start)
-        if size == dataset.resolution:
-            running.add(extractor(dataset.batch(range(start, start + count))))
-        else:
-            running.add(extractor(dataset.windows(start, count, size=size, seed=0)))
+    running, damaged, started = RunningGaussian(), 0, time.perf_counter()
+    for images, left_out in real_pictures(dataset, size=size):
+        damaged += left_out
+        if len(images):
+            running.add(extractor(images))
         if on_progress is not None:
-            on_progress("reference", running.count, dataset.num_images)
+            on_progress("reference", running.count + damaged, dataset.num_images)
+    rate = running.count / (time.perf_counter() - started)
     gaussian = running.gaussian()
     if path is not None:
         tensors = {"mean": gaussian.mean, "covariance": gaussian.covariance, "count": torch.tensor(gaussian.count)}
         try:
-            save_sealed(tensors, path, {"format": CACHE_FORMAT})
+            save_sealed(tensors, path, {"format": CACHE_FORMAT, "num_damaged": damaged})
         except SpatialGANError as e:  # as in a home folder that cannot be written
             log(f"note: the reference features are not kept for the next time: {e}")
-    return gaussian, "off" if path is None else "miss"
+    return Reference(gaussian, damaged, "off" if path is None else "miss", rate)
 
 
 def cache_key(dataset: ImageDataset, extractor: FeatureExtractor, size: int | None = None) -> str:
@@ -198,7 +283,7 @@ def cache_key(dataset: ImageDataset, extractor: FeatureExtractor, size: int | No
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _load(path: Path) -> Gaussian | None:
+def _load(path: Path) -> Reference | None:
     """Stored statistics; None where there are none, or where the file is damaged and has to be made again."""
     if not path.is_file():
         return None
@@ -206,6 +291,7 @@ def _load(path: Path) -> Gaussian | None:
         stored, values = read_sealed(path)
         if values.get("format") != CACHE_FORMAT:
             return None
-        return Gaussian(stored["mean"], stored["covariance"], int(stored["count"]))
+        gaussian = Gaussian(stored["mean"], stored["covariance"], int(stored["count"]))
+        return Reference(gaussian, int(values["num_damaged"]), "hit", None)
     except UNREADABLE:
         return None
