@@ -1,6 +1,5 @@
 """``spatialgan eval``: measure a trained model. Thin: each command calls one function and writes one result file."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,8 +7,9 @@ import typer
 
 from spatialgan.cli.comove import SHOWN_CLASSES, comove
 from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number, print_line
-from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar, say
-from spatialgan.cli.quality import handles, open_split, overfitting, pr
+from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar
+from spatialgan.cli.quality import handles, overfitting
+from spatialgan.cli.realism import fd, fid, kid, pr
 from spatialgan.errors import SpatialGANError
 
 app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
@@ -52,64 +52,6 @@ def response(
     print_line("pixels changed", result.pixels_changed, "of the full range")
     if json is not None:
         write_result(json, result_record("response", result.to_json(), loaded, num_samples=samples, seed=seed))
-
-
-@app.command()
-def fd(
-    model: Model,
-    data: Annotated[Path, typer.Option("--data", help="Folder, zip or LMDB of real pictures.")],
-    samples: SamplesOption = 5000,
-    split: Annotated[Literal["train", "test", "all"], typer.Option(help="Real pictures to compare with.")] = "train",
-    seed: SeedOption = 0,
-    truncation: Annotated[float, typer.Option(help="1 for none.")] = 1.0,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute the real pictures' features anew.")] = False,
-    json: JsonOption = None,
-    device: Device = "auto",
-    threads: Threads = None,
-) -> None:
-    """Fréchet distance to real pictures in features of EfficientNet-Lite2; lower is better.
-
-    Not comparable with Inception's FID, nor with another number of samples. Fit and hold-out are the model's own.
-    """
-    from spatialgan.evaluation.frechet import frechet_of_model
-    from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.vision.features import EfficientNetLite2Features
-
-    loaded = load_model(model, device, threads, batch=BATCH)
-    dataset = open_split(data, loaded, split)
-    extractor = EfficientNetLite2Features(loaded.device)
-    with progress_bar() as show:
-        result = frechet_of_model(
-            loaded,
-            dataset,
-            extractor,
-            num_samples=samples,
-            first_seed=seed,
-            truncation=truncation,
-            use_cache=not no_cache,
-            on_progress=show,
-            log=say,
-        )
-    typer.echo(
-        f"Fréchet distance {result.distance:.3f} ({result.num_generated} generated, "
-        f"{result.num_reference} real, {extractor.name})"
-    )
-    if json is not None:
-        values = {**asdict(result), "split": split, "num_skipped": len(dataset.skipped)}
-        write_result(
-            json,
-            result_record(
-                "fd",
-                values,
-                loaded,
-                num_samples=samples,
-                seed=seed,
-                truncation=truncation,
-                data=data,
-                dataset=dataset,
-                extractor=extractor,
-            ),
-        )
 
 
 @app.command()
@@ -195,6 +137,9 @@ def attention(
         )
 
 
+app.command()(fid)
+app.command()(fd)
+app.command()(kid)
 app.command()(pr)
 app.command()(overfitting)
 app.command()(handles)

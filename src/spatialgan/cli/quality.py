@@ -1,4 +1,4 @@
-"""``spatialgan eval pr``, ``overfitting`` and ``handles``: what a Fréchet distance does not tell."""
+"""``spatialgan eval overfitting`` and ``handles``: what a Fréchet distance does not tell."""
 
 from dataclasses import asdict
 from functools import partial
@@ -12,45 +12,9 @@ from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_mode
 
 if TYPE_CHECKING:
     from spatialgan.api import SpatialGAN
-    from spatialgan.data.images import ImageDataset
+    from spatialgan.data.images import ImageDataset, Split
 
 Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="The pictures that the model was trained on.")]
-
-
-def pr(
-    model: Model,
-    data: Data,
-    samples: SamplesOption = 2000,
-    seed: SeedOption = 0,
-    json: JsonOption = None,
-    device: Device = "auto",
-    threads: Threads = None,
-) -> None:
-    """Precision and recall in features of EfficientNet-Lite2: how many pictures look real, how much of what is real is
-    drawn. As many real pictures as generated ones; compare only where their number is equal."""
-    import torch
-
-    from spatialgan.data.images import to_uint8
-    from spatialgan.evaluation.generated import generate_seeds
-    from spatialgan.evaluation.precision_recall import precision_recall
-    from spatialgan.evaluation.result_file import result_record, write_result
-    from spatialgan.vision.features import EfficientNetLite2Features
-
-    loaded = load_model(model, device, threads, batch=BATCH)
-    dataset = open_split(data, loaded, "train")
-    extractor = EfficientNetLite2Features(loaded.device)
-    count = min(samples, dataset.num_images)
-    rows = torch.linspace(0, dataset.num_images - 1, count).round().long()
-    real = torch.cat([extractor(dataset.batch(chunk)) for chunk in rows.split(32)])
-    seeds = range(seed, seed + count)
-    drawn = torch.cat([extractor(to_uint8(images)) for images in generate_seeds(loaded, seeds, batch_size=32)])
-    result = precision_recall(real, drawn)
-    typer.echo(f"precision {result.precision:.3f}, recall {result.recall:.3f} ({count} pictures of each kind)")
-    if json is not None:
-        record = result_record(
-            "pr", asdict(result), loaded, num_samples=count, seed=seed, data=data, dataset=dataset, extractor=extractor
-        )
-        write_result(json, record)
 
 
 def overfitting(
@@ -109,8 +73,11 @@ def handles(
         write_result(json, result_record("handles", values, loaded, num_samples=samples, seed=seed))
 
 
-def open_split(data: Path, model: "SpatialGAN", split: str) -> "ImageDataset":
-    """A split of a model's data set, opened as its training opened it; says what was left out."""
+def open_split(data: Path, model: "SpatialGAN", split: "Split", *, cache_bytes: int = 4 << 30) -> "ImageDataset":
+    """A split of a model's data set, opened as its training opened it, unmirrored; says what was left out.
+
+    With ``cache_bytes`` 0 pictures are decoded when they are asked for, and damaged ones are met then.
+    """
     from spatialgan.data.images import ImageDataset
 
     config = model.config
@@ -121,6 +88,7 @@ def open_split(data: Path, model: "SpatialGAN", split: str) -> "ImageDataset":
         fit=config.data.fit,
         holdout=config.data.holdout,
         split=split,
+        cache_bytes=cache_bytes,
     )
     if dataset.skipped:
         name, reason = dataset.skipped[0]
