@@ -20,7 +20,7 @@ RUN = [
     README,
     *(ROOT / f"docs/{n}.md" for n in ("start-studio", "start-editing", "start-training", "training", "dragging")),
 ]
-TAKEN = [ROOT / "docs/measuring.md", ROOT / "docs/tables.md"]
+TAKEN = [ROOT / f"docs/{n}.md" for n in ("measuring", "realism", "tables")]
 
 
 def blocks(page: Path, language: str) -> list[str]:
