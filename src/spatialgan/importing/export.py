@@ -37,7 +37,7 @@ def export_model(model: Model, out: str | Path, to: str) -> list[str]:
     """
     check_format(to)
     config = model.config.model
-    if config.encoding != "none" or config.constant != "learned":
+    if config.encoding != "none":
         raise SpatialGANError(
             f"the model {model.name} reads heatmaps (encoding={config.encoding}), which a plain "
             "StyleGAN2 cannot; models with encoding=none can be exported"
