@@ -12,7 +12,7 @@ from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_mode
 
 if TYPE_CHECKING:
     from spatialgan.api import SpatialGAN
-    from spatialgan.data.images import ImageDataset
+    from spatialgan.data.images import ImageDataset, Split
 
 Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="The pictures that the model was trained on.")]
 
@@ -109,7 +109,7 @@ def handles(
         write_result(json, result_record("handles", values, loaded, num_samples=samples, seed=seed))
 
 
-def open_split(data: Path, model: "SpatialGAN", split: str) -> "ImageDataset":
+def open_split(data: Path, model: "SpatialGAN", split: "Split") -> "ImageDataset":
     """A split of a model's data set, opened as its training opened it; says what was left out."""
     from spatialgan.data.images import ImageDataset
 
