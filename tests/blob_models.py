@@ -50,14 +50,14 @@ class BlobGenerator(nn.Module):
         phase = torch.einsum("bkhwx,kcx->bkchw", u, self.waves)
         return ((phase + torch.arange(CHANNELS)[:, None, None]).cos() * envelope[:, :, None]).sum(dim=1)
 
-    def synthesize(
-        self, ws: Tensor, layout: Layout, noise: object, *, stop_resolution: int | None = None
-    ) -> GeneratorOutput:
+    def synthesize(self, ws: Tensor, layout: Layout, noise: object) -> GeneratorOutput:
+        self.calls.append(None)
+        image = self.draw(self.places(ws, layout), self.config.resolution)
+        return GeneratorOutput(image[:, : self.config.image_channels], {})
+
+    def features(self, ws: Tensor, layout: Layout, noise: object, *, stop_resolution: int) -> dict[int, Tensor]:
         self.calls.append(stop_resolution)
-        places = self.places(ws, layout)
-        if stop_resolution is not None:
-            return GeneratorOutput(None, {stop_resolution: self.draw(places, stop_resolution)})
-        return GeneratorOutput(self.draw(places, self.config.resolution)[:, : self.config.image_channels], {})
+        return {stop_resolution: self.draw(self.places(ws, layout), stop_resolution)}
 
 
 def blob_model(*, kind: str = "single") -> SpatialGAN:

@@ -175,17 +175,19 @@ class Layout:
 
     def heatmaps(self, level: int, size: int) -> Tensor:
         """Sub-heatmaps of one level (Eq. 1), ``(..., K, size, size)``, peaks at 1."""
-        return self._level(level).heatmaps(size, self._centers(level))
+        return self._absolute(level).heatmaps(size)
 
     def own_coordinates(self, level: int, size: int) -> Tensor:
         """All pixels as each Gaussian of a level sees them (:func:`own_coordinates`), ``(..., K, 2, size, size)``.
 
         Raises SpatialGANError where the level is a raster without frames.
         """
-        return self._level(level).own_coordinates(size, self._centers(level))
+        return self._absolute(level).own_coordinates(size)
 
-    def _centers(self, level: int) -> Tensor | None:
-        return self.level_centers(level) if self._level(level).has_centers else None
+    def _absolute(self, level: int) -> Level:
+        """One level with absolute centres, if it has centres."""
+        entry = self._level(level)
+        return replace(self.gaussians(level), centers_xy=self.level_centers(level)) if entry.has_centers else entry
 
     def level_map(self, level: int, size: int) -> Tensor:
         """What attention is compared with on one level: ``(..., size, size)`` in 0..1.

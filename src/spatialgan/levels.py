@@ -4,7 +4,7 @@ import base64
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import torch
 from torch import Tensor
@@ -52,14 +52,14 @@ class Gaussians:
         """Itself; other kinds of levels raise SpatialGANError naming theirs."""
         return self
 
-    def heatmaps(self, size: int, centers_xy: Tensor) -> Tensor:
-        """(..., K, size, size), peaks at 1; ``centers_xy`` are the absolute ones."""
+    def heatmaps(self, size: int) -> Tensor:
+        """(..., K, size, size), peaks at 1; where centres are absolute."""
         fine = max(size, MIN_RENDER_SIZE)
-        return resize_maps(render_gaussians(centers_xy, self.stds, self.angles, fine), size)
+        return resize_maps(render_gaussians(self.centers_xy, self.stds, self.angles, fine), size)
 
-    def own_coordinates(self, size: int, centers_xy: Tensor) -> Tensor:
-        """(..., K, 2, size, size), see :func:`spatialgan.heatmaps.own_coordinates`; ``centers_xy`` are absolute."""
-        return own_coordinates(centers_xy, self.stds, self.angles, size)
+    def own_coordinates(self, size: int) -> Tensor:
+        """(..., K, 2, size, size), see :func:`spatialgan.heatmaps.own_coordinates`; where centres are absolute."""
+        return own_coordinates(self.centers_xy, self.stds, self.angles, size)
 
     def mirrored(self, width: float = 1.0) -> "Gaussians":
         """Left and right swapped between 0 and ``width``, which is 0 for offsets."""
@@ -124,18 +124,18 @@ class Raster:
         """Raises SpatialGANError."""
         raise SpatialGANError(f"level {level} of this layout is a raster and has no centres to edit")
 
-    def heatmaps(self, size: int, centers_xy: Tensor | None = None) -> Tensor:
+    def heatmaps(self, size: int) -> Tensor:
         """(..., K, size, size)."""
         return resize_maps(self.values, size)
 
-    def own_coordinates(self, size: int, centers_xy: Tensor | None = None) -> Tensor:
+    def own_coordinates(self, size: int) -> Tensor:
         """(..., K, 2, size, size) of the frames; raises SpatialGANError where there are none."""
         if self.frames is None:
             raise SpatialGANError(
                 "this layout's raster has no frames, and the model needs them: its objects have "
                 "coordinates of their own"
             )
-        return self.frames.own_coordinates(size, self.frames.centers_xy)
+        return self.frames.own_coordinates(size)
 
     def mirrored(self, width: float = 1.0) -> "Raster":
         """Left and right swapped; ``width`` is that of the frames' coordinates."""
@@ -143,17 +143,17 @@ class Raster:
 
     def between(self, other: "Level", t: float) -> "Raster":
         """The level at ``t`` in 0..1 on the way to another; without frames where one of them has none."""
-        if other.has_centers:
+        if isinstance(other, Gaussians):
             _no_way()
-        framed = self.frames is not None and other.frames is not None
-        return Raster(self.values.lerp(other.values, t), self.frames.between(other.frames, t) if framed else None)
+        a, b = self.frames, other.frames
+        return Raster(self.values.lerp(other.values, t), None if a is None or b is None else a.between(b, t))
 
     @staticmethod
     def joined(entries: "Sequence[Raster]", join: Join) -> "Raster":
         """Several as one; without frames where one of them has none."""
-        framed = all(e.frames is not None for e in entries)
-        frames = Gaussians.joined([e.frames for e in entries], join) if framed else None
-        return Raster(join([e.values for e in entries]), frames)
+        frames = [e.frames for e in entries if e.frames is not None]
+        framed = len(frames) == len(entries)
+        return Raster(join([e.values for e in entries]), Gaussians.joined(frames, join) if framed else None)
 
     def to_json(self) -> dict[str, Any]:
         frames = {} if self.frames is None else {"frames": self.frames.to_json()}
@@ -174,15 +174,17 @@ class Raster:
 Level: TypeAlias = Gaussians | Raster
 
 
-def _no_way() -> Any:
+def _no_way() -> NoReturn:
     raise SpatialGANError("there is no way between a raster and Gaussians")
 
 
 def join_levels(entries: Sequence[Level], join: Join) -> Level:
     """Levels of several pictures as one; raises SpatialGANError where some have centres and some have none."""
-    if len({entry.has_centers for entry in entries}) > 1:
+    gaussians = [entry for entry in entries if isinstance(entry, Gaussians)]
+    rasters = [entry for entry in entries if isinstance(entry, Raster)]
+    if gaussians and rasters:
         raise SpatialGANError("layouts of Gaussians and of rasters cannot share a batch")
-    return type(entries[0]).joined(entries, join)
+    return Gaussians.joined(gaussians, join) if gaussians else Raster.joined(rasters, join)
 
 
 def level_from_json(data: dict[str, Any]) -> Level:

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from spatialgan.attention import attention_of
 from spatialgan.config import AttentionForm, AttentionSign, RunConfig
-from spatialgan.devices import choose_device
+from spatialgan.devices import choose_device, move_to
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, read_json, require_file, write_atomically
 from spatialgan.inputs import Inputs
 from spatialgan.layout import Layout
-from spatialgan.networks.discriminators import make_discriminator
+from spatialgan.networks.discriminators import Discriminator, make_discriminator
 from spatialgan.networks.generator import Generator, GeneratorOutput
 from spatialgan.sealed import UNREADABLE
 from spatialgan.settings import from_dict, to_dict, upgraded
@@ -38,7 +38,7 @@ class Model:
         self,
         config: RunConfig,
         generator: Generator,
-        discriminator: nn.Module | None = None,
+        discriminator: Discriminator | None = None,
         *,
         name: str = "unnamed",
         weights_hash: str = "",
@@ -81,7 +81,7 @@ class Model:
         device = choose_device(device)
         for network in (self.generator, self.discriminator):
             if network is not None:
-                network.to(device=device, memory_format=torch.channels_last)
+                move_to(network, device)
         return self
 
     def save(self, path: str | Path, *, card: dict[str, Any] | None = None, dtype: torch.dtype = torch.float16) -> Path:

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -62,7 +63,7 @@ def _check(path: Path) -> None:
             raise ValueError("it is damaged: its checksum differs")
 
 
-def _find_digest(f: IO[bytes]) -> int:
+def _find_digest(f: BufferedIOBase) -> int:
     """Where the digest begins."""
     f.seek(0)
     header_length = int.from_bytes(f.read(8), "little")
@@ -73,7 +74,7 @@ def _find_digest(f: IO[bytes]) -> int:
     return 8 + at + len(MARK)
 
 
-def _digest(f: IO[bytes], at: int) -> bytes:
+def _digest(f: BufferedIOBase, at: int) -> bytes:
     """SHA-256 of the file as if its digest were blank, in hex."""
     f.seek(0)
     digest = hashlib.sha256(f.read(at))

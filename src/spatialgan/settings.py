@@ -149,7 +149,7 @@ def _parse(hint: Any, text: str, where: str) -> Any:
 
 def _coerce(hint: Any, value: Any, where: str) -> Any:
     """``value``, read from JSON, as type ``hint``."""
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return from_dict(hint, value, where=where)
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
         return tuple(_coerce(get_args(hint)[0], v, where) for v in value)

@@ -64,6 +64,11 @@ def test_a_segmenter_is_judged_too() -> None:
     assert record["model"] == {"name": "colours", "weights_sha256": "3" * 64} and record["device"].startswith("cpu: ")
 
 
+def test_values_of_several_models_need_neither_model_nor_segmenter() -> None:
+    record = result_record("several", {}, None, num_samples=1, seed=0)
+    assert record["model"] is None and record["device"] is None
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_not_finite_is_named_and_not_written(tmp_path: Path, value: float) -> None:
     record = {"values": {"a": [1.0, {"b": value}]}}

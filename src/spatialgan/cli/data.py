@@ -2,11 +2,14 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from spatialgan.cli.options import progress_bar, say
+
+if TYPE_CHECKING:
+    from spatialgan.data.decoding import Fit
 
 app = typer.Typer(no_args_is_help=True, help="Look at a set of images, and prepare it for training.")
 
@@ -54,6 +57,12 @@ def data_prepare(
     windows = None if boxes is None else Windows(read_boxes(boxes, src), *box_share, seed=seed)
     with progress_bar() as show:
         report = prepare(
-            src, dst, size=size, fit=fit, channels=channels, windows=windows, on_progress=partial(show, "preparing")
+            src,
+            dst,
+            size=size,
+            fit=cast("Fit", fit),  # whatever else it is, is told
+            channels=channels,
+            windows=windows,
+            on_progress=partial(show, "preparing"),
         )
     say(*report.summary())

@@ -95,9 +95,9 @@ def drag(
     if heatmaps is not None:
         save_png(heatmap_figure(result), heatmaps)
     written = ", ".join(str(p) for p in (out, gif, mp4, json, heatmaps, save_scene) if p is not None)
-    steps = "step" if result.steps == 1 else "steps"
+    unit = "step" if result.steps == 1 else "steps"
     say(
-        f"{result.stop_reason.replace('_', ' ')} after {result.steps} {steps} in {result.seconds:.1f} s"
+        f"{result.stop_reason.replace('_', ' ')} after {result.steps} {unit} in {result.seconds:.1f} s"
         f"{kept_note(result.steps, result.kept_step)}; "
         f"{result.distance:.1%} of the width from the target: {written}"
     )
@@ -113,11 +113,10 @@ def kept_note(steps: int, kept: int) -> str:
 def read_handle(text: str) -> "Handle":
     """``X,Y:X,Y`` as a pair of points; raises SpatialGANError on anything else."""
     try:
-        start, target = (tuple(float(word) for word in point.split(",")) for point in text.split(":"))
-        (_, _), (_, _) = start, target
+        (x, y), (to_x, to_y) = (map(float, point.split(",")) for point in text.split(":"))
     except ValueError:
         raise SpatialGANError(f"--handle {text}: write X,Y:X,Y as in --handle 0.4,0.5:0.55,0.5") from None
-    return start, target
+    return (x, y), (to_x, to_y)
 
 
 def read_mask_file(path: Path, resolution: int) -> "Image":

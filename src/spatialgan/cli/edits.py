@@ -25,13 +25,13 @@ class EditCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         values, _, order = self.make_parser(ctx).parse_args(args=list(args))
         given = {edit.option: _words(values.get(edit.option.replace("-", "_"))) for edit in EDITS}
-        ctx.meta[EDITS_KEY] = edits_in_order([param.name for param in order], given)
+        ctx.meta[EDITS_KEY] = edits_in_order([param.name for param in order if param.name], given)
         return super().parse_args(ctx, args)
 
 
 def option_of(edit: type[Edit]) -> TyperOption:
     """The option of a class of edits. Whoever reads ``meta[EDITS_KEY]`` needs no value of it."""
-    what = {"metavar": edit.forms[0], "type": str, "multiple": True} if edit.forms else {"count": True}
+    what: dict[str, Any] = {"metavar": edit.forms[0], "type": str, "multiple": True} if edit.forms else {"count": True}
     return TyperOption(
         param_decls=[f"--{edit.option}"],
         help=f"{edit.help} May be repeated.",

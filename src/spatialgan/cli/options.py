@@ -105,9 +105,10 @@ def open_start(
     """The picture that an edit starts from, as :func:`check_start` has found it to be given."""
     from spatialgan.editing.scene_file import bundled_model_of
 
-    gan = load_model(bundled_model_of(scene) if model is None else model, device, threads)
     if scene is not None:
-        return gan.load_scene(scene)
+        return load_model(bundled_model_of(scene) if model is None else model, device, threads).load_scene(scene)
+    assert model is not None and seed is not None
+    gan = load_model(model, device, threads)
     return gan.sample(seed, layout_seed=layout_seed, truncation=1.0 if truncation is None else truncation)
 
 
@@ -155,11 +156,11 @@ def say(*lines: str) -> None:
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """Yields ``show(what, done, total)``: a bar on the error stream, with one row for each thing that is counted."""
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        rows: dict[str, int] = {}
+        rows: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int) -> None:
             if what not in rows:

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from spatialgan.errors import SpatialGANError
 from spatialgan.threads import available_cores
@@ -57,7 +58,7 @@ def check_settings(resolution: int, channels: int, fit: Fit) -> None:
         raise SpatialGANError(f"fit={fit!r}: choose one of {', '.join(get_args(Fit))}")
 
 
-def open_image(data: bytes, name: str) -> Image.Image:
+def open_image(data: bytes, name: str) -> ImageFile:
     """Read the header only and refuse what must not be unpacked. Raises BadImageError."""
     if not data:
         raise BadImageError(name, "is empty (0 bytes)")

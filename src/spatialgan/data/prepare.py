@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from spatialgan.data.decoding import (
     BadImageError,
@@ -133,7 +134,7 @@ def _look(source: ImageSource, index: int, resolution: int | None) -> _Seen:
     return _Seen((width, height), hashlib.blake2b(data, digest_size=16).digest(), problems)
 
 
-def _notices(image: Image.Image) -> dict[str, str]:
+def _notices(image: ImageFile) -> dict[str, str]:
     """kind => what will be done, for an image opened but not loaded."""
     notices = {}
     if image.mode in ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B"):

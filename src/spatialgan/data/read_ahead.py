@@ -1,7 +1,7 @@
 """Work that is done before it is asked for, in a thread beside the caller's."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def read_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, ahead: int) -> Iterator[Result]:
+def read_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, ahead: int) -> Generator[Result]:
     """Yield work(item) for each item in order, while one background thread works on the next `ahead` items.
 
     With ahead=0 each is computed when it is asked for, in the caller's thread, and nothing else differs: what `work`

@@ -222,7 +222,7 @@ def _real(
 ) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
     """Of each picture attention (3, R, R), and by class where its objects are, (R, R) of 0 and 1."""
     config = model.config.model
-    corner = (dataset.resolution - config.resolution) // 2
+    corner = (model.config.data_resolution - config.resolution) // 2
     inside = slice(corner, corner + config.resolution)
     for start in range(0, count, config.minibatch_std_group):
         items = [dataset[i % dataset.num_images] for i in range(start, start + config.minibatch_std_group)]

@@ -277,8 +277,8 @@ def _measure(
 
 def _nearest_each(subject: Instance, pictures: list[list[Instance]]) -> list[Instance]:
     """The nearest instance of each picture; none at all where a picture has none."""
-    matches = [nearest(subject, instances) for instances in pictures]
-    return [] if None in matches else matches
+    matches = [m for m in (nearest(subject, instances) for instances in pictures) if m is not None]
+    return matches if len(matches) == len(pictures) else []
 
 
 def _along(subject: Instance, matches: list[Instance], axis: Tensor) -> Tensor:

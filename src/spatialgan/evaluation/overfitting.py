@@ -41,11 +41,12 @@ def measure_overfitting(
     Raises:
         SpatialGANError: the model has no discriminator.
     """
-    if model.discriminator is None:
+    discriminator = model.discriminator
+    if discriminator is None:
         raise SpatialGANError(f"{model.name} has no discriminator, whose memory is to be tested")
 
     def mean(batches: Iterator[Tensor]) -> float:
-        return torch.cat([verdicts(model.discriminator, images.to(model.device)) for images in batches]).mean().item()
+        return torch.cat([verdicts(discriminator, images.to(model.device)) for images in batches]).mean().item()
 
     seeds = range(first_seed, first_seed + num_samples)
     t, h = (mean(_real(dataset, num_samples)) for dataset in (train, held_out))

@@ -136,8 +136,7 @@ def draw_pairs(model: SpatialGAN, seeds: range, distance: float) -> Pairs:
     unrelated = torch.stack([direction(random_stream(seed, "response control")) for seed in seeds])
     before = model.generate(inputs.z, inputs.layout, inputs.noise)
     after = model.generate(inputs.z, moved_whole(inputs.layout, moves.to(model.device)), inputs.noise)
-    shown = [image.clamp(-1, 1) for image in (before, after)]
-    return Pairs(*shown, moves, unrelated)
+    return Pairs(before.clamp(-1, 1), after.clamp(-1, 1), moves, unrelated)
 
 
 def moved_whole(layout: Layout, dxy: Tensor) -> Layout:

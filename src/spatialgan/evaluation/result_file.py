@@ -62,7 +62,7 @@ def result_record(
         data: where the data set lies; its last name is kept.
         dataset: the data set, where the metric has one.
         extractor: the feature network, where the metric has one.
-        segmenter: the instance segmenter, where the metric has one.
+        segmenter: the instance segmenter, where the metric has one; its device is kept where there is no model.
         argv: the command line, ``sys.argv`` by default.
     """
     features = None if extractor is None else {"network": extractor.name, "weights_sha256": extractor.weights_hash}
@@ -76,6 +76,7 @@ def result_record(
             "num_images": dataset.num_images,
         }
     )
+    subject = segmenter if model is None else model
     return {
         "result_version": RESULT_VERSION,
         "metric": metric,
@@ -89,7 +90,7 @@ def result_record(
         "seed": seed,
         "truncation": truncation,
         "versions": {"spatialgan": __version__, "torch": torch.__version__, "python": platform.python_version()},
-        "device": device_name((segmenter if model is None else model).device),
+        "device": None if subject is None else device_name(subject.device),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command_line(sys.argv if argv is None else argv),
     }

@@ -201,6 +201,7 @@ class ExactMasks:
 
     name = "the data set's exact masks"
     weights_hash = ""
+    device = torch.device("cpu")
 
     def __init__(self) -> None:
         self._known: dict[bytes, AnnotatedImage] = {}

@@ -154,8 +154,11 @@ def table_1(results: Sequence[dict[str, Any]]) -> str:
     those of several trainings at once have no row. Of several of the same weights the newest counts, of several
     Fréchet distances the one of most pictures.
     """
-    comoves = {_weights(r): r for r in results if r["metric"] == "comove" and _has_own_layouts(r)}
-    distances = {_weights(r): r for r in sorted(results, key=lambda r: r["num_samples"]) if r["metric"] == "fd"}
+    comoves: dict[str | None, dict[str, Any]] = {
+        _weights(r): r for r in results if r["metric"] == "comove" and _has_own_layouts(r)
+    }
+    by_size = sorted(results, key=lambda r: r["num_samples"])
+    distances: dict[str | None, dict[str, Any]] = {_weights(r): r for r in by_size if r["metric"] == "fd"}
     configured = {_weights(r): r["model"] for r in results if "config" in r["model"]}
     lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     for rung in RUNGS:

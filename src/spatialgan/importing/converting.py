@@ -47,7 +47,10 @@ def converted(source: Path) -> Path:
             f"{source} cannot be converted into the cache {folder}: {e.strerror}; give spatialgan "
             "import a place for it with --out"
         ) from None
-    return _complete(folder)
+    found = _complete(folder)
+    if found is None:
+        raise SpatialGANError(f"{source} was converted, but {folder} has been emptied meanwhile; try again")
+    return found
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:

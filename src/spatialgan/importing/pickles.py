@@ -12,7 +12,7 @@ import warnings
 from collections import OrderedDict
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import torch
@@ -183,6 +183,6 @@ def read_pickle(path: Path) -> Any:
 
 def _check_sizes(data: mmap.mmap) -> None:
     """Raise ValueError for a pickle that announces more than it holds, before the unpickler makes room for it."""
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > count:
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], data))):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > count:
             raise ValueError(f"entry {argument} of its memo")

@@ -82,7 +82,7 @@ def run_config(model: ModelConfig) -> RunConfig:
     return RunConfig(model=model, loss=LossConfig(align="none"), train=TrainConfig(batch_size=batch_size))
 
 
-def make_networks(found: PlainModel) -> tuple[Generator, nn.Module | None]:
+def make_networks(found: PlainModel) -> tuple[Generator, ResidualDiscriminator | None]:
     """Both networks, with the file's weights in float32; the mean of w is 0 where the file has none.
 
     Raises:

@@ -1,5 +1,6 @@
 """The generator: StyleGAN2's skip architecture with spatial encoding layers before its convolutions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,14 +14,14 @@ from spatialgan.heatmaps import resize_maps
 from spatialgan.layout import Layout
 from spatialgan.networks.coordinates import Place, object_coordinates
 from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, Mixture, SELConcat, SELNorm, style_shares
-from spatialgan.networks.layers import SLOPE, SQRT2, Linear, Scale, modulated_conv, normalize_second_moment
+from spatialgan.networks.layers import SLOPE, SQRT2, Linear, Modules, Scale, modulated_conv, normalize_second_moment
 from spatialgan.networks.resample import upsample2
 
 
 @dataclass(frozen=True)
 class GeneratorOutput:
-    image: Tensor | None
-    """(B, C, R, R), about -1..1; None where the pass was stopped before the last block."""
+    image: Tensor
+    """(B, C, R, R), about -1..1."""
     features: dict[int, Tensor]
     """Features that leave each block, (B, C, r, r), by resolution r."""
 
@@ -78,7 +79,8 @@ class HeatmapInput:
             if self._stem_maps is None:
                 levels = range(len(self.layout.levels))
                 maps = torch.cat([self.layout.heatmaps(i, self.config.resolution) for i in levels], dim=1)
-                self._stem_maps = self.stem(maps)
+                stem_maps: Tensor = self.stem(maps)
+                self._stem_maps = stem_maps
             return self._stem_maps
         level = level_of(block_resolution, len(self.layout.levels))
         if self.config.processing == "fine":
@@ -115,12 +117,15 @@ def flat_sizes(config: ModelConfig) -> list[tuple[int, int]]:
 class Mapping(nn.Module):
     """z -> w: normalisation, then fully connected layers with a hundredth of the learning rate."""
 
+    w_mean: Tensor
+    """(w_dim,), a running mean, for truncation."""
+
     def __init__(self, config: ModelConfig):
         super().__init__()
         extra = sum(k * s * s for k, s in flat_sizes(config)) if config.encoding == "flatten" else 0
         widths = [config.z_dim + extra] + [config.w_dim] * config.mapping_layers
-        self.layers = nn.ModuleList(Linear(i, o, lr_multiplier=0.01) for i, o in pairwise(widths))
-        self.register_buffer("w_mean", torch.zeros(config.w_dim))  # running mean, for truncation
+        self.layers = Modules(Linear(i, o, lr_multiplier=0.01) for i, o in pairwise(widths))
+        self.register_buffer("w_mean", torch.zeros(config.w_dim))
 
     def forward(self, z: Tensor, flat_heatmaps: Tensor | None = None) -> Tensor:
         """``(B, S, z_dim) -> (B, S, w_dim)``; ``flat_heatmaps`` (B, N) only for the ``flatten`` encoding."""
@@ -139,16 +144,15 @@ class Mapping(nn.Module):
         self.w_mean.lerp_(w.mean(dim=(0, 1)), share)
 
 
-def layer_scale(layer: "StyledConv | ToRGB", x: Tensor, w: Tensor, heatmaps: HeatmapInput | None) -> Scale:
+def layer_scale(layer: "StyledConv | ToRGB", x: Tensor, w: Tensor, heatmaps: HeatmapInput) -> Scale:
     """A layer's style for x (B, C, h, w): of w (B, S, D), and of object coordinates where the layer has them."""
     scales = layer.affine(w)  # (B, S, C)
-    has_coordinates = layer.place is not None
-    size = x.shape[-1]
-    mixture = heatmaps and heatmaps.mixture(layer.block_resolution, size, coordinates=has_coordinates)
+    place = layer.place
+    mixture = heatmaps.mixture(layer.block_resolution, x.shape[-1], coordinates=place is not None)
     if mixture is None:
         return Scale.of(scales[:, 0, :, None, None])
-    if has_coordinates:
-        scales = torch.cat([scales, layer.place().to(scales.dtype).expand(len(w), -1, -1)], dim=1)
+    if place is not None:
+        scales = torch.cat([scales, place().to(scales.dtype).expand(len(w), -1, -1)], dim=1)
     return mixture.scale(scales)
 
 
@@ -166,7 +170,7 @@ class StyledConv(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, heatmaps: HeatmapInput | None) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, heatmaps: HeatmapInput) -> Tensor:
         """``x`` (B, C, h, w); ``w`` (B, S, D); ``noise`` (B, 1, r, r)."""
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
@@ -192,7 +196,7 @@ class ToRGB(nn.Module):
         self.weight_gain = 1 / in_channels**0.5
         self.bias = nn.Parameter(torch.zeros(config.image_channels))
 
-    def forward(self, x: Tensor, w: Tensor, heatmaps: HeatmapInput | None) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, heatmaps: HeatmapInput) -> Tensor:
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
         scale = layer_scale(self, x, w, heatmaps)
@@ -251,7 +255,7 @@ class Generator(nn.Module):
         self.config = config
         self.mapping = Mapping(config)
         self.stem = make_stem(config)
-        self.blocks = nn.ModuleList(Block(config, r) for r in config.block_resolutions)
+        self.blocks = Modules(Block(config, r) for r in config.block_resolutions)
         self.noise = ConstantNoise(config) if config.noise == "constant" and config.noise_inputs else None
 
     def forward(self, z: Tensor, layout: Layout, noise: tuple[Tensor, ...] | None) -> GeneratorOutput:
@@ -272,40 +276,54 @@ class Generator(nn.Module):
             w = self.mapping.w_mean.lerp(w.float(), truncation)
         return w[:, None].expand(-1, self.config.num_ws, -1, -1)
 
-    def synthesize(
-        self, ws: Tensor, layout: Layout, noise: tuple[Tensor, ...] | None, *, stop_resolution: int | None = None
-    ) -> GeneratorOutput:
+    def synthesize(self, ws: Tensor, layout: Layout, noise: tuple[Tensor, ...] | None) -> GeneratorOutput:
         """Pictures from w.
 
         Args:
             ws: (B, num_ws, S, w_dim), layer by layer, coarse to fine.
             layout: for a batch of B; empty only with ``encoding=none``.
             noise: see :func:`sample_noise`; None for no noise. A model with constant noise takes its own in its place.
-            stop_resolution: return after this block, without an image.
         """
+        heatmaps = HeatmapInput(self.config, layout, self.stem)
+        image: Tensor | None = None
+        features: dict[int, Tensor] = {}
+        for block, x, w in self._blocks(ws, heatmaps, noise):
+            features[block.resolution] = x
+            rgb = block.to_rgb(x, w, heatmaps)
+            image = rgb if image is None else upsample2(image) + rgb
+        assert image is not None  # there is a block of 4x4
+        return GeneratorOutput(image, features)
+
+    def features(
+        self, ws: Tensor, layout: Layout, noise: tuple[Tensor, ...] | None, *, stop_resolution: int
+    ) -> dict[int, Tensor]:
+        """Those of :meth:`synthesize` up to the block of ``stop_resolution``; nothing else is computed."""
+        found: dict[int, Tensor] = {}
+        for block, x, _ in self._blocks(ws, HeatmapInput(self.config, layout, self.stem), noise):
+            found[block.resolution] = x
+            if block.resolution == stop_resolution:
+                break
+        return found
+
+    def _blocks(
+        self, ws: Tensor, heatmaps: HeatmapInput, noise: tuple[Tensor, ...] | None
+    ) -> Iterator[tuple[Block, Tensor, Tensor]]:
+        """Each block, the features (B, C, r, r) that leave it, and the w (B, S, w_dim) of its ToRGB; each is computed
+        when it is asked for."""
         config = self.config
         if not config.noise_inputs:
             noise = None
         elif noise is not None and self.noise is not None:
             noise = self.noise()
-        if config.encoding != "none" and layout.kind == "none":
+        if config.encoding != "none" and heatmaps.layout.kind == "none":
             raise SpatialGANError(f"a model with encoding={config.encoding} needs a layout")
-        heatmaps = None if config.encoding in ("none", "flatten") else HeatmapInput(config, layout, self.stem)
         x = self.blocks[0].const[None].expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        image: Tensor | None = None
-        features: dict[int, Tensor] = {}
         layer = 0
         for block in self.blocks:
-            r = block.resolution
             for conv in (block.conv0, block.conv1):
                 if conv is None:
                     continue
                 x = conv(x, ws[:, layer], None if noise is None else noise[layer], heatmaps)
                 layer += 1
-            features[r] = x
-            if r == stop_resolution:
-                return GeneratorOutput(None, features)
             # ToRGB shares its w with the first layer of the next block, as in StyleGAN2.
-            rgb = block.to_rgb(x, ws[:, layer], heatmaps)
-            image = rgb if image is None else upsample2(image) + rgb
-        return GeneratorOutput(image, features)
+            yield block, x, ws[:, layer]

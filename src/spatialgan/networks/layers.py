@@ -1,7 +1,9 @@
 """Layers with equalised learning rates, and the modulated convolution (Karras et al., 2018 and 2020)."""
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,17 @@ from spatialgan.networks.resample import conv_down2, conv_up2
 
 SLOPE = 0.2  # of leaky ReLU, everywhere
 SQRT2 = math.sqrt(2.0)  # keeps the variance of what passes a leaky ReLU near 1
+Part = TypeVar("Part", bound=nn.Module)
+
+
+class Modules(nn.ModuleList, Generic[Part]):
+    """``nn.ModuleList`` that says what it holds."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, modules: Iterable[Part]): ...
+        def __iter__(self) -> Iterator[Part]: ...
+        def __getitem__(self, index: int) -> Part: ...
 
 
 def normalize_second_moment(x: Tensor, eps: float = 1e-8) -> Tensor:

@@ -59,7 +59,7 @@ class SegmenterNetwork(nn.Module):
         self.instance = _block(WIDTHS[0])
         self.centers = nn.Conv2d(WIDTHS[0], len(classes.objects), 1)
         self.offsets = nn.Conv2d(WIDTHS[0], 2, 1)
-        nn.init.constant_(self.centers.bias, RARE)
+        nn.init.constant_(self.centers.get_parameter("bias"), RARE)
         nn.init.normal_(self.centers.weight, std=0.01)
 
     def forward(self, images: Tensor) -> Heads:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spatialgan.data.images import to_float
-from spatialgan.devices import choose_device
+from spatialgan.devices import choose_device, move_to
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, read_json, write_atomically
 from spatialgan.model import CARD, WEIGHTS, load_network, save_weights
@@ -52,6 +52,9 @@ class Segmenter(Protocol):
     """The network and what it was trained on."""
     weights_hash: str
     """SHA-256 of its weights, in hex."""
+
+    @property
+    def device(self) -> torch.device: ...
 
     def __call__(self, images: Tensor) -> list[list[Instance]]:
         """uint8 pictures ``(B, 3, H, W)`` => the objects of each, the surest first. Masks may overlap."""
@@ -95,18 +98,17 @@ class PanopticSegmenter:
         path = bundled.get(str(source), Path(source))
         network, self.classes, self.card = load_segmenter(path)
         self.device = choose_device(device)
-        network = network.eval().requires_grad_(False)
-        self._network = network.to(device=self.device, memory_format=torch.channels_last)
+        self._network = move_to(network.eval().requires_grad_(False), self.device)
         self.name = f"{path.stem} (EfficientNet-Lite0, panoptic heads, parts apart)"
         self.weights_hash = file_hash(path)
 
     def __call__(self, images: Tensor) -> list[list[Instance]]:
         """uint8 pictures ``(B, 3, H, W)``, or grey ``(B, 1, H, W)`` => the objects of each, the surest first."""
-        found = []
+        found, (height, width) = [], images.shape[-2:]
         for batch in images.split(BATCH):
             heads = self._heads(batch)
             for b in range(len(batch)):
-                regions = find_regions(heads.semantic[b], heads.centers[b], heads.offsets[b], tuple(images.shape[-2:]))
+                regions = find_regions(heads.semantic[b], heads.centers[b], heads.offsets[b], (height, width))
                 masks = [region.mask for region in regions]
                 features = self._pooled(heads, b, torch.stack(masks)) if masks else []
                 found.append(
@@ -152,13 +154,11 @@ class PanopticSegmenter:
     def _heads(self, images: Tensor) -> Heads:
         """Averages over both sizes and the mirror image; features of the smaller size alone."""
         small, large = (averaged(self._network(self._input(images, size))) for size in SIZES)
-        return Heads(
-            *(
-                (enlarged(getattr(small, part), getattr(large, part)) + getattr(large, part)) / 2
-                for part in ("semantic", "centers", "offsets")
-            ),
-            small.maps,
-        )
+
+        def both(part: str) -> Tensor:
+            return (enlarged(getattr(small, part), getattr(large, part)) + getattr(large, part)) / 2
+
+        return Heads(both("semantic"), both("centers"), both("offsets"), small.maps)
 
     def _input(self, images: Tensor, size: int) -> Tensor:
         """Pictures and then their mirror images, ``(2B, 3, size, size)``."""
@@ -212,7 +212,11 @@ class MaskRCNNSegmenter:
 
     def __init__(self, *, device: str | torch.device = "auto", min_score: float = 0.5):
         try:
-            from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights, maskrcnn_resnet50_fpn_v2
+            # An extra that tests do without.
+            from torchvision.models.detection import (  # pyright: ignore[reportMissingImports]
+                MaskRCNN_ResNet50_FPN_V2_Weights,
+                maskrcnn_resnet50_fpn_v2,
+            )
         except (ImportError, RuntimeError) as e:  # a torchvision made for another torch fails with RuntimeError
             raise SpatialGANError(
                 f"Mask R-CNN needs a torchvision that fits the installed torch ({e}); "

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from spatialgan.data.decoding import in_threads
 from spatialgan.data.images import epoch_indices, to_float
 from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset
+from spatialgan.devices import move_to
 from spatialgan.errors import SpatialGANError
 from spatialgan.networks.digest import weights_digest
 from spatialgan.segmenter.augmentation import PASTED, degrade, paste_objects, warp
@@ -174,7 +175,7 @@ def train_segmenter(
     highest = RESTART_FACTOR if start_from else 1.0
     if start_from:
         _shift_priors(network, weights, PRIOR_CORRECTION)
-    network.to(device=device, memory_format=torch.channels_last).train().requires_grad_(True)
+    move_to(network, device).train().requires_grad_(True)
     own = [p for n, p in network.named_parameters() if not n.startswith("backbone.")]
     groups = [
         {"params": list(network.backbone.parameters()), "highest": highest * BACKBONE_LEARNING_RATE},
@@ -213,7 +214,8 @@ def _fresh_network(data: TrainingSet, seed: int) -> SegmenterNetwork:
 
 @torch.no_grad()
 def _shift_priors(network: SegmenterNetwork, weights: Tensor, share: float) -> None:
-    network.semantic.bias += share * weights.log().to(network.semantic.bias.device)
+    bias = network.semantic.get_parameter("bias")
+    bias += share * weights.log().to(bias.device)
 
 
 def _resume(

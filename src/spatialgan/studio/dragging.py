@@ -14,7 +14,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.studio.session import Busy, Session
 
 if TYPE_CHECKING:
-    from spatialgan.editing.drag import DragStep, Handle
+    from spatialgan.editing.drag import DragStep, Handle, Mode
 
 MAX_STEPS = 500
 MAX_HANDLES = 16
@@ -29,7 +29,7 @@ class Dragging:
         handles: Sequence["Handle"],
         *,
         mask: Image.Image | None = None,
-        mode: str = "hybrid",
+        mode: "Mode" = "hybrid",
         max_steps: int = 100,
     ):
         """Arguments as those of :func:`spatialgan.editing.drag.drag_steps`, which starts at the first ``advance``."""

@@ -10,7 +10,6 @@ from typing import Any, TypeVar, get_args
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import Dragging
 from spatialgan.studio.model_list import Models
@@ -147,7 +146,8 @@ def current_frame(session: Session, overlay: Overlay) -> bytes:
 
 def drag_frame(drag: Dragging, overlay: Overlay) -> bytes:
     """The step that a drag has come to."""
-    scene: Scene = drag.latest.scene
+    assert drag.latest is not None  # Studio.drag has made the first one
+    scene = drag.latest.scene
     return frame({"kind": "drag", "handles": handles_of(scene), **drag.status()}, planes_of(scene, overlay))
 
 

@@ -9,7 +9,7 @@ from spatialgan.api import SpatialGAN, find_weights
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
-from spatialgan.model import CARD, DISCRIMINATOR, bundled_models, read_card
+from spatialgan.model import CARD, DISCRIMINATOR, Model, bundled_models, read_card
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Models:
             self._loaded[name] = SpatialGAN.from_pretrained(self.offers[name].path, device=self._device)
         return self._loaded[name]
 
-    def name_of(self, model: SpatialGAN) -> str:
+    def name_of(self, model: Model) -> str:
         """Under which name a loaded model is offered."""
         return next(name for name, loaded in self._loaded.items() if loaded is model)
 

@@ -92,6 +92,7 @@ async def _draw(request: Request, recipe: Recipe, output: Output) -> bytes:
 
     def job() -> Any:
         start = recipe.model if recipe.scene is None else recipe.scene
+        assert start is not None  # the recipe has one of them
         return scene_after(studio.models, start, change, seed=recipe.seed, layout_seed=recipe.layout_seed).image
 
     turn = ("render", visitor_name(request.scope))

@@ -2,7 +2,7 @@
 
 from dataclasses import MISSING, fields
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, Self, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
@@ -20,8 +20,8 @@ def annotation(kind: Kind, description: str | None = None, *, nullable: bool = F
     """What pydantic takes for a field of an edit. Strict, since a number within quotes is most likely a mistake."""
     values: list[Any] = []
     if kind.number is not None:
-        finite = {"allow_inf_nan": False} if kind.number is float else {}
-        values.append(Annotated[kind.number, Field(strict=True, **kind.bounds, **finite)])
+        limits: dict[str, Any] = {**kind.bounds, **({"allow_inf_nan": False} if kind.number is float else {})}
+        values.append(Annotated[kind.number, Field(strict=True, **limits)])
     if kind.words:
         values.append(Literal[kind.words])
     one = Union[tuple(values)]  # noqa: UP007
@@ -31,7 +31,11 @@ def annotation(kind: Kind, description: str | None = None, *, nullable: bool = F
     return Annotated[one | None if nullable else one, Field(description=description or None)]
 
 
-Number, Seed = annotation(NUMBER), annotation(SEED)
+if TYPE_CHECKING:
+    Number = float
+    Seed = int
+else:
+    Number, Seed = annotation(NUMBER), annotation(SEED)
 Truncation = Annotated[
     float,
     Field(

@@ -77,15 +77,14 @@ class Session:
         self._ids = count()
         self._shown: Scene | None = None  # the current scene, with its pixels
         self._original: tuple[int, Scene] | None = None  # entry, and its scene with pixels
-        self._preview: tuple[int, Change, Scene] | None = None
+        self._preview: tuple[int | None, Change, Scene] | None = None
 
     # ------------------------------------------------------------- what there is
 
     @property
     def scene(self) -> Scene:
         """The current scene; raises SpatialGANError before there is one."""
-        self._require_picture()
-        return self._shown
+        return self._require_picture()
 
     @property
     def start_position(self) -> int:
@@ -120,7 +119,7 @@ class Session:
 
     # ------------------------------------------------------------- edits
 
-    def preview(self, change: Change, revision: int) -> Scene:
+    def preview(self, change: Change, revision: int | None) -> Scene:
         """The current scene after ``change``, and nothing else happens."""
         self._require(revision)
         if self._preview is None or self._preview[:2] != (revision, change):
@@ -204,11 +203,12 @@ class Session:
         self._shown, self._preview = scene, None
         self.revision += 1
 
-    def _require_picture(self) -> None:
+    def _require_picture(self) -> Scene:
         if self._shown is None:
             raise SpatialGANError("this session has no picture yet; start one with a model and a seed")
+        return self._shown
 
-    def _require(self, revision: int) -> None:
+    def _require(self, revision: int | None) -> None:
         if revision != self.revision:
             raise Outdated("the picture has changed since; try again")
 

@@ -48,10 +48,8 @@ def handles_of(scene: Scene) -> list[dict[str, Any]]:
     for level, entry in enumerate(scene.layout.levels):
         if not entry.has_centers:
             continue
-        centers = scene.layout.level_centers(level).tolist()
-        for i, ((x, y), stds, angle) in enumerate(
-            zip(centers, entry.stds.tolist(), entry.angles.tolist(), strict=True)
-        ):
+        centers, g = scene.layout.level_centers(level).tolist(), entry.gaussians(level)
+        for i, ((x, y), stds, angle) in enumerate(zip(centers, g.stds.tolist(), g.angles.tolist(), strict=True)):
             # The one centre of level 0 is the level: commands are shorter so.
             place = {"object": i} if multi else {"level": level, "point": None if entry.num_maps == 1 else i}
             acts, reach = known.get((level, i), (True, None))

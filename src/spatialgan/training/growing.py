@@ -9,16 +9,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from spatialgan.api import find_weights
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import CARD, DISCRIMINATOR, check_hashes, load_weights, read_card
-from spatialgan.networks.discriminators import make_discriminator
+from spatialgan.networks.discriminators import Discriminator
 from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import Generator
-from spatialgan.networks.layers import SLOPE, SQRT2
+from spatialgan.networks.layers import SLOPE, SQRT2, Conv
 from spatialgan.streams import stream_seed
 
 FREE_FIELDS = (
@@ -38,7 +37,7 @@ CONSTANT_NOISE = "noise."  # of a model that has some, in its weights' names: a 
 DISCRIMINATOR_FIELDS = ("discriminator", "projected_input")
 
 
-def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Module, source: str | Path) -> None:
+def load_or_grow(config: RunConfig, generator: Generator, discriminator: Discriminator, source: str | Path) -> None:
     """Set both networks, built as ``config`` says, to another model's weights; a smaller one's are grown.
 
     A residual discriminator becomes the residual part of a combined one.
@@ -59,7 +58,7 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
     size, wanted = stored.model.resolution, config.model.resolution
     model = config.model
     if _becomes_a_part(stored, config):
-        model, discriminator = replace(model, discriminator="residual"), discriminator.residual
+        model, discriminator = replace(model, discriminator="residual"), discriminator.regularized
     if size == wanted:
         load_weights(generator, weights, free=CONSTANT_NOISE)
         if second.exists():
@@ -69,13 +68,13 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: nn.Modu
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.train.seed, "growing"))
         small = replace(model, resolution=size)
-        g, d = Generator(small), make_discriminator(small)
+        g, d = Generator(small), ResidualDiscriminator(small)
         load_weights(g, weights, free=CONSTANT_NOISE)
         load_weights(d, second)
         while size < wanted:
             size *= 2
             larger = replace(model, resolution=size)
-            larger_g, larger_d = Generator(larger), make_discriminator(larger)
+            larger_g, larger_d = Generator(larger), ResidualDiscriminator(larger)
             grow_generator(g, larger_g)
             grow_discriminator(d, larger_d)
             g, d = larger_g, larger_d
@@ -170,17 +169,17 @@ def grow_discriminator(small: ResidualDiscriminator, large: ResidualDiscriminato
     _set_center(block.conv0, both @ back)
     # The block halves the power of each branch; the skip is silent, so the other has to make up for it.
     _set_center(block.conv1, SQRT2 * small.from_rgb.weight[:, :, 0, 0] * small.from_rgb.weight_gain @ back)
-    block.conv1.bias.copy_(SQRT2 * small.from_rgb.bias)
+    block.conv1.get_parameter("bias").copy_(SQRT2 * small.from_rgb.get_parameter("bias"))
     block.skip.weight.zero_()
 
 
-def _set_center(conv: nn.Module, matrix: torch.Tensor) -> None:
+def _set_center(conv: Conv, matrix: torch.Tensor) -> None:
     """Make the first channels of a ``Conv`` the 1x1 convolution by ``matrix`` (out, in)."""
     out, size = matrix.shape
     middle = conv.weight.shape[-1] // 2
     conv.weight[:out].zero_()
     conv.weight[:out, :size, middle, middle] = matrix / conv.weight_gain
-    conv.bias[:out].zero_()
+    conv.get_parameter("bias")[:out].zero_()
 
 
 def _renumbered(name: str) -> str:

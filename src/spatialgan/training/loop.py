@@ -1,7 +1,7 @@
 """The training loop: the same command again continues a run exactly where its last checkpoint was."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
@@ -247,7 +247,7 @@ def _loop(
     return t.num_images_seen >= total_nimg
 
 
-def real_batches(t: Trainee, dataset: ImageDataset, *, ahead: int = BATCHES_AHEAD) -> Iterator[tuple[Views, Tensor]]:
+def real_batches(t: Trainee, dataset: ImageDataset, *, ahead: int = BATCHES_AHEAD) -> Generator[tuple[Views, Tensor]]:
     """What the steps from here to the run's end are shown, of each batch this process's share: views, and pictures as
     uint8 (B, C, R, R) on the CPU.
 
@@ -270,7 +270,9 @@ def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None, batch: tuple[V
     views, pictures = batch
     start, reals = t.num_images_seen, to_float(pictures.to(t.device))  # sent as uint8: a quarter of the traffic
     known = (
-        known_pictures(codes, reals, views, whole_px=dataset.resolution) if t.config.reconstructs_at(start) else None
+        None
+        if codes is None or not t.config.reconstructs_at(start)
+        else known_pictures(codes, reals, views, whole_px=dataset.resolution)
     )
     stats = training_step(t, reals, known)
     check_finite(stats, t.num_images_seen)

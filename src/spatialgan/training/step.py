@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from spatialgan.attention import attention_maps
 from spatialgan.config import RunConfig
+from spatialgan.devices import move_to
 from spatialgan.heatmaps import resize_maps
 from spatialgan.layout import Layout
 from spatialgan.networks.discriminators import Discriminator, DiscriminatorOutput, make_discriminator
@@ -89,8 +90,8 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
         torch.manual_seed(stream_seed(config.train.seed, "weights"))
         generator = Generator(config.model).float()
         discriminator = make_discriminator(config.model).float()
-    generator.to(device=device, memory_format=torch.channels_last)
-    discriminator.to(device=device, memory_format=torch.channels_last)
+    move_to(generator, device)
+    move_to(discriminator, device)
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
     loss, c = config.loss, config.train
     return Trainee(
@@ -144,6 +145,7 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
     """
     random = step_generator(t.config.train.seed, t.num_images_seen, t.device, t.workers.rank)
     if t.config.reconstructs_at(t.num_images_seen):
+        assert known is not None
         stats = reconstruction_step(t, known, random)
     else:
         t.r_optimizer = t.comparison = None  # of no more use, and take memory
@@ -199,7 +201,8 @@ def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tenso
     for _ in range(count):
         layout, images = draw_pictures(t, micro, random, update_w_mean=True)
         terms, seen = generator_terms(t, layout, images, random)
-        (sum(term.weight * term.value for term in terms) / count).backward()
+        total = sum((term.weight * term.value for term in terms), start=torch.zeros((), device=t.device))
+        (total / count).backward()
         parts.append({term.name: term.value.detach() for term in terms} | seen)
         drawn.append(images.detach())
     t.workers.step(t.g_optimizer)
@@ -314,15 +317,16 @@ def r1_step(t: Trainee, reals: Tensor, random: torch.Generator) -> dict[str, Ten
 def reconstruction_step(t: Trainee, known: Known, random: torch.Generator) -> dict[str, Tensor]:
     """One step of G towards pictures that it knows how to draw; an aid, see :class:`AidsConfig`."""
     starts = range(0, t.batch_size, t.micro_batch)
-    parts = []
-    t.r_optimizer.zero_grad(set_to_none=True)
+    optimizer, network, parts = t.r_optimizer, t.comparison, []
+    assert optimizer is not None and network is not None  # they are there until the last of these steps
+    optimizer.zero_grad(set_to_none=True)
     for start in starts:
         with autocast(t):
-            value, ws = reconstruct(t.generator, t.comparison, known[start : start + t.micro_batch], random)
+            value, ws = reconstruct(t.generator, network, known[start : start + t.micro_batch], random)
         t.generator.mapping.follow_mean(ws[:, 0], W_MEAN_SHARE)
         (value / len(starts)).backward()
         parts.append({"loss/reconstruct": value.detach()})
-    t.workers.step(t.r_optimizer)
+    t.workers.step(optimizer)
     return _means(parts)
 
 

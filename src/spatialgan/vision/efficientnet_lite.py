@@ -124,6 +124,7 @@ class EfficientNetLite(nn.Module):
 
     def pooled(self, images: Tensor) -> Tensor:
         """The classifier's input, ``(B, 1280)``: averaged over the picture, in float32."""
+        assert self.head is not None, "made without head=True"
         return F.relu6(self.head(self(images)[-1])).float().mean(dim=(2, 3))
 
 
@@ -160,7 +161,7 @@ def _folded(published: dict[str, Tensor], network: EfficientNetLite) -> dict[str
         folded[f"{ours}.bias"] = published[f"{norm}.bias"] - published[f"{norm}.running_mean"] * g
 
     fold("stem", "_conv_stem", "_bn0")
-    blocks = [(f"stages.{i}.{j}", b) for i, stage in enumerate(network.stages) for j, b in enumerate(stage)]
+    blocks = [(f"stages.{i}.{j}", b) for i, stage in enumerate(network.stages) for j, b in enumerate(stage.children())]
     for n, (ours, block) in enumerate(blocks):
         theirs = f"_blocks.{n}"
         if block.expand is not None:

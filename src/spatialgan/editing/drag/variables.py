@@ -103,7 +103,7 @@ class Variables:
         """``(1, C, h, w)`` of the block that was chosen; later blocks are not computed."""
         inputs, r = replace(self._inputs, layout=self.layout, w_offset=self.w_offset[None]), self.feature_resolution
         ws = inputs.ws(self.generator)
-        return self.generator.synthesize(ws, inputs.layout, inputs.noise, stop_resolution=r).features[r].float()
+        return self.generator.features(ws, inputs.layout, inputs.noise, stop_resolution=r)[r].float()
 
     @torch.no_grad()
     def to_scene(self, record: dict[str, Any]) -> "Scene":

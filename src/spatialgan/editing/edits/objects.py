@@ -29,10 +29,11 @@ class Restyle(Edit):
         from spatialgan.seeds import object_style_of
 
         scene.require_styles(self.name, "new styles for all of it (with_new_styles, --new-styles) are what it can have")
-        if self.object == BACKGROUND:
+        if isinstance(self.object, str):
             index = scene.num_objects
         else:
-            index = scene.place(self.object, None, or_="or 'background'")["object"]
+            index = self.object
+            scene.place(index, None, or_=f"or {BACKGROUND!r}")
         z, w_offset = scene.z.clone(), scene.w_offset
         z[index] = object_style_of(scene.model.config.model, self.seed)
         if w_offset is not None:  # it was the old style's
@@ -60,7 +61,8 @@ class Duplicate(Edit):
         from spatialgan.editing.objects import with_object
 
         scene.require_styles(self.name, "what is there can be moved")
-        i = scene.place(self.object, None)["object"]
+        i = self.object
+        scene.place(i, None)
         copy = scene.require_layout()[i : i + 1].moved((self.dx, self.dy))
         return with_object(scene, copy, scene.z[i], scene.w_offset_or_zeros[:, i])
 

@@ -1,7 +1,7 @@
 """Edits of something in the picture."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from spatialgan.editing.edits.edit import Edit
 from spatialgan.editing.edits.fields import INDEX, value
@@ -9,6 +9,14 @@ from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
+
+
+class Where(TypedDict):
+    """A place as layouts know it."""
+
+    level: int
+    point: int | None
+    """None for all of the level's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +37,14 @@ class Placed(Edit):
             raise SpatialGANError("a point is a centre of a level in single-object models; here, name the object alone")
 
     def fitted(self, scene: "Scene") -> Self:
-        return replace(self, **scene.place(self.level if self.object is None else self.object, self.point))
+        index = self.level if self.object is None else self.object
+        assert index is not None  # one of them was given
+        return replace(self, **scene.place(index, self.point))
 
     @property
-    def where(self) -> dict[str, int | None]:
+    def where(self) -> Where:
         """As layouts know it, once it is fitted: objects are the points of the only level."""
-        if self.object is not None:
+        if self.level is None:
             return {"level": 0, "point": self.object}
         return {"level": self.level, "point": self.point}
 

@@ -22,7 +22,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from spatialgan.config import LEVEL_RESOLUTIONS
 from spatialgan.networks.discriminators.base import Discriminator, DiscriminatorOutput
-from spatialgan.networks.layers import SLOPE
+from spatialgan.networks.layers import SLOPE, Modules
 from spatialgan.vision.efficientnet_lite import EfficientNetLite, load_imagenet
 
 FEATURE_SIZES = (32, 16, 8, 4)  # of the four feature maps, in pixels
@@ -35,6 +35,8 @@ HEAD_SIZE = 4  # every head ends in 4x4 patch logits, so that all weigh the same
 
 class FixedConv(nn.Module):
     """A random convolution that is never trained, He-initialised."""
+
+    weight: Tensor
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int):
         super().__init__()
@@ -50,6 +52,9 @@ class FixedNorm(nn.Module):
 
     Position by position, because zero padding gives the frame of a feature map other statistics than its middle.
     """
+
+    mean: Tensor
+    inv_std: Tensor
 
     def __init__(self, channels: int, size: int):
         super().__init__()
@@ -98,16 +103,16 @@ class ProjectedDiscriminator(Discriminator):
         sizes, strides = FEATURE_SIZES, tuple(input_size // s for s in FEATURE_SIZES)
         make = load_imagenet if pretrained else EfficientNetLite
         self.backbone = make("lite0", strides=strides)
-        self.feature_norms = nn.ModuleList(
+        self.feature_norms = Modules(
             FixedNorm(c, s) for c, s in zip(self.backbone.feature_channels, sizes, strict=True)
         )
-        self.channel_mixers = nn.ModuleList(
+        self.channel_mixers = Modules(
             FixedConv(i, o, 1) for i, o in zip(self.backbone.feature_channels, MIXED_CHANNELS, strict=True)
         )
         coarser = (*MIXED_CHANNELS[1:], 0)  # each scale also takes the next coarser one, up-sampled
-        self.scale_mixers = nn.ModuleList(FixedConv(c + d, c, 3) for c, d in zip(MIXED_CHANNELS, coarser, strict=True))
-        self.mixed_norms = nn.ModuleList(FixedNorm(c, s) for c, s in zip(MIXED_CHANNELS, sizes, strict=True))
-        self.heads = nn.ModuleList(Head(c, s) for c, s in zip(MIXED_CHANNELS, sizes, strict=True))
+        self.scale_mixers = Modules(FixedConv(c + d, c, 3) for c, d in zip(MIXED_CHANNELS, coarser, strict=True))
+        self.mixed_norms = Modules(FixedNorm(c, s) for c, s in zip(MIXED_CHANNELS, sizes, strict=True))
+        self.heads = Modules(Head(c, s) for c, s in zip(MIXED_CHANNELS, sizes, strict=True))
         self.pixel_head = Head(3, PIXEL_HEAD_SIZE)
 
     def forward(self, images: Tensor) -> DiscriminatorOutput:
@@ -128,18 +133,16 @@ class ProjectedDiscriminator(Discriminator):
         x = resize_images(images, self.input_size).contiguous(memory_format=torch.channels_last)
         maps = list(self.backbone(x))
         mixed: list[Tensor] = []
-        coarser: Tensor | None = None
         for i in reversed(range(len(maps))):
             if measure:
                 self.feature_norms[i].measure(maps[i])
             y = self.channel_mixers[i](self.feature_norms[i](maps[i]))
-            if coarser is not None:
-                y = torch.cat([y, F.interpolate(coarser, scale_factor=2, mode="bilinear")], dim=1)
+            if mixed:
+                y = torch.cat([y, F.interpolate(mixed[0], scale_factor=2, mode="bilinear")], dim=1)
             y = self.scale_mixers[i](y)
             if measure:
                 self.mixed_norms[i].measure(y)
-            coarser = self.mixed_norms[i](y)
-            mixed.insert(0, coarser)
+            mixed.insert(0, self.mixed_norms[i](y))
         return mixed
 
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from spatialgan.config import LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.networks.discriminators.base import Discriminator, DiscriminatorOutput
-from spatialgan.networks.layers import SLOPE, SQRT2, Conv, Linear
+from spatialgan.networks.layers import SLOPE, SQRT2, Conv, Linear, Modules
 from spatialgan.networks.resample import downsample2
 
 
@@ -45,9 +45,7 @@ class ResidualDiscriminator(Discriminator):
         resolutions = tuple(reversed(config.block_resolutions))  # R, ..., 8, 4
         c4 = config.channels(4)
         self.from_rgb = Conv(config.image_channels, config.channels(config.resolution), 1, activate=True)
-        self.blocks = nn.ModuleList(
-            ResidualBlock(config.channels(r), config.channels(r // 2)) for r in resolutions[:-1]
-        )
+        self.blocks = Modules(ResidualBlock(config.channels(r), config.channels(r // 2)) for r in resolutions[:-1])
         self.conv = Conv(c4 + 1, c4, 3, activate=True)
         self.fc = Linear(c4 * 16, c4)
         self.out = Linear(c4, 1)

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from spatialgan.config import ModelConfig
 from spatialgan.coords import pixel_centers_xy, sample_at, to_grid
 from spatialgan.data.images import ImageDataset, to_float
+from spatialgan.devices import move_to
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, user_cache_dir
 from spatialgan.heatmaps import render_gaussians
@@ -405,7 +406,7 @@ def _usual(network: EfficientNetLite, dataset: ImageDataset, device: torch.devic
 
 
 def _network(device: torch.device) -> EfficientNetLite:
-    return load_imagenet("lite0", strides=STRIDES).to(device=device, memory_format=torch.channels_last)
+    return move_to(load_imagenet("lite0", strides=STRIDES), device)
 
 
 def _maps(network: EfficientNetLite, images: Tensor) -> list[Tensor]:

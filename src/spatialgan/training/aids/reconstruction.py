@@ -14,6 +14,7 @@ from torch import Tensor
 
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import Views
+from spatialgan.devices import move_to
 from spatialgan.heatmaps import resize_maps
 from spatialgan.layout import Layout
 from spatialgan.levels import Gaussians
@@ -52,7 +53,7 @@ class Known:
 
 def comparison_network(device: torch.device) -> EfficientNetLite:
     """Frozen; raises SpatialGANError where the ImageNet weights are not installed."""
-    return load_imagenet("lite0", strides=COMPARE_STRIDES).to(device=device, memory_format=torch.channels_last)
+    return move_to(load_imagenet("lite0", strides=COMPARE_STRIDES), device)
 
 
 def known_pictures(codes: Codes, reals: Tensor, views: Views, *, whole_px: int) -> Known:
@@ -113,7 +114,8 @@ def reconstruction_loss(
         return (difference if weights is None else difference * resize_maps(weights, difference.shape[-1])).mean()
 
     difference = drawn.float() - real.float()
-    total = PIXEL_WEIGHT * sum(mean(resize_maps(difference, size).abs()) for size in (drawn.shape[-1], *SMALL_SIZES))
+    sizes, none = (drawn.shape[-1], *SMALL_SIZES), torch.zeros((), device=drawn.device)
+    total = PIXEL_WEIGHT * sum((mean(resize_maps(difference, size).abs()) for size in sizes), start=none)
     size = max(64, drawn.shape[-1])
     with torch.no_grad():
         wanted = network(resize_images(real, size).contiguous(memory_format=torch.channels_last))
