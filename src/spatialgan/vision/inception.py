@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spatialgan.devices import move_to
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, require_file
 from spatialgan.vision.features import rgb
@@ -218,7 +219,7 @@ class InceptionFeatures:
     def __init__(self, weights: Path | str | None = None, *, device: torch.device | str = "cpu"):
         path = find_weights() if weights is None else Path(weights)
         self.device = torch.device(device)
-        self._network = load_inception(path).to(device=self.device, memory_format=torch.channels_last)
+        self._network = move_to(load_inception(path), self.device)
         self.weights_hash = file_hash(path)
 
     @property
