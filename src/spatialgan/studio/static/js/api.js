@@ -3,16 +3,21 @@
 import { store } from './store.js';
 
 export const root = new URL('api/v1/', document.baseURI);
+/** @type {(path: string) => URL} */
 export const here = path => new URL(`sessions/${store.session}${path && `/${path}`}`, root);
 
 export class Failure extends Error {
+  /** @param {string} message
+   * @param {number} status of HTTP; 0 where there was no answer */
   constructor(message, status) {
     super(message);
     this.status = status;
   }
 }
 
+/** @type {(method: string, url: URL, body?: unknown) => Promise<Response>} */
 export async function request(method, url, body) {
+  /** @type {RequestInit} */
   const options = { method };
   if (body instanceof Blob) options.body = body;
   else if (body !== undefined) {
@@ -32,6 +37,9 @@ export async function request(method, url, body) {
   return answer;
 }
 
+/** @type {(url: URL) => Promise<any>} */
 export const get = async url => (await request('GET', url)).json();
+/** @type {(path: string, body?: unknown) => Promise<any>} */
 export const post = async (path, body) => (await request('POST', here(path), body)).json();
+/** @type {(path: string) => Promise<any>} */
 export const remove = async path => (await request('DELETE', here(path))).json();

@@ -4,10 +4,17 @@
 import { emit, store } from './store.js';
 
 const MOST = 50;
-let done = [], undone = [];
-let take = () => null, put = () => {};
+/** @type {unknown[]} */
+let done = [];
+/** @type {unknown[]} */
+let undone = [];
+/** @type {() => unknown} */
+let take = () => null;
+/** @type {(draft: any) => void} */
+let put = () => {};
 
 // How to read and how to set all of it.
+/** @type {(read: () => unknown, write: (draft: any) => void) => void} */
 export function draftIs(read, write) {
   [take, put] = [read, write];
 }
@@ -25,6 +32,7 @@ export function drop() {
   emit('draft');
 }
 
+/** @type {(from: unknown[], to: unknown[]) => boolean} */
 function step(from, to) {
   if (store.mode !== 'drag' || store.dragging || !from.length) return false;
   to.push(take());

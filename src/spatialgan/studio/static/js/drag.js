@@ -22,7 +22,10 @@ const TRY = {
   no_progress: 'Try another mode, a nearer target, or a point on an edge: an eye, an ear, a corner.',
   failed: 'Undo, and try fewer points or another mode.',
 };
-let revision = null, session = null;
+/** @type {number | null} */
+let revision = null;
+/** @type {string | null} */
+let session = null;
 let keep = false; // points and mask, since the picture changed by their own drag
 
 $('#stage').addEventListener('pointerdown', event => {
@@ -43,7 +46,7 @@ async function begin() {
   setPairs(pairs.filter(pair => pair.to));
   $('#outcome').hidden = true;
   setDragging(true);
-  const handles = pairs.map(({ from, to }) => [[from.x, from.y], [to.x, to.y]]);
+  const handles = pairs.map(({ from, to }) => [[from.x, from.y], [to?.x, to?.y]]);
   await act(async () => {
     try {
       await post('drag', { handles, mask: maskPng(), mode: $('#drag-mode').value, max_steps: Number(maxSteps.value) });
@@ -61,6 +64,7 @@ function setDragging(dragging) {
   drawPoints();
 }
 
+/** @type {(status: Partial<DragStatus>) => void} */
 function show({ step, distance, seconds }) {
   $('#m-step').textContent = step ?? '–';
   $('#m-distance').textContent = distance == null ? '–' : `${(100 * distance).toFixed(1)} %`;

@@ -38,7 +38,7 @@ for (const button of menu.querySelectorAll('[data-save]')) {
 async function save(path) {
   try {
     const answer = await request('GET', here(path));
-    const name = /filename="(.+)"/.exec(answer.headers.get('content-disposition'))?.[1] ?? 'picture';
+    const name = /filename="(.+)"/.exec(answer.headers.get('content-disposition') ?? '')?.[1] ?? 'picture';
     const link = document.createElement('a');
     link.href = URL.createObjectURL(await answer.blob());
     link.download = name;
@@ -61,7 +61,7 @@ $('#copy').onclick = async () => {
     $('#copy').textContent = 'Copied';
     setTimeout(() => { $('#copy').textContent = copyWords(); }, 1500);
   } catch { // without a secure connection there is no clipboard
-    getSelection().selectAllChildren(code);
+    getSelection()?.selectAllChildren(code);
     tell('Press Ctrl+C to copy the command');
   }
 };
@@ -75,10 +75,10 @@ file.onchange = () => {
 };
 
 document.addEventListener('dragover', event => {
-  if (event.dataTransfer.types.includes('Files')) event.preventDefault();
+  if (event.dataTransfer?.types.includes('Files')) event.preventDefault();
 });
 document.addEventListener('drop', event => {
-  if (!event.dataTransfer.files.length) return;
+  if (!event.dataTransfer?.files.length) return;
   event.preventDefault();
   const [dropped] = event.dataTransfer.files;
   if (/\.json$/i.test(dropped.name)) openFile(dropped);

@@ -6,9 +6,12 @@ import { complain } from './notices.js';
 
 const dialog = document.querySelector('#gallery'), choices = document.querySelector('#choices');
 const COUNT = 8;
-let makeChange = null, round = 0;
+let round = 0;
+/** @type {(seed: number) => Change} */
+let makeChange = () => ({});
 
 // `make(seed)` gives the change that a seed stands for.
+/** @type {(title: string, make: (seed: number) => Change) => void} */
 export function openGallery(title, make) {
   makeChange = make;
   document.querySelector('#gallery-title').textContent = title;

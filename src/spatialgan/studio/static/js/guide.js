@@ -10,7 +10,7 @@ function show() {
   const handle = store.handles.find(h => !h.gone && h.x > 0 && h.x < 1 && h.y > 0 && h.y < 1);
   box.hidden = over || !handle || store.mode !== 'arrange';
   document.body.toggleAttribute('data-guide', !box.hidden);
-  if (box.hidden) return;
+  if (!handle || box.hidden) return;
   words.textContent = 'object' in handle.place ? 'Drag this circle: the object goes with it.' : 'Drag this circle: the picture follows it.';
   const above = handle.y > 0.55;
   box.style.left = `${100 * Math.min(0.68, Math.max(0.32, handle.x))}%`;

@@ -11,8 +11,12 @@ const SVG = 'http://www.w3.org/2000/svg';
 const NUDGE = 0.01; // of the picture's width
 const CLICK_PX = 3; // a hand that only clicks moves no further
 
+/** @type {(() => void)[]} */
 const draws = [];
-let held = null; // what is being moved, until it has become an edit: { key, handle: where it is meanwhile }
+/** @typedef {{ key: string, handle: Partial<Handle>, reach?: Point & { radius: number } }} Held */
+/** @type {Held | null} */
+let held = null; // what is being moved, until it has become an edit; `handle` is where it is meanwhile
+/** @type {any} */
 let nudge = null; // what arrow keys did last
 
 const inside = value => Math.min(1, Math.max(0, value)); // handles of what has left the picture wait at its edge
@@ -23,6 +27,7 @@ function label({ place, x, y }) {
 }
 
 // Show the handles of `filter` in `box`, a square that stands for the picture.
+/** @type {(box: HTMLElement, options?: { rings?: SVGElement | null, filter?: (handle: Handle) => boolean }) => void} */
 export function handlesIn(box, { rings = null, filter = () => true } = {}) {
   const buttons = new Map();
 
@@ -82,7 +87,7 @@ function drawRings(svg, handles, box) {
       const ellipse = document.createElementNS(SVG, 'ellipse');
       const values = { class: `${kind}${chosen ? ' chosen' : ''}`, cx: 100 * handle.x, cy: 100 * handle.y, rx: 100 * handle.std_x,
         ry: 100 * handle.std_y, transform: `rotate(${handle.degrees} ${100 * handle.x} ${100 * handle.y})` };
-      for (const [name, value] of Object.entries(values)) ellipse.setAttribute(name, value);
+      for (const [name, value] of Object.entries(values)) ellipse.setAttribute(name, String(value));
       ellipse.style.setProperty('--color', colorOf(handle.place));
       if (kind === 'grip') ellipse.onpointerdown = event => takeRing(event, keyOf(handle.place), box);
       return ellipse;
@@ -95,15 +100,20 @@ function drawRings(svg, handles, box) {
 // How far what is held may go before pictures fall apart.
 function reachRing({ x, y, radius }) {
   const ring = document.createElementNS(SVG, 'ellipse');
-  for (const [name, value] of Object.entries({ class: 'reach', cx: 100 * x, cy: 100 * y, rx: 100 * radius, ry: 100 * radius })) ring.setAttribute(name, value);
+  for (const [name, value] of Object.entries({ class: 'reach', cx: 100 * x, cy: 100 * y, rx: 100 * radius, ry: 100 * radius })) ring.setAttribute(name, String(value));
   return ring;
 }
 
 // `change(dx, dy, place)` gives the change that the pointer stands for, in widths of the box, and where the handle is then.
+/** @type {(event: PointerEvent & { currentTarget: any }, box: HTMLElement, key: string,
+ *   change: (dx: number, dy: number, place: Point) => [Change, Partial<Handle>]) => Held | undefined} */
 function gesture(event, box, key, change) {
   if (store.dragging || store.mode !== 'arrange' || busy()) return;
   settle();
-  const mine = { key, handle: {} }, { left, top, width } = box.getBoundingClientRect();
+  /** @type {Held} */
+  const mine = { key, handle: {} };
+  const { left, top, width } = box.getBoundingClientRect();
+  /** @type {Change | null} */
   let made = null;
   const release = () => {
     if (held === mine) held = null;
@@ -112,9 +122,10 @@ function gesture(event, box, key, change) {
   const move = e => {
     const [dx, dy] = [e.clientX - event.clientX, e.clientY - event.clientY];
     if (!made && Math.hypot(dx, dy) <= CLICK_PX) return;
-    [made, mine.handle] = change(dx / width, dy / width, { x: (e.clientX - left) / width, y: (e.clientY - top) / width });
+    const [now, handle] = change(dx / width, dy / width, { x: (e.clientX - left) / width, y: (e.clientY - top) / width });
+    [made, mine.handle] = [now, handle];
     drawAll();
-    preview(made);
+    preview(now);
   };
   const done = () => made ? commit(made).then(release) : release();
   const cancelled = () => {
@@ -130,7 +141,8 @@ function gesture(event, box, key, change) {
 }
 
 // Where it is now, or will be once what is being made is made.
-const current = key => ({ ...store.handles.find(h => keyOf(h.place) === key), ...held?.key === key ? held.handle : {} });
+/** @type {(key: string) => Handle} */
+const current = key => Object.assign({}, store.handles.find(h => keyOf(h.place) === key), held?.key === key ? held.handle : {});
 
 function takeHandle(event, key, box) {
   const handle = current(key), from = { x: inside(handle.x), y: inside(handle.y) }; // one outside is taken at the edge

@@ -41,7 +41,7 @@ new ResizeObserver(() => bringIntoSight('instant')).observe(list);
 function make(entry) {
   const item = document.createElement('li'), button = document.createElement('button');
   const image = new Image(), text = document.createElement('span');
-  image.src = here(`thumbnails/${entry.id}.png`);
+  image.src = here(`thumbnails/${entry.id}.png`).href;
   image.alt = '';
   text.textContent = button.title = inWords(entry.label);
   button.append(image, text);

@@ -4,6 +4,7 @@ import { get, here } from './api.js';
 import { on, store } from './store.js';
 
 const LIST = 'spatialgan-history', SCENE = 'spatialgan-scene ';
+/** @type {Map<number, any>} */
 const scenes = new Map(); // entry id => scene
 let busy = false;
 
@@ -58,7 +59,7 @@ export function keepFrom(kept) {
 export function kept() {
   let list = null;
   try {
-    list = JSON.parse(sessionStorage.getItem(LIST));
+    list = JSON.parse(sessionStorage.getItem(LIST) ?? 'null');
   } catch {
     // damaged, as if there were none
   }
@@ -70,7 +71,7 @@ export function kept() {
 
 function stored(id) {
   try {
-    return JSON.parse(sessionStorage.getItem(SCENE + id));
+    return JSON.parse(sessionStorage.getItem(SCENE + id) ?? 'null');
   } catch {
     return null;
   }

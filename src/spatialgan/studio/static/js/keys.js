@@ -17,7 +17,7 @@ const KEYS = {
 };
 
 document.addEventListener('keydown', event => {
-  const typing = event.target.matches('input:not([type=range], [type=radio]), textarea, select');
+  const typing = event.target instanceof Element && event.target.matches('input:not([type=range], [type=radio]), textarea, select');
   if (typing || document.querySelector('dialog[open]') || !store.state || event.defaultPrevented) return;
   if (event.key === 'Escape' && document.querySelector(':popover-open')) return; // which closes it
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

@@ -4,15 +4,17 @@ import { get, here } from './api.js';
 import { complain, tell } from './notices.js';
 import { emit, on, store } from './store.js';
 
+/** @type {WebSocket | null} */
 let socket = null;
 let retry = 0;
 let serial = 0;
 
 // `lost()` makes another session of what the page knows, where the server no longer has this one.
+/** @type {(options: { lost: () => Promise<void> }) => void} */
 export function connect({ lost }) {
   const url = here('live');
   url.protocol = url.protocol.replace('http', 'ws');
-  socket = new WebSocket(url);
+  const mine = socket = new WebSocket(url);
   socket.binaryType = 'arraybuffer';
   socket.onopen = () => {
     retry = 0;
@@ -34,7 +36,7 @@ export function connect({ lost }) {
         connect({ lost });
       } catch (error) {
         if (error.status) complain(error);
-        socket.onclose({ code: 0 });
+        mine.onclose?.(new CloseEvent('close', { code: 0 }));
       }
     }, code === 4404 ? 0 : Math.min(5000, 250 * 2 ** retry));
   };
@@ -52,17 +54,21 @@ async function known() {
 }
 
 // Whether a request failed because the session is no more, while the connection is lost too.
+/** @type {(error: any) => boolean} */
 export const isGone = error => error.status === 404 && document.body.hasAttribute('data-offline');
 
 // When there is a connection again.
+/** @type {() => Promise<void>} */
 export const online = () => new Promise(resolve => {
   if (!document.body.hasAttribute('data-offline')) resolve();
   else on('online', resolve);
 });
 
+/** @type {(buffer: ArrayBuffer) => { header: any, planes: Record<string, Plane> }} */
 export function readFrame(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  /** @type {Record<string, Plane>} */
   const planes = {};
   let at = 4 + length;
   for (const { name, width, height, channels } of header.planes) {
@@ -98,6 +104,7 @@ function send(message) {
 }
 
 // Returns the number under which the frame will come back.
+/** @type {(change: Change) => number} */
 export function sendPreview(change) {
   serial += 1;
   send({ kind: 'preview', serial, revision: store.state.revision, ...change });

@@ -54,7 +54,8 @@ export function brush(event, erase) {
 // Base64 of a PNG, white where it is painted.
 export function maskPng() {
   if (!painted) return null;
-  const r = resolution(), canvas = Object.assign(document.createElement('canvas'), { width: r, height: r }), c = canvas.getContext('2d');
+  const r = resolution(), canvas = Object.assign(document.createElement('canvas'), { width: r, height: r });
+  const c = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   c.drawImage(mask, 0, 0);
   c.globalCompositeOperation = 'source-in';
   c.fillStyle = '#fff';

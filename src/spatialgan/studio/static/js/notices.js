@@ -2,6 +2,7 @@
 
 const box = document.querySelector('#notices');
 
+/** @type {(text: string, options?: { error?: boolean, seconds?: number }) => void} */
 export function tell(text, { error = false, seconds = 7 } = {}) {
   const sentence = text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
   for (const old of box.children) if (old.firstChild.textContent === sentence) old.remove();

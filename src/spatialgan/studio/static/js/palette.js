@@ -10,9 +10,11 @@ for (let i = 0; i < 256; i++) {
 }
 
 const COLORS = ['#ff8a1f', '#3db8ff', '#c58bff', '#4fd67a', '#ffd43b', '#ff6f91'];
-export const colorOf = place => COLORS[('object' in place ? place.object : place.level) % COLORS.length];
+/** @type {(place: Place) => string} */
+export const colorOf = ({ object, level }) => COLORS[(object ?? level) % COLORS.length];
 
 // Paint a plane of one channel (a map) or three (a picture) at its own size.
+/** @type {(canvas: HTMLCanvasElement, plane: Plane) => void} */
 export function paint(canvas, { width, height, channels, values }) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const image = new ImageData(width, height), out = image.data;
@@ -23,9 +25,10 @@ export function paint(canvas, { width, height, channels, values }) {
     out[4 * i + 2] = from[at + 2];
     out[4 * i + 3] = 255;
   }
-  canvas.getContext('2d').putImageData(image, 0, 0);
+  canvas.getContext('2d')?.putImageData(image, 0, 0);
 }
 
 // A grey picture has one channel too, and no palette.
+/** @type {(plane: Plane) => Plane} */
 export const asColour = plane => plane.channels === 3 ? plane
   : { ...plane, channels: 3, values: Uint8Array.from({ length: 3 * plane.values.length }, (_, i) => plane.values[Math.floor(i / 3)]) };

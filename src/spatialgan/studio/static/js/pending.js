@@ -1,8 +1,10 @@
 // Many small changes by keys become one edit: when they pause, or when something else is done.
 
 const PAUSE_MS = 500;
-let waiting = null; // { owner, finish, timer }
+/** @type {{ owner: unknown, finish: () => void, timer: ReturnType<typeof setTimeout> } | null} */
+let waiting = null;
 
+/** @type {(owner: unknown, finish: () => void) => void} */
 export function later(owner, finish) {
   if (waiting?.owner !== owner) settle();
   clearTimeout(waiting?.timer);

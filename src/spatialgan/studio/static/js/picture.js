@@ -9,7 +9,9 @@ import { emit, on, store } from './store.js';
 const $ = selector => document.querySelector(selector);
 const stage = $('#stage'), picture = $('#picture'), before = $('#before'), overlay = $('#overlay');
 const levels = $('#overlay-levels'), divider = $('#divider');
-let kind = 'none', level = null, split = 50;
+let kind = 'none', split = 50;
+/** @type {string | null} */
+let level = null;
 
 on('frame', header => {
   paint(picture, asColour(store.planes.picture));
@@ -43,7 +45,7 @@ function paintOverlay() {
   const keys = mapsOf(kind);
   overlay.hidden = keys.length === 0;
   if (overlay.hidden) return;
-  if (!keys.includes(level)) level = kind === 'features' ? keys[Math.min(2, keys.length - 1)] : keys[0];
+  if (level === null || !keys.includes(level)) level = kind === 'features' ? keys[Math.min(2, keys.length - 1)] : keys[0];
   if (levels.dataset.keys !== `${kind} ${keys}`) makeLevels(keys);
   paint(overlay, store.planes[`${kind}/${level}`]);
 }

@@ -7,7 +7,8 @@ import { emit, store } from './store.js';
 const SVG = 'http://www.w3.org/2000/svg';
 const layer = document.querySelector('#points'), arrows = document.querySelector('#arrows'), list = document.querySelector('#pairs');
 
-export let pairs = []; // { from: {x, y}, to: {x, y} or null }
+/** @type {Pair[]} */
+export let pairs = [];
 
 export function setPairs(others) {
   pairs = others;
@@ -22,7 +23,7 @@ export function drawPoints(now = null) {
       for (const kind of ['halo', 'arrow']) {
         const line = document.createElementNS(SVG, 'line');
         const [x, y] = now?.[i] ?? [from.x, from.y];
-        for (const [name, value] of Object.entries({ class: kind, x1: 100 * x, y1: 100 * y, x2: 100 * to.x, y2: 100 * to.y })) line.setAttribute(name, value);
+        for (const [name, value] of Object.entries({ class: kind, x1: 100 * x, y1: 100 * y, x2: 100 * to.x, y2: 100 * to.y })) line.setAttribute(name, String(value));
         lines.push(line);
       }
     }
@@ -105,6 +106,6 @@ export function placePoint(event) {
   setPairs([...pairs, { from: here, to: null }]);
   follow(event, e => {
     const to = at(e);
-    if (pairs.at(-1).to || Math.hypot(to.x - here.x, to.y - here.y) > 0.015) setPairs(pairs.with(-1, { from: here, to }));
+    if (pairs.at(-1)?.to || Math.hypot(to.x - here.x, to.y - here.y) > 0.015) setPairs(pairs.with(-1, { from: here, to }));
   }, { cancelled: drop });
 }

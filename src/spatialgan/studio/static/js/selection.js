@@ -10,10 +10,13 @@ import { keyOf, on, select, selectedHandle, store } from './store.js';
 
 const $ = selector => document.querySelector(selector);
 const chosen = $('#chosen'), size = $('#size'), ratio = $('#ratio'), turn = $('#turn');
+/** @type {Handle | null} */
 let from = null; // the handle as it was when a slider was taken
+/** @type {Handle | null} */
 let made = null; // as it will be once the last change of a slider is made
 
-export const placeOf = handle => 'object' in handle.place ? { object: handle.place.object } : handle.place;
+/** @type {(handle: Handle) => Place} */
+export const placeOf = ({ place }) => place.object === undefined ? place : { object: place.object };
 
 function show() {
   const handle = from ?? made ?? selectedHandle(), layout = store.state?.model.editable;
@@ -39,16 +42,18 @@ const aspect = value => value >= 0 ? `${(2 ** value).toFixed(1)} : 1` : `1 : ${(
 
 // A slider that shows its effect while it is moved, and becomes one edit. `change(handle)` gives the edit, and what it makes
 // of the handle.
+/** @type {(input: any, text: (value: number) => string, change: (handle: Handle) => [Edit, Partial<Handle>]) => any} */
 function slide(input, text, change) {
-  const edits = () => ({ edits: [{ ...placeOf(from), ...change(from)[0] }] });
+  /** @type {(handle: Handle) => Change} */
+  const edits = handle => ({ edits: [{ ...placeOf(handle), ...change(handle)[0] }] });
   return { input, ...slider(input, text, {
     moved: () => {
       from ??= made ?? selectedHandle();
-      if (from) preview(edits());
+      if (from) preview(edits(from));
     },
     done: () => {
       if (!from) return;
-      const done = commit(edits()), mine = made = { ...from, ...change(from)[1] };
+      const done = commit(edits(from)), mine = made = { ...from, ...change(from)[1] };
       from = null;
       done.then(() => {
         if (made === mine) made = null;
@@ -110,6 +115,7 @@ $('#remove').onclick = removeSelected;
 $('#restyle').onclick = restyleSelected;
 $('#duplicate').onclick = () => {
   const handle = selectedHandle();
+  if (!handle) return;
   const dx = handle.x > 0.5 ? -0.2 : 0.2; // towards where there is room
   edit({ edit: 'duplicate', object: handle.place.object, dx, dy: 0 }).then(state => {
     if (state) select(`object ${state.handles.length - 1}`);

@@ -48,10 +48,12 @@ export async function again() {
   if (!steps.length) return begin();
   await enter();
   const taken = [];
-  let at = 0, failure = null, state = null;
+  let at = 0;
+  /** @type {any} */
+  let failure = null;
   for (const [i, { label, is_start, scene }] of steps.entries()) {
     try {
-      state = await post('history', { label, is_start, scene });
+      const state = await post('history', { label, is_start, scene });
       taken.push({ id: state.history.at(-1).id, scene });
       if (i <= position) at = taken.length - 1;
     } catch (error) {

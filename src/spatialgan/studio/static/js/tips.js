@@ -3,7 +3,7 @@
 const GAP = 8;
 
 for (const button of document.querySelectorAll('.tip')) {
-  const tip = document.getElementById(button.getAttribute('popovertarget'));
+  const tip = document.querySelector(`#${button.getAttribute('popovertarget')}`);
   tip.addEventListener('toggle', ({ newState }) => {
     if (newState !== 'open') return;
     const at = button.getBoundingClientRect(), { width, height } = tip.getBoundingClientRect();

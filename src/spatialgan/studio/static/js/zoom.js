@@ -78,7 +78,7 @@ room.addEventListener('pointerdown', event => {
   event.preventDefault();
   pan(event);
 }, true);
-for (const name of ['pointerup', 'pointercancel']) addEventListener(name, ({ pointerId }) => fingers.delete(pointerId), true);
+for (const name of /** @type {const} */ (['pointerup', 'pointercancel'])) addEventListener(name, ({ pointerId }) => fingers.delete(pointerId), true);
 
 function pan(event) {
   const [x0, y0] = [x, y];
