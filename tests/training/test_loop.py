@@ -171,6 +171,8 @@ def start(config: RunConfig, pictures: Path, out: Path) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # Where the tests themselves run under nohup, the run would respect that.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
 
 
@@ -427,7 +429,10 @@ def test_a_terminal_that_closes_costs_no_step(tmp_path, pictures):
     wait_for_checkpoint(process, tmp_path / "run")
     process.stdout.close()  # as the terminal's end does
     process.send_signal(signal.SIGHUP)
-    process.wait(timeout=60)
+    try:
+        process.wait(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 0
     newest = list_checkpoints(tmp_path / "run" / "checkpoint")[-1]
     assert json.loads((tmp_path / "run" / "stats.jsonl").read_text().splitlines()[-1])["num_images_seen"] == int(
