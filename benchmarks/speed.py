@@ -61,7 +61,7 @@ def measure_reading(config: RunConfig, device: torch.device, turns: int) -> dict
         runs = {}
         for name, (cache_bytes, ahead) in READING.items():
             dataset = ImageDataset.open(
-                folder, resolution=config.data_resolution, mirror=config.data.mirror, cache_bytes=cache_bytes
+                folder, resolution=config.model.resolution, mirror=config.data.mirror, cache_bytes=cache_bytes
             )
             t = make_trainee(config, device)
             runs[name] = t, stack.enter_context(closing(real_batches(t, dataset, ahead=ahead)))

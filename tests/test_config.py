@@ -48,12 +48,13 @@ def test_configurations_of_format_1_keep_their_meaning():
             "comove_distance": 0.3,
             "reconstruct_weight": 0.5,
         },
+        "data": {"shift": 0.125, "mirror": True},
         "train": {"reconstruct_kimg": 90.0, "reuse_pictures": True, "blur_std": 0.1, "blur_kimg": 50.0, "kimg": 2.0},
     }
     config = from_dict(RunConfig, upgraded(old))
     assert (config.loss.attention, config.loss.attention_sign, config.loss.align_mean) == ("sum", "real", "all")
     assert config.aids == AidsConfig(reconstruct_kimg=90, reuse_pictures=True)
-    assert (config.model.resolution, config.train.kimg) == (64, 2.0)
+    assert (config.model.resolution, config.train.kimg) == (64, 2.0) and config.data == DataConfig(mirror=True)
     assert "align_empty" in old["loss"]  # what was given is left as it was
     assert from_dict(RunConfig, upgraded({"loss": {"align_mean": "above"}})).loss.align_mean == "above"
 

@@ -75,8 +75,7 @@ class ModelConfig:
     """Kernel width of the residual convolution of SEL_norm; 1 is [ours], for small computers."""
     center_std: float = 1 / 3
     """Standard deviation of level-0 and object centres around the image's middle, in image widths; those outside the
-    image are drawn anew. The paper's is 1/3; [ours] pictures through small windows (``data.shift``) need less. Of no
-    effect on ``sampling=release``."""
+    image are drawn anew. Of no effect on ``sampling=release``."""
     impulse_noise: float = 0.0
     """Share of heatmap pixels replaced by 0 or 1 (Section 4.3), in 0..1."""
     discriminator: Literal["residual", "projected", "combined"] = "residual"
@@ -163,15 +162,11 @@ class DataConfig:
     """How a picture that is not square becomes so."""
     mirror: bool = False
     """Show each picture flipped left to right half of the time."""
-    shift: float = 0.0
-    """[ours] Show each picture through a window of 1 less this of its width, at a random place: where all subjects are
-    in the middle, places are to vary before a generator can learn to move things."""
     holdout: int = 0
     """Keep every picture whose index modulo this is 0 out of training; 0 keeps none out."""
 
     def __post_init__(self) -> None:
         _require_choices(self, "data")
-        require(0 <= self.shift <= 0.5, f"data.shift is {self.shift}; use 0..0.5")
         require(self.holdout == 0 or self.holdout >= 2, f"data.holdout is {self.holdout}; use 0, or 2 and more")
 
 
@@ -324,11 +319,6 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         m, loss, t = self.model, self.loss, self.train
-        require(
-            self.data.shift == 0 or self.data_resolution > m.resolution,
-            f"data.shift is {self.data.shift}, less than a pixel; use 0, or at least {1 / (m.resolution + 1):.2g} "
-            f"at model.resolution={m.resolution}",
-        )
         if m.encoding == "none":
             require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
         if loss.align == "multi":
@@ -370,11 +360,6 @@ class RunConfig:
     def reconstructs_at(self, num_images_seen: int) -> bool:
         """Whether it does so in the step that begins there, and D still waits."""
         return num_images_seen < self.aids.reconstruct_kimg * 1000
-
-    @property
-    def data_resolution(self) -> int:
-        """Size that pictures are read in, in pixels: the model's, and with ``data.shift`` room for its window."""
-        return round(self.model.resolution / (1 - self.data.shift))
 
 
 def describe(hint: Any) -> str:

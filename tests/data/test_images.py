@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from pictures import decoded, make_folder, noise
-from PIL import Image
 
 from spatialgan.data import images as images_module
 from spatialgan.data.images import ImageDataset, epoch_indices, split_indices, to_float, to_uint8
@@ -201,20 +200,3 @@ def test_float_and_back():
     assert floats.dtype == torch.float32 and floats[0] == -1 and floats[255] == 1
     assert torch.equal(to_uint8(floats), levels)
     assert to_uint8(torch.tensor([-9.0, 9.0, 0.0])).tolist() == [0, 255, 128]
-
-
-def test_windows_lie_anywhere_and_show_the_picture(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)  # no two windows are alike
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    dataset = ImageDataset.open(tmp_path, resolution=40, channels=1)
-    windows = dataset.windows(0, 200, size=32, seed=0)
-    whole = dataset.images[0]
-    places = set()
-    for window in windows:
-        y, x = next((y, x) for y in range(9) for x in range(9) if torch.equal(whole[:, y : y + 32, x : x + 32], window))
-        places.add((x, y))
-    assert windows.shape == (200, 1, 32, 32) and len(places) > 60
-    assert {x for x, _ in places} == {y for _, y in places} == set(range(9))
-    assert torch.equal(windows[:8], dataset.windows(0, 8, size=32, seed=0))
-    assert not torch.equal(windows[:8], dataset.windows(0, 8, size=32, seed=1))
-    assert torch.equal(dataset.windows(3, 4, size=40, seed=0), dataset.shown(3, 4, seed=0))

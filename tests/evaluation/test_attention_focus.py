@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spatialgan.attention import attention_of
-from spatialgan.config import DataConfig, LossConfig, ModelConfig, RunConfig
+from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.data.objects import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.attention_focus import Running, focus, measure_focus
@@ -42,10 +42,10 @@ class HeatmapModel:
     name, weights_hash = "heatmaps", "6" * 64
     device = torch.device("cpu")
 
-    def __init__(self, discriminator: nn.Module, *, level: int = 0, shift: float = 0.0, **settings: object):
+    def __init__(self, discriminator: nn.Module, *, level: int = 0, **settings: object):
         model = ModelConfig(**{"resolution": 64, "z_dim": 4, "w_dim": 4, "channel_base": 64, **settings})
         loss = LossConfig(align="none", attention_sign="real")
-        self.config = RunConfig(model=model, data=DataConfig(shift=shift), loss=loss)
+        self.config = RunConfig(model=model, loss=loss)
         self.discriminator, self.level = discriminator, level
 
     def generate(self, z: Tensor, layout: Layout, noise: object) -> Tensor:
@@ -145,18 +145,6 @@ def test_in_real_pictures_attention_on_objects_is_found():
     counts = [levels[0].own.count for levels in beds.values()]
     assert counts == sorted(counts, reverse=True)
     assert beds["window"][0].own.count < 26  # pictures without one do not count
-
-
-def test_a_model_trained_through_windows_looks_at_the_middle_of_real_pictures():
-    """At the scale that it was trained on; masks are cut alike, or attention would lie beside them."""
-    model = HeatmapModel(Brightness(), shift=0.2, **MULTI)
-    assert model.config.data_resolution == 80
-    windows = measure_focus(model, num_samples=26, dataset=PaintedRooms(resolution=80)).objects
-    whole = measure_focus(HeatmapModel(Brightness(), **MULTI), num_samples=26, dataset=PaintedRooms()).objects
-    assert windows[2].own.mean != whole[2].own.mean
-    assert windows[2].own.mean_interval[0] > windows[2].next.mean_interval[1]
-    with pytest.raises(SpatialGANError, match="opened at 64 pixels with 3 channels, the model reads 80 and 3"):
-        measure_focus(model, dataset=PaintedRooms())
 
 
 def test_the_last_batch_is_a_whole_group():

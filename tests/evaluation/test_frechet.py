@@ -198,23 +198,6 @@ def test_data_of_another_shape_is_refused(images_folder: Path) -> None:
             )
 
 
-def test_a_model_trained_on_windows_is_compared_with_windows(images_folder: Path, tmp_path: Path) -> None:
-    seen: list[tuple[int, ...]] = []
-
-    class Watched(MeanColour):
-        def __call__(self, images: torch.Tensor) -> torch.Tensor:
-            seen.append(tuple(images.shape))
-            return super().__call__(images)
-
-    dataset = ImageDataset.open(images_folder, resolution=40)
-    windows = reference_statistics(dataset, Watched(), tmp_path, size=32, log=lambda _: None)
-    whole = reference_statistics(dataset, Watched(), tmp_path, log=lambda _: None)
-    assert seen == [(12, 3, 32, 32), (12, 3, 40, 40)]
-    assert whole.cache == "miss" and not torch.equal(
-        windows.gaussian.mean, whole.gaussian.mean
-    )  # not taken from the other's cache
-
-
 def test_damaged_pictures_are_counted_and_the_others_measured(images_folder: Path, tmp_path: Path) -> None:
     whole = ImageDataset.open(images_folder, resolution=32)
     expected = measured(MeanColour()(whole.batch(range(1, 12))), 12)

@@ -25,34 +25,25 @@ def cut_short(folder: Path, *numbers: int) -> ImageDataset:
 def test_real_pictures_are_all_or_spread_evenly(images_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_features, "BATCH_SIZE", 5)
     dataset = ImageDataset.open(images_folder, resolution=32)
-    batches = [images for images, _ in real_pictures(dataset, size=32)]
+    batches = [images for images, _ in real_pictures(dataset)]
     assert [len(b) for b in batches] == [5, 5, 2] and torch.equal(torch.cat(batches), dataset.batch(ALL))
-    ((some, damaged),) = real_pictures(dataset, size=32, count=3)
+    ((some, damaged),) = real_pictures(dataset, count=3)
     assert torch.equal(some, dataset.batch([0, 6, 11])) and damaged == 0
 
 
-def test_pictures_larger_than_the_models_are_seen_through_windows(images_folder: Path) -> None:
-    dataset = ImageDataset.open(images_folder, resolution=40)
-    ((images, _),) = real_pictures(dataset, size=32, count=4)
-    assert torch.equal(images, dataset.windows(0, 4, size=32, seed=0))
-
-
-@pytest.mark.parametrize("resolution", [32, 40], ids=["whole", "windows"])
-def test_damaged_pictures_are_left_out_alone(
-    images_folder: Path, monkeypatch: pytest.MonkeyPatch, resolution: int
-) -> None:
+def test_damaged_pictures_are_left_out_alone(images_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_features, "BATCH_SIZE", 4)
     cut_short(images_folder, 0, 1, 2, 3, 9)
-    dataset = ImageDataset.open(images_folder, resolution=resolution, cache_bytes=0)
+    dataset = ImageDataset.open(images_folder, resolution=32, cache_bytes=0)
     done: list[tuple[str, int, int]] = []
-    found = real_features(dataset, MeanColour(), size=32, on_progress=lambda *args: done.append(args))
+    found = real_features(dataset, MeanColour(), on_progress=lambda *args: done.append(args))
     assert (found.features.shape, found.num_damaged) == ((7, 6), 5) and found.images_per_s > 0
     assert done[-1] == ("reference", 12, 12)
 
 
 def test_where_all_pictures_are_damaged_it_is_said(images_folder: Path) -> None:
     with pytest.raises(SpatialGANError, match="all 12 pictures are damaged"):
-        real_features(cut_short(images_folder, *ALL), MeanColour(), size=32)
+        real_features(cut_short(images_folder, *ALL), MeanColour())
 
 
 def test_generated_features_are_of_the_seeds_pictures_rounded() -> None:

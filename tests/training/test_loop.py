@@ -55,7 +55,7 @@ def test_n_and_n_more_steps_equal_2n_steps_bit_by_bit(tmp_path, pictures, precis
 def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pictures):
     whole = tiny_config(
         model={"noise_inputs": False, "minibatch_std_group": 2},
-        data={"shift": 0.2, "mirror": True},
+        data={"mirror": True},
         train={"precision": "bfloat16"},
         aids={"reuse_pictures": True},
     )
@@ -71,7 +71,7 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
 def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg):
     whole = tiny_config(
         model=model,
-        data={"shift": 0.2, "mirror": True},
+        data={"mirror": True},
         loss={"align": "multi" if model else "single"},
         train={"precision": "bfloat16"},
         aids={"reconstruct_kimg": 0.032},

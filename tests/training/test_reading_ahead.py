@@ -23,7 +23,7 @@ from spatialgan.training import loop
 from spatialgan.training.checkpoint import list_checkpoints
 from spatialgan.training.step import make_trainee
 
-CONFIG = tiny_config(data={"mirror": True, "shift": 0.2}, train={"kimg": 0.04, "sample_kimg": 1.0})
+CONFIG = tiny_config(data={"mirror": True}, train={"kimg": 0.04, "sample_kimg": 1.0})
 
 
 def run(out: Path, pictures: Path, kimg: float = 0.04) -> Path:
@@ -55,11 +55,11 @@ def lazy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_batches_are_those_of_their_positions_however_they_are_read(pictures: Path):
     t = make_trainee(CONFIG, torch.device("cpu"))
     t.num_images_seen = 12
-    size, expected = CONFIG.data_resolution, None
+    expected = None
     for cache_bytes, ahead in ((1 << 30, 2), (0, 0), (0, 1), (0, 5)):
-        dataset = ImageDataset.open(pictures, resolution=size, mirror=True, cache_bytes=cache_bytes)
+        dataset = ImageDataset.open(pictures, resolution=32, mirror=True, cache_bytes=cache_bytes)
         found = [images for _, images in loop.real_batches(t, dataset, ahead=ahead)]
-        expected = expected or [dataset.windows(p, 4, size=32, seed=0) for p in range(12, 40, 4)]
+        expected = expected or [dataset.shown(p, 4, seed=0) for p in range(12, 40, 4)]
         assert len(found) == 7 and all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
@@ -85,7 +85,7 @@ def test_a_damaged_picture_ends_the_run_in_the_step_that_needs_it(tmp_path, pict
     monkeypatch.setattr(loop, "real_batches", partial(loop.real_batches, ahead=ahead))
     shutil.copytree(pictures, tmp_path / "data")
     config = replace(CONFIG, train=replace(CONFIG.train, checkpoint_kimg=0.004))
-    shown = ImageDataset.open(tmp_path / "data", resolution=CONFIG.data_resolution).views(0, 16, size=32, seed=0)
+    shown = ImageDataset.open(tmp_path / "data", resolution=32).views(0, 16, seed=0)
     victim = tmp_path / "data" / f"{int(shown.indices[14]):02d}.png"  # the fourth step's
     victim.write_bytes(victim.read_bytes()[:80])
     with pytest.raises(BadImageError, match=rf"{victim.name}: .*`spatialgan data check` lists every such file"):

@@ -107,7 +107,7 @@ def attention(
     if data is not None:
         dataset = ObjectDataset.open(
             data,
-            resolution=config.data_resolution,
+            resolution=config.model.resolution,
             channels=config.model.image_channels,
             fit=config.data.fit,
             holdout=config.data.holdout,

@@ -83,7 +83,7 @@ def open_split(data: Path, model: "SpatialGAN", split: "Split", *, cache_bytes: 
     config = model.config
     dataset = ImageDataset.open(
         data,
-        resolution=config.data_resolution,
+        resolution=config.model.resolution,
         channels=config.model.image_channels,
         fit=config.data.fit,
         holdout=config.data.holdout,

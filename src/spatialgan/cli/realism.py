@@ -252,9 +252,8 @@ def _both(
     """Features of at most ``samples`` real pictures, and of so many generated ones."""
     from spatialgan.evaluation.picture_features import generated_features, real_features
 
-    size = model.config.model.resolution
     with progress_bar() as show:
-        real = real_features(dataset, extractor, size=size, count=samples, on_progress=show)
+        real = real_features(dataset, extractor, count=samples, on_progress=show)
         seeds = range(seed, seed + samples)
         return real, generated_features(model, extractor, seeds, truncation=truncation, on_progress=show)
 

@@ -21,7 +21,6 @@ import torch
 from spatialgan.data.decoding import BadImageError, Fit, Progress, check_settings, decode, in_threads
 from spatialgan.data.sources import ImageSource, open_source
 from spatialgan.errors import SpatialGANError
-from spatialgan.streams import random_stream
 
 Split = Literal["train", "test", "all"]
 
@@ -40,14 +39,12 @@ def split_indices(num_files: int, holdout: int, split: Split) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """Which images are shown, how, and which part of each. All tensors are on the CPU."""
+    """Which images are shown, and how. Both tensors are on the CPU."""
 
     indices: torch.Tensor
     """int64 (B,), 0..num_images-1."""
     flips: torch.Tensor
     """bool (B,): mirrored left to right."""
-    corners_px: torch.Tensor
-    """int64 (B, 2): x and y of the window's upper left corner, in pixels of the mirrored image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,35 +147,13 @@ class ImageDataset:
 
     def shown(self, start: int, count: int, *, seed: int) -> torch.Tensor:
         """uint8 (count, C, R, R): the images that training shows at positions start..start+count-1."""
-        return self.views_of(self.views(start, count, size=self.resolution, seed=seed), size=self.resolution)
+        views = self.views(start, count, seed=seed)
+        return self.batch(views.indices, views.flips)
 
-    def windows(self, start: int, count: int, *, size: int, seed: int) -> torch.Tensor:
-        """uint8 (count, C, size, size): as `shown`, each through a window of `size` pixels at a random place."""
-        return self.views_of(self.views(start, count, size=size, seed=seed), size=size)
-
-    def views(self, start: int, count: int, *, size: int, seed: int) -> Views:
-        """What training shows at positions start..start+count-1 through windows of `size` pixels.
-
-        Raises SpatialGANError where a window would be larger than the images.
-        """
-        if not 1 <= size <= self.resolution:
-            raise SpatialGANError(f"{size=}: use 1 to the images' {self.resolution} pixels")
+    def views(self, start: int, count: int, *, seed: int) -> Views:
+        """What training shows at positions start..start+count-1."""
         indices, flips = epoch_indices(start, count, num_images=self.num_images, seed=seed)
-        room = self.resolution - size
-        corners = torch.zeros(count, 2, dtype=torch.int64)
-        if room > 0:  # a stream for each position: the same whatever the batch size
-            for i, position in enumerate(range(start, start + count)):
-                stream = random_stream(seed, f"window at {position}")
-                corners[i] = torch.randint(room + 1, (2,), generator=stream)
-        return Views(indices, flips if self.mirror else torch.zeros_like(flips), corners)
-
-    def views_of(self, views: Views, *, size: int) -> torch.Tensor:
-        """uint8 (B, C, size, size): the images through their windows, on the CPU."""
-        images = self.batch(views.indices, views.flips)
-        if size == self.resolution:
-            return images
-        windows = zip(images, views.corners_px.tolist(), strict=True)
-        return torch.stack([image[:, y : y + size, x : x + size] for image, (x, y) in windows])
+        return Views(indices, flips if self.mirror else torch.zeros_like(flips))
 
     def _decode(self, row: int) -> np.ndarray:
         name = self.names[row]

@@ -142,8 +142,7 @@ def measure_focus(
     Args:
         model: with heatmaps, and with its discriminator.
         num_samples: pictures of seeds first_seed, first_seed + 1, ... to generate, and at most so many real ones.
-        dataset: real pictures with instance masks, of the size that the model's training reads; the middle of each is
-            looked at where training looks through smaller windows. None for generated pictures alone.
+        dataset: real pictures with instance masks, of the model's size. None for generated pictures alone.
         form: of attention, see :func:`spatialgan.attention.gradcam`; None: what the model was trained with.
         sign: see :func:`spatialgan.attention.attention_maps`; None: what the model was trained with.
         on_progress: called with ("generated" or "real", done, total).
@@ -151,15 +150,15 @@ def measure_focus(
     Raises:
         SpatialGANError: the model has no heatmaps or no discriminator, or pictures are of another size.
     """
-    config, size = model.config.model, model.config.data_resolution
+    config = model.config.model
     if config.encoding == "none":
         raise SpatialGANError(f"{model.name} has no heatmap (encoding=none) that attention could be compared with")
     if num_samples < 1:
         raise SpatialGANError(f"num_samples is {num_samples}; use 1 or more")
-    if dataset is not None and (dataset.resolution != size or dataset.channels != config.image_channels):
+    if dataset is not None and (dataset.resolution != config.resolution or dataset.channels != config.image_channels):
         raise SpatialGANError(
             f"the data set is opened at {dataset.resolution} pixels with {dataset.channels} channels,"
-            f" the model reads {size} and {config.image_channels}"
+            f" the model reads {config.resolution} and {config.image_channels}"
         )
     form, sign = form or model.config.loss.attention, sign or model.config.loss.attention_sign
 
@@ -222,17 +221,15 @@ def _real(
 ) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
     """Of each picture attention (3, R, R), and by class where its objects are, (R, R) of 0 and 1."""
     config = model.config.model
-    corner = (model.config.data_resolution - config.resolution) // 2
-    inside = slice(corner, corner + config.resolution)
     for start in range(0, count, config.minibatch_std_group):
         items = [dataset[i % dataset.num_images] for i in range(start, start + config.minibatch_std_group)]
-        attention = look(to_float(torch.stack([item.image[:, inside, inside] for item in items])))
+        attention = look(to_float(torch.stack([item.image for item in items])))
         for maps, item in zip(attention, items[: count - start], strict=False):
             labels = {o.label for o in item.objects} - {*STRUCTURE}
             yield (
                 maps,
                 {
-                    label: item.masks([o for o in item.objects if o.label == label]).any(dim=0)[inside, inside].float()
+                    label: item.masks([o for o in item.objects if o.label == label]).any(dim=0).float()
                     for label in labels
                 },
             )

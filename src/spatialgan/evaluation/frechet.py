@@ -180,8 +180,7 @@ def frechet_of_model(
 
     Args:
         model: the one to judge.
-        dataset: opened at the resolution that the model's training reads pictures in, and with its channels. With
-            ``data.shift`` they are seen through windows at random places, as in training.
+        dataset: opened at the model's resolution, and with its channels.
         extractor: the feature network.
         num_samples: pictures to generate, of seeds first_seed, first_seed + 1, ...
         truncation: 1 for none.
@@ -200,8 +199,7 @@ def frechet_of_model(
     counts = sample_counts(num_samples) if extrapolated else [num_samples]
     finite(truncation, "truncation")
     folder = (cache_dir or user_cache_dir("features")) if use_cache else None
-    size = model.config.model.resolution
-    reference = reference_statistics(dataset, extractor, folder, size=size, on_progress=on_progress, log=log)
+    reference = reference_statistics(dataset, extractor, folder, on_progress=on_progress, log=log)
     running, points, seconds = RunningGaussian(), [], 0.0
     for count in counts:
         started = time.perf_counter()
@@ -243,23 +241,18 @@ def reference_statistics(
     extractor: FeatureExtractor,
     folder: Path | None,
     *,
-    size: int | None = None,
     on_progress: Progress | None = None,
     log: Callable[[str], None] = print,
 ) -> Reference:
-    """Mean and covariance of a data set's features; ``folder`` None for no cache.
-
-    Pictures larger than ``size`` (None: their own) are seen through windows of that size. Damaged ones are left out,
-    and counted.
-    """
-    size = size or dataset.resolution
-    path = None if folder is None else folder / f"{cache_key(dataset, extractor, size)}.safetensors"
+    """Mean and covariance of a data set's features; ``folder`` None for no cache. Damaged pictures are left out, and
+    counted."""
+    path = None if folder is None else folder / f"{cache_key(dataset, extractor)}.safetensors"
     if path is not None and (stored := _load(path)) is not None:
         log(f"reference features: cache hit ({stored.gaussian.count} pictures, {path.name})")
         return stored
     log("reference features: " + ("computed, cache off" if path is None else f"cache miss, computing ({path.name})"))
     running, damaged, started = RunningGaussian(), 0, time.perf_counter()
-    for images, left_out in real_pictures(dataset, size=size):
+    for images, left_out in real_pictures(dataset):
         damaged += left_out
         if len(images):
             running.add(extractor(images))
@@ -276,10 +269,9 @@ def reference_statistics(
     return Reference(gaussian, damaged, "off" if path is None else "miss", rate)
 
 
-def cache_key(dataset: ImageDataset, extractor: FeatureExtractor, size: int | None = None) -> str:
+def cache_key(dataset: ImageDataset, extractor: FeatureExtractor) -> str:
     """Of the files' contents and what makes features of them; never of paths."""
-    windows = () if size in (None, dataset.resolution) else (f"windows of {size}",)
-    parts = (str(CACHE_FORMAT), dataset.fingerprint, extractor.name, extractor.weights_hash, extractor.resize, *windows)
+    parts = (str(CACHE_FORMAT), dataset.fingerprint, extractor.name, extractor.weights_hash, extractor.resize)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

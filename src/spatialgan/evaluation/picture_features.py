@@ -32,7 +32,7 @@ class PictureFeatures:
 
 def require_same_pictures(model: SpatialGAN, dataset: ImageDataset) -> None:
     """Raise SpatialGANError where a data set was not opened as the model's training reads it."""
-    wanted = (model.config.data_resolution, model.config.model.image_channels)
+    wanted = (model.config.model.resolution, model.config.model.image_channels)
     if (dataset.resolution, dataset.channels) != wanted:
         raise SpatialGANError(
             f"the data set was opened at {dataset.resolution} pixels with {dataset.channels} channels, the model "
@@ -47,35 +47,27 @@ def generated_pictures(model: SpatialGAN, seeds: Sequence[int], *, truncation: f
         yield to_uint8(images)
 
 
-def real_pictures(dataset: ImageDataset, *, size: int, count: int | None = None) -> Iterator[tuple[Tensor, int]]:
-    """uint8 ``(B, C, size, size)`` as they are, unmirrored, and how many damaged files each batch left out.
-
-    Pictures larger than ``size`` are seen through windows of that size at random places, as in training.
+def real_pictures(dataset: ImageDataset, *, count: int | None = None) -> Iterator[tuple[Tensor, int]]:
+    """uint8 ``(B, C, R, R)`` as they are, unmirrored, and how many damaged files each batch left out.
 
     Args:
-        count: so many of them, spread evenly over the set (with windows: in random order); None: all.
+        count: so many of them, spread evenly over the set; None: all.
     """
     count = dataset.num_images if count is None else min(count, dataset.num_images)
-    windows = size != dataset.resolution
     # In float64: a set may have more pictures than float32 has whole numbers.
     places = torch.linspace(0, dataset.num_images - 1, count, dtype=torch.float64).round().long()
-
-    def read(part: Tensor) -> Tensor:
-        if windows:
-            return dataset.windows(int(part[0]), len(part), size=size, seed=0)
-        return dataset.batch(part)
-
-    for part in (torch.arange(count) if windows else places).split(BATCH_SIZE):
+    for part in places.split(BATCH_SIZE):
         try:
-            yield read(part), 0
+            yield dataset.batch(part), 0
         except BadImageError:  # one by one, to leave out the damaged ones alone
             whole = []
             for single in part.split(1):
                 try:
-                    whole.append(read(single))
+                    whole.append(dataset.batch(single))
                 except BadImageError:
                     continue
-            images = torch.cat(whole) if whole else torch.empty(0, dataset.channels, size, size, dtype=torch.uint8)
+            none = torch.empty(0, dataset.channels, dataset.resolution, dataset.resolution, dtype=torch.uint8)
+            images = torch.cat([none, *whole])
             yield images, len(part) - len(whole)
 
 
@@ -83,14 +75,13 @@ def real_features(
     dataset: ImageDataset,
     extractor: FeatureExtractor,
     *,
-    size: int,
     count: int | None = None,
     on_progress: Progress | None = None,
 ) -> PictureFeatures:
     """Of :func:`real_pictures`; raises SpatialGANError where all files are damaged."""
     total = dataset.num_images if count is None else min(count, dataset.num_images)
     found, damaged, started = [], 0, time.perf_counter()
-    for images, left_out in real_pictures(dataset, size=size, count=count):
+    for images, left_out in real_pictures(dataset, count=count):
         damaged += left_out
         if len(images):
             found.append(extractor(images))

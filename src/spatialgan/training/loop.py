@@ -110,7 +110,7 @@ def _open_data(config: RunConfig, data: str | Path, out: Path, report: Callable[
     d = config.data
     dataset = ImageDataset.open(
         data,
-        resolution=config.data_resolution,
+        resolution=config.model.resolution,
         channels=config.model.image_channels,
         fit=d.fit,
         mirror=d.mirror,
@@ -257,9 +257,8 @@ def real_batches(t: Trainee, dataset: ImageDataset, *, ahead: int = BATCHES_AHEA
     config, offset = t.config, t.workers.rank * t.batch_size
 
     def read(start: int) -> tuple[Views, Tensor]:
-        size = config.model.resolution
-        views = dataset.views(start + offset, t.batch_size, size=size, seed=config.train.seed)
-        return views, dataset.views_of(views, size=size)
+        views = dataset.views(start + offset, t.batch_size, seed=config.train.seed)
+        return views, dataset.batch(views.indices, views.flips)
 
     starts = range(t.num_images_seen, int(config.train.kimg * 1000), config.train.batch_size)
     return read_ahead(read, starts, ahead=ahead if dataset.images is None else 0)
@@ -269,11 +268,7 @@ def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None, batch: tuple[V
     """One training step on real pictures."""
     views, pictures = batch
     start, reals = t.num_images_seen, to_float(pictures.to(t.device))  # sent as uint8: a quarter of the traffic
-    known = (
-        None
-        if codes is None or not t.config.reconstructs_at(start)
-        else known_pictures(codes, reals, views, whole_px=dataset.resolution)
-    )
+    known = None if codes is None or not t.config.reconstructs_at(start) else known_pictures(codes, reals, views)
     stats = training_step(t, reals, known)
     check_finite(stats, t.num_images_seen)
     return stats
@@ -294,7 +289,7 @@ def _start(t: Trainee, dataset: ImageDataset, init_from: str | None) -> None:
     """First weights: random, or another model's; and the projected discriminator's look at the data."""
     if t.discriminator.needs_statistics:
         count = min(CALIBRATION_IMAGES, dataset.num_images)
-        reals = dataset.windows(0, count, size=t.config.model.resolution, seed=t.config.train.seed)
+        reals = dataset.shown(0, count, seed=t.config.train.seed)
         t.discriminator.calibrate(to_float(reals).to(t.device))
     if init_from is not None:
         load_or_grow(t.config, t.generator, t.discriminator, init_from)

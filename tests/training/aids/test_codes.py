@@ -200,8 +200,7 @@ def test_things_are_found_where_they_are(rooms):
     mirrored = codes.centers_xy[1, :, 0] * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
     torch.testing.assert_close(mirrored, codes.centers_xy[0, :, 0])
     assert torch.equal(codes.stds[0], codes.stds[1])
-    # As layouts are drawn, in widths of a window, which is half of these pictures'.
-    stds = codes.stds[0] * 2
+    stds = codes.stds[0]  # as layouts are drawn
     low, high = config.object_std_min, config.object_std_max
     assert low <= stds.min() and stds.max() <= high
     assert stds.mean() == pytest.approx((low + high) / 2)
@@ -256,8 +255,7 @@ def test_a_subjects_place_and_size_are_for_the_heatmap(rooms):
         assert torch.corrcoef(torch.stack([found[0, :, axis], truth[:, axis]]))[0, 1] > 0.8
     torch.testing.assert_close(found[1], found[0] * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0]))
     assert torch.equal(codes.stds[0], codes.stds[1])
-    # s of the paper's exp(-d^2 / s) is uniform in 0.5..1, and a window's width is half of these pictures'.
-    s = 8 * (codes.stds[0, :, 0] * 2).square()
+    s = 8 * codes.stds[0, :, 0].square()  # of the paper's exp(-d^2 / s), uniform in 0.5..1
     assert s.min() >= 0.5 and s.max() <= 1 and abs(s.mean() - 0.75) < 0.1
 
 
@@ -314,13 +312,13 @@ def test_equal_sizes_are_not_in_the_order_of_files():
     config = ModelConfig(resolution=64, channel_base=512, layout="multi", encoding="multi", num_objects=2)
     radii = torch.full((500, 2), 0.1)
     radii[::2] = 0.2
-    stds = ranked_stds(radii, 64, config)
+    stds = ranked_stds(radii, config)
     index = torch.arange(500.0)
     for k in range(2):
         for part in (slice(0, None, 2), slice(1, None, 2)):
             assert torch.corrcoef(torch.stack([stds[part, k], index[part]]))[0, 1].abs() < 0.25
     assert stds[::2].min() > stds[1::2].max()
-    assert torch.equal(stds, ranked_stds(radii, 64, config))
+    assert torch.equal(stds, ranked_stds(radii, config))
 
 
 def test_colours_count_more_than_brightness():

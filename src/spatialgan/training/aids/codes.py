@@ -238,8 +238,7 @@ def picture_codes(
     both = torch.stack([subjects.centers_xy, subjects.mirrored().centers_xy])  # (2, N, 2)
     all_subjects = Subjects(both.flatten(0, 1), subjects.sizes.repeat(2))
     drawn = sample_layout(config, n, random_stream(0, "sizes of subjects")).gaussians(0).stds[:, 0, 0].sort()[0]
-    windows = config.resolution / dataset.resolution  # known_pictures makes picture widths window widths
-    stds = drawn[subjects.sizes.argsort().argsort()] * windows
+    stds = drawn[subjects.sizes.argsort().argsort()]
     z = _picture_codes(network, dataset, config.z_dim, device, progress, all_subjects)
     return Codes(z, both[:, :, None], stds.repeat(2, 1)[..., None])
 
@@ -280,7 +279,7 @@ def object_codes(
     mirrored = found.mirrored()
     centers = torch.cat([found.centers_xy, mirrored.centers_xy])  # (2 N, K, 2)
     radii = torch.cat([found.radii, mirrored.radii])
-    where = centers.reshape(2, n, k, 2), ranked_stds(found.radii, dataset.resolution, config).repeat(2, 1, 1)
+    where = centers.reshape(2, n, k, 2), ranked_stds(found.radii, config).repeat(2, 1, 1)
     if config.num_styles == 1:
         return Codes(_picture_codes(network, dataset, config.z_dim, device, progress), *where)
     things, backgrounds, start = [], [], 0
@@ -334,7 +333,7 @@ def _find_things(
     return Things(torch.cat([p.centers_xy for p in parts]), torch.cat([p.radii for p in parts]))
 
 
-def ranked_stds(radii: Tensor, resolution: int, config: ModelConfig) -> Tensor:
+def ranked_stds(radii: Tensor, config: ModelConfig) -> Tensor:
     """Standard deviations of things' heatmaps, of all pictures' in the order of ``radii`` (N, K) and spread as those
     that layouts are drawn with; in picture widths. Equal radii come in a random order: files may have one of their
     own."""
@@ -342,8 +341,7 @@ def ranked_stds(radii: Tensor, resolution: int, config: ModelConfig) -> Tensor:
     shuffled = torch.randperm(radii.numel(), generator=random_stream(0, "order of equal sizes"))
     order = shuffled[radii.flatten()[shuffled].argsort(stable=True)]
     ranks = order.argsort().reshape(radii.shape)
-    windows = config.resolution / resolution  # known_pictures makes picture widths window widths
-    return (low + (high - low) * (ranks + 0.5) / radii.numel()) * windows
+    return low + (high - low) * (ranks + 0.5) / radii.numel()
 
 
 def patches(images: Tensor, centers_xy: Tensor, stds: Tensor) -> Tensor:

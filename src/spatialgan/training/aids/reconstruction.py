@@ -1,10 +1,9 @@
 """Reconstruction [ours]: real pictures that G is told how to draw, before a D can say what is wrong with its own.
 
-Each training picture has a code that was found without training (``training/aids/codes.py``). A picture seen through a
-window at a known place (``data.shift``) is drawn from the same code, with heatmaps moved as the window was; they lie
-on the subject, or in multi-object models on the things, that the codes are of. So G learns in one go what pictures look
-like, and that things are where their heatmaps are; no label is used. What comes out is blurred, as averages are:
-details are for D.
+Each training picture has a code that was found without training (``training/aids/codes.py``). It is drawn from that,
+with heatmaps on the subject, or in multi-object models on the things, that the codes are of. So G learns in one go what
+pictures look like, and that things are where their heatmaps are; no label is used. What comes out is blurred, as
+averages are: details are for D.
 """
 
 from dataclasses import dataclass, replace
@@ -43,9 +42,9 @@ class Known:
     codes: Tensor
     """(B, S, z_dim)."""
     centers_xy: Tensor
-    """(B, K, 2), of the things (or the subject, K = 1), in window widths from the window's corner."""
+    """(B, K, 2), of the things (or the subject, K = 1), in 0..1 of the picture."""
     stds: Tensor
-    """(B, K), in window widths."""
+    """(B, K), in picture widths."""
 
     def __getitem__(self, rows: slice) -> "Known":
         return Known(self.images[rows], self.codes[rows], self.centers_xy[rows], self.stds[rows])
@@ -56,13 +55,10 @@ def comparison_network(device: torch.device) -> EfficientNetLite:
     return move_to(load_imagenet("lite0", strides=COMPARE_STRIDES), device)
 
 
-def known_pictures(codes: Codes, reals: Tensor, views: Views, *, whole_px: int) -> Known:
-    """What G is to draw ``reals`` (B, 3, R, R) from, which are ``views`` of pictures of ``whole_px`` pixels."""
-    size, device = reals.shape[-1], reals.device
-    rows = views.flips.long(), views.indices
-    centers = (codes.centers_xy[rows] * whole_px - views.corners_px[:, None].float()) / size
-    stds = codes.stds[rows] * (whole_px / size)
-    return Known(reals, codes.z[rows].to(device), centers.to(device), stds.to(device))
+def known_pictures(codes: Codes, reals: Tensor, views: Views) -> Known:
+    """What G is to draw ``reals`` (B, 3, R, R) from, which are ``views`` of the pictures."""
+    rows, device = (views.flips.long(), views.indices), reals.device
+    return Known(reals, codes.z[rows].to(device), codes.centers_xy[rows].to(device), codes.stds[rows].to(device))
 
 
 def known_layout(config: ModelConfig, centers_xy: Tensor, stds: Tensor, random: torch.Generator) -> Layout:
