@@ -1,10 +1,16 @@
 """What programs use: a model by its name or file, and the scenes that it draws."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import torch
+from PIL import Image
 
+from spatialgan.editing import inversion
+from spatialgan.editing.inversion import Callback as InvertCallback
+from spatialgan.editing.inversion import Inversion, InvertOptions
+from spatialgan.editing.photo import photo_tensor, read_photo
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import user_path
@@ -35,6 +41,30 @@ class SpatialGAN(Model):
     def sample(self, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> Scene:
         """A random picture to edit; the same seed gives the same picture."""
         return Scene.sample(self, seed, layout_seed=layout_seed, truncation=truncation)
+
+    def invert(
+        self,
+        photo: str | Path | Image.Image,
+        *,
+        box: Sequence[float] | None = None,
+        options: InvertOptions | None = None,
+        callback: InvertCallback | None = None,
+    ) -> Inversion:
+        """A scene that draws a photograph, as well as the model can; see :mod:`spatialgan.editing.inversion`.
+
+        Args:
+            photo: a file, or a picture.
+            box: left, top, width and height, in 0..1 of the photograph, of the part to take. What is taken becomes a
+                square as the model's training pictures did (``data.fit``).
+            options: how much work it is given.
+            callback: told each step; what it returns, where true, ends the work with what there is.
+
+        Raises:
+            SpatialGANError: the photograph cannot be read, or the ImageNet weights are not installed.
+        """
+        picture, name = read_photo(photo, self.config.model.image_channels)
+        pixels = photo_tensor(picture, self.config.model.resolution, self.config.data.fit, box)
+        return inversion.invert(self, pixels, options=options, name=name, callback=callback)
 
     def load_scene(self, path: str | Path) -> Scene:
         """A scene that was saved with :meth:`Scene.save`."""

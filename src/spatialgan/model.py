@@ -1,5 +1,6 @@
 """Models: a trained generator with its configuration, its files, and the pictures it makes."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable
@@ -18,8 +19,10 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, read_json, require_file, write_atomically
 from spatialgan.inputs import Inputs
 from spatialgan.layout import Layout
+from spatialgan.networks.digest import weights_digest
 from spatialgan.networks.discriminators import Discriminator, make_discriminator
 from spatialgan.networks.generator import Generator, GeneratorOutput
+from spatialgan.networks.tuning import Tuning, tuned
 from spatialgan.sealed import UNREADABLE
 from spatialgan.settings import from_dict, to_dict, upgraded
 
@@ -50,6 +53,8 @@ class Model:
         self.name = name
         self.weights_hash = weights_hash
         self.card = card or {}
+        self.tuning: Tuning | None = None
+        """What was added to the generator's weights for one photograph; of no effect on ``weights_hash``."""
 
     @property
     def device(self) -> torch.device:
@@ -83,6 +88,16 @@ class Model:
             if network is not None:
                 move_to(network, device)
         return self
+
+    def tuned(self, tuning: Tuning) -> Self:
+        """The same model with a generator of its own, tuned for one photograph (``networks/tuning.py``).
+
+        Raises SpatialGANError where the tuning is another model's.
+        """
+        model = copy.copy(self)
+        model.generator, model.tuning = tuned(self.generator, tuning), tuning
+        model.weights_hash = self.weights_hash or weights_digest(self.generator)
+        return model
 
     def save(self, path: str | Path, *, card: dict[str, Any] | None = None, dtype: torch.dtype = torch.float16) -> Path:
         """Write ``PATH.safetensors``, ``PATH.json`` and, where there is one, ``PATH.discriminator.safetensors``.

@@ -115,6 +115,7 @@ def open_start(
 ENDINGS = {
     "--out": (".png", "pictures"),
     "--heatmaps": (".png", "pictures"),
+    "--compare": (".png", "pictures"),
     "--gif": (".gif", "animations"),
     "--mp4": (".mp4", "videos"),
 }

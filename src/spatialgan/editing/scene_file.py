@@ -16,6 +16,7 @@ from spatialgan.layout import Layout, layout_from_json, layout_to_json
 from spatialgan.levels import tensor_from_json, tensor_to_json
 from spatialgan.model import Model, bundled_models
 from spatialgan.networks.digest import weights_digest
+from spatialgan.networks.tuning import tuning_from_json, tuning_to_json
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
@@ -25,7 +26,7 @@ MAX_FILE_BYTES = 128 << 20  # heatmaps as pixels take up to 40 MB
 
 
 def scene_to_json(scene: "Scene") -> dict[str, Any]:
-    """A scene as JSON values, exact to the last bit."""
+    """A scene as JSON values, exact to the last bit; with what its model was tuned by, where a photograph was."""
     config = scene.model.config.model
     return {
         "format_version": FORMAT_VERSION,
@@ -43,6 +44,7 @@ def scene_to_json(scene: "Scene") -> dict[str, Any]:
         "seed": scene.seed,
         "layout_seed": scene.layout_seed,
         "edits": list(scene.edits),
+        **({} if scene.model.tuning is None else {"tuning": tuning_to_json(scene.model.tuning)}),
     }
 
 
@@ -75,6 +77,8 @@ def scene_fields(model: Model, data: Any) -> dict[str, Any]:
     w_offset = None
     if data.get("w_offset") is not None:  # files from before there were drags have no such field
         w_offset = _codes(data["w_offset"], "w_offset", (config.num_ws, config.num_styles, config.w_dim))
+    if data.get("tuning") is not None:
+        model = model.tuned(tuning_from_json(data["tuning"]))
     return {
         "model": model,
         "z": z,

@@ -67,7 +67,7 @@ class Models:
 
     def name_of(self, model: Model) -> str:
         """Under which name a loaded model is offered."""
-        return next(name for name, loaded in self._loaded.items() if loaded is model)
+        return next(name for name, offer in self.offers.items() if offer.weights_hash == model.weights_hash)
 
     def for_scene(self, data: Any) -> SpatialGAN:
         """The model that a scene's JSON was made with; raises SpatialGANError where it is not among ours."""

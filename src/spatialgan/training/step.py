@@ -17,7 +17,6 @@ from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training.aids.reconstruction import (
     Known,
-    comparison_network,
     reconstruct,
     reconstruction_optimizer,
 )
@@ -34,6 +33,7 @@ from spatialgan.training.losses import (
     r1_penalty,
 )
 from spatialgan.vision.efficientnet_lite import EfficientNetLite
+from spatialgan.vision.perceptual import comparison_network
 
 W_MEAN_SHARE = 0.002  # of each batch in the running mean of w, which truncation uses
 PATH_MEAN_SHARE = 0.01  # of each batch in the running mean of path lengths

@@ -11,7 +11,6 @@ from spatialgan.training.aids.reconstruction import (
     MAPPING_RATE,
     SEL_RATE,
     Known,
-    comparison_network,
     known_layout,
     known_pictures,
     noisy_codes,
@@ -25,6 +24,7 @@ from spatialgan.training.step import (
     step_generator,
     training_step,
 )
+from spatialgan.vision.perceptual import comparison_network
 
 CPU = torch.device("cpu")
 

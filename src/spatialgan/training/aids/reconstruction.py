@@ -13,7 +13,6 @@ from torch import Tensor
 
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import Views
-from spatialgan.devices import move_to
 from spatialgan.heatmaps import resize_maps
 from spatialgan.layout import Layout
 from spatialgan.levels import Gaussians
@@ -21,10 +20,9 @@ from spatialgan.networks.discriminators.projected import resize_images
 from spatialgan.networks.generator import Generator, sample_noise
 from spatialgan.sampling import sample_layout
 from spatialgan.training.aids.codes import Codes
-from spatialgan.vision.efficientnet_lite import EfficientNetLite, load_imagenet
+from spatialgan.vision.efficientnet_lite import EfficientNetLite
 
 CODE_NOISE = 0.3  # share of noise in a code while training: what lies between two pictures' codes is drawn as well
-COMPARE_STRIDES = (2, 4, 8, 16)  # ImageNet features that pictures are compared by
 THING_WEIGHT = 4.0  # of things in multi-object pictures, beside the 1 that everything has
 PIXEL_WEIGHT = 2.0  # of the mean absolute difference of pixels, at each size
 SMALL_SIZES = (16, 8)  # pictures are compared at these, too: what is where and of what colour can be told from a code,
@@ -48,11 +46,6 @@ class Known:
 
     def __getitem__(self, rows: slice) -> "Known":
         return Known(self.images[rows], self.codes[rows], self.centers_xy[rows], self.stds[rows])
-
-
-def comparison_network(device: torch.device) -> EfficientNetLite:
-    """Frozen; raises SpatialGANError where the ImageNet weights are not installed."""
-    return move_to(load_imagenet("lite0", strides=COMPARE_STRIDES), device)
 
 
 def known_pictures(codes: Codes, reals: Tensor, views: Views) -> Known:
@@ -100,7 +93,7 @@ def reconstruction_loss(
     Features are divided by each channel's mean square over the real pictures of this batch.
 
     Args:
-        network: see :func:`comparison_network`.
+        network: see :func:`spatialgan.vision.perceptual.comparison_network`.
         drawn: (B, 3, R, R) in about -1..1, R at least 32.
         real: the same size.
         weights: (B, 1, R, R), of mean 1: where differences count more; None: everywhere alike.
