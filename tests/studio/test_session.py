@@ -195,7 +195,7 @@ def test_what_is_no_scene_of_ours_is_refused(session, data):
 
 
 def test_while_a_drag_is_under_way_nothing_else_happens(session, sources):
-    session.dragging = True
+    session.work = "a drag"
     for f in (lambda: session.edit(move()), session.undo, lambda: session.start(sources["single"], 1)):
         with pytest.raises(Busy):
             f()

@@ -1,7 +1,8 @@
 """The studio: the editor in the browser.
 
-What happens to pictures is in models.py (which there are), session.py (a picture and its history), dragging.py (a drag,
-step by step), overlays.py and wire.py (a session's state and pictures for others), which know no web framework;
+What happens to pictures is in model_list.py (which there are), session.py (a picture and its history), dragging.py (a
+drag, step by step), fitting.py (a photograph, step by step), overlays.py and wire.py (a session's state and pictures
+for others), which know no web framework;
 worker.py is the one thread that runs models. The rest is the web: server.py (the application and how it starts), api.py
 (HTTP), render_api.py and stateless.py (pictures without a session), schemas.py (what requests and answers hold),
 docs_page.py and service.py (the API for people, and its health), live.py (WebSocket), sessions.py (who is there). Who

@@ -23,6 +23,7 @@ from spatialgan.editing.scene_file import scene_to_json
 from spatialgan.editing.video import find_encoder, save_mp4
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import Dragging, read_mask
+from spatialgan.studio.fitting import Fitting
 from spatialgan.studio.live import FAULT, Studio, talk
 from spatialgan.studio.overlays import Overlay
 from spatialgan.studio.schemas import (
@@ -34,6 +35,7 @@ from spatialgan.studio.schemas import (
     DragStatus,
     Edits,
     Kept,
+    PhotoStatus,
     Start,
     State,
     StudioInfo,
@@ -282,6 +284,43 @@ async def drag_status(studio: Here, who: Who) -> dict[str, Any]:
 async def stop_drag(studio: Here, who: Who) -> dict[str, Any]:
     """End the drag with the step that it has come to."""
     return await studio.stop_drag(who)
+
+
+@router.put(
+    "/sessions/{session}/photo",
+    status_code=202,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"image/*": {"schema": {"type": "string", "format": "binary", "description": "The file."}}},
+        }
+    },
+)
+async def open_photo(
+    studio: Here,
+    who: Who,
+    request: Request,
+    model: Annotated[str, Query(max_length=1000)],
+    name: Annotated[str, Query(max_length=200)] = "photo",
+    tune: bool = False,
+) -> PhotoStatus:
+    """Begin to look for the scene that draws a photograph. It becomes the history's next entry."""
+    body = await request.body()
+    return PhotoStatus(**await studio.fit(who, lambda s: Fitting(s, model, body, name, tune=tune)))
+
+
+@router.get("/sessions/{session}/photo")
+async def photo_status(studio: Here, who: Who) -> PhotoStatus:
+    """How far the latest photograph is."""
+    if who.fit is None:
+        raise SpatialGANError("there has been no photograph in this session")
+    return PhotoStatus(**await studio.run(who, who.fit.status))
+
+
+@router.delete("/sessions/{session}/photo", response_model=State, response_model_exclude_unset=True)
+async def stop_photo(studio: Here, who: Who) -> dict[str, Any]:
+    """End the work on a photograph with the best so far."""
+    return await studio.stop_fit(who)
 
 
 @router.websocket("/sessions/{session}/live")

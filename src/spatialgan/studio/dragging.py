@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from spatialgan.editing.drag import drag_steps
 from spatialgan.editing.drag.checks import painted_picture
 from spatialgan.errors import SpatialGANError
-from spatialgan.studio.session import Busy, Session
+from spatialgan.studio.session import DRAG, Session
 
 if TYPE_CHECKING:
     from spatialgan.editing.drag import DragStep, Handle, Mode
@@ -33,8 +33,7 @@ class Dragging:
         max_steps: int = 100,
     ):
         """Arguments as those of :func:`spatialgan.editing.drag.drag_steps`, which starts at the first ``advance``."""
-        if session.dragging:
-            raise Busy("a drag is under way; stop it first")
+        session.require_idle()
         if len(handles) > MAX_HANDLES:
             raise SpatialGANError(f"{len(handles)} handles are too many; use at most {MAX_HANDLES}")
         if not 1 <= max_steps <= MAX_STEPS:
@@ -46,7 +45,7 @@ class Dragging:
         self.stop_reason: str | None = None
         """Why it ended; None while it is under way."""
         self._steps = drag_steps(session.scene, handles, mask=mask, mode=mode, max_steps=max_steps)
-        session.dragging = True
+        session.work = DRAG
 
     def advance(self) -> "DragStep | None":
         """Make a step; None where it has ended, and its outcome has become the current picture."""
@@ -58,7 +57,7 @@ class Dragging:
             self._end(best, end.value.stop_reason)
             return None
         except BaseException:
-            self.session.dragging = False  # the picture stays what it was
+            self.session.work = None  # the picture stays what it was
             self.stop_reason = "failed"
             raise
         self.num_steps = self.latest.index
@@ -89,7 +88,7 @@ class Dragging:
         if step is not None and step.index > 0:
             self.session.finish_drag(step.scene, "Drag")
         else:  # nothing has become of it
-            self.session.dragging = False
+            self.session.work = None
 
 
 def read_mask(text: str | None, resolution: int) -> Image.Image | None:

@@ -82,7 +82,7 @@ class Guard:
                     receive,
                     send,
                     413,
-                    f"the request is larger than {MAX_BODY_BYTES >> 20} MB, which no scene or mask needs",
+                    f"the request is larger than {MAX_BODY_BYTES >> 20} MB, which no scene, mask or photograph needs",
                 )
 
 

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import Dragging
+from spatialgan.studio.fitting import Fitting
 from spatialgan.studio.model_list import Models
 from spatialgan.studio.overlays import Overlay
 from spatialgan.studio.session import Change, Outdated, Session
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_MESSAGE_BYTES = 64 << 10
+TELL_S = 0.2  # from one word on a photograph's progress to the next
 MAX_MESSAGES = 32  # of one page, that wait for their turn
 FAULT = "something went wrong inside the studio; its log has the details"
 
@@ -109,7 +111,7 @@ class Studio:
             visitor.drag = None
             raise
         visitor.drag = drag
-        visitor.drag_task = asyncio.create_task(self._drag_on(visitor, drag))
+        visitor.work_task = asyncio.create_task(self._drag_on(visitor, drag))
         return drag.status()
 
     async def _drag_on(self, visitor: Visitor, drag: Dragging) -> None:
@@ -125,9 +127,41 @@ class Studio:
                 log.exception("a drag failed")
             visitor.send(error_message(e))
         finally:
-            visitor.drag_task = None
+            visitor.work_task = None
         visitor.send(json.dumps({"kind": "drag_end", **drag.status()}))
         await self.refresh(visitor)
+
+    async def fit(self, visitor: Visitor, make: Callable[[Session], Fitting]) -> dict[str, Any]:
+        """Begin to look for the scene that draws a photograph, one turn of the worker a step. Returns its status."""
+        visitor.fit = fit = await self.run(visitor, lambda: make(visitor.session))
+        visitor.work_task = asyncio.create_task(self._fit_on(visitor, fit))
+        return fit.status()
+
+    async def _fit_on(self, visitor: Visitor, fit: Fitting) -> None:
+        told = time.monotonic()
+        try:
+            while fit.stop_reason is None:
+                await self.run(visitor, fit.advance)
+                if time.monotonic() - told > TELL_S:
+                    told = time.monotonic()
+                    visitor.send(json.dumps({"kind": "photo", **fit.status()}))
+        except Stopped:
+            return
+        except Exception as e:
+            if not isinstance(e, SpatialGANError):
+                log.exception("the fit of a photograph failed")
+            visitor.send(error_message(e))
+        finally:
+            visitor.work_task = None
+        await self.refresh(visitor)
+        visitor.send(json.dumps({"kind": "photo_end", **fit.status()}))
+
+    async def stop_fit(self, visitor: Visitor) -> dict[str, Any]:
+        """End the fit of a photograph with the best so far; nothing where none is under way. Returns the state."""
+        fit = visitor.fit
+        if fit is not None:
+            await self.run(visitor, fit.stop)
+        return await self.state(visitor)
 
     async def stop_drag(self, visitor: Visitor) -> dict[str, Any]:
         """End the drag with the step that was shown last; nothing where none is under way. Returns the state."""
@@ -140,8 +174,9 @@ class Studio:
 def current_frame(session: Session, overlay: Overlay) -> bytes:
     """The current picture and the one that it began with, with the state."""
     planes = planes_of(session.scene, overlay)
-    original = planes_of(session.original, "none")
-    return frame({"kind": "current", "state": state_of(session)}, planes | {"original": original["picture"]})
+    photo = session.history[session.start_position].photo
+    original = planes_of(session.original, "none")["picture"] if photo is None else photo.permute(1, 2, 0).numpy()
+    return frame({"kind": "current", "state": state_of(session)}, planes | {"original": original})
 
 
 def drag_frame(drag: Dragging, overlay: Overlay) -> bytes:

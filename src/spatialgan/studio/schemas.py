@@ -261,6 +261,24 @@ class DragStatus(BaseModel):
     stop_reason: str | None
 
 
+class Likeness(BaseModel):
+    """How like its photograph a picture is."""
+
+    psnr_db: float
+    perceptual: Annotated[float, Field(description="Distance in ImageNet features; 0 for the same picture.")]
+    share: Annotated[float, Field(description="That distance as a share of a random picture's.")]
+    words: str
+
+
+class PhotoStatus(BaseModel):
+    """How far the work on a photograph is."""
+
+    stage: Literal["search", "one code", "a code a layer", "tuning"]
+    share: Annotated[float, Field(description="Of the work, in 0..1, roughly.")]
+    stop_reason: Literal["done", "stopped", "failed"] | None
+    likeness: Likeness | None
+
+
 class Command(BaseModel):
     """A command line."""
 

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from PIL import Image
+from torch import Tensor
 
 from spatialgan.editing.arguments import MAX_SEED, finite
 from spatialgan.editing.edits import edit_from_json
@@ -18,6 +19,7 @@ MAX_OBJECTS = 24  # of a picture: every one costs time, and a page must not be a
 MAX_EDITS = 64  # of one change
 MAX_FRAMES = 240  # of an animation
 THUMBNAIL_PX = 96
+DRAG = "a drag"  # what may be under way
 
 
 class Busy(SpatialGANError):
@@ -62,6 +64,8 @@ class Entry:
     """PNG."""
     is_start: bool
     """Whether a new picture begins here: what comes after is compared with it."""
+    photo: Tensor | None = None
+    """uint8 (C, R, R): the photograph that the scene draws, which is what later pictures are compared with."""
 
 
 class Session:
@@ -73,13 +77,19 @@ class Session:
         self.position = -1
         self.revision = 0
         """Counts whatever replaces the current scene; a change names the revision that it was made for."""
-        self.dragging = False
+        self.work: str | None = None
+        """What is under way and must end before anything else begins; None for nothing."""
         self._ids = count()
         self._shown: Scene | None = None  # the current scene, with its pixels
         self._original: tuple[int, Scene] | None = None  # entry, and its scene with pixels
         self._preview: tuple[int | None, Change, Scene] | None = None
 
     # ------------------------------------------------------------- what there is
+
+    @property
+    def dragging(self) -> bool:
+        """Whether a drag is under way."""
+        return self.work == DRAG
 
     @property
     def scene(self) -> Scene:
@@ -104,7 +114,7 @@ class Session:
 
     def start(self, model: str, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> None:
         """A random picture of a model, as the history's next entry."""
-        self._require_no_drag()
+        self.require_idle()
         for name, value in (("seed", seed), ("layout_seed", layout_seed)):
             if value is not None and not 0 <= value <= MAX_SEED:
                 raise SpatialGANError(f"{name} is {value}; use a whole number from 0 to {MAX_SEED}")
@@ -113,7 +123,7 @@ class Session:
 
     def open(self, data: Any, *, label: str = "Opened", is_start: bool = True) -> None:
         """A saved scene, from its JSON value, as the history's next entry; the first entry is a start in any case."""
-        self._require_no_drag()
+        self.require_idle()
         scene = _checked(Scene.from_json(self.models.for_scene(data), data))
         self._append(scene, label, is_start=is_start or not self.history)
 
@@ -137,9 +147,9 @@ class Session:
         Raises:
             SpatialGANError: the scene has something against it.
             Outdated: there has been another change since.
-            Busy: a drag is under way.
+            Busy: something is under way.
         """
-        self._require_no_drag()
+        self.require_idle()
         scene = self.preview(change, self.revision if revision is None else revision)  # drawn already, as a rule
         self._append(scene, label or label_of(change))
 
@@ -154,7 +164,7 @@ class Session:
     def go(self, position: int) -> None:
         """To an entry of the history."""
         self._require_picture()
-        self._require_no_drag()
+        self.require_idle()
         if not 0 <= position < len(self.history):
             raise SpatialGANError(f"the history has entries 0 to {len(self.history) - 1}, and no {position}")
         if position != self.position:
@@ -163,8 +173,12 @@ class Session:
 
     def finish_drag(self, scene: Scene, label: str) -> None:
         """Make the outcome of a drag the history's next entry."""
-        self.dragging = False
+        self.work = None
         self._append(scene, label)
+
+    def add_photo(self, scene: Scene, photo: Tensor) -> None:
+        """A photograph as a scene, as the history's next entry; ``photo`` is uint8 (C, R, R)."""
+        self._append(scene, "Photograph", is_start=True, photo=photo)
 
     # ------------------------------------------------------------- what comes of it
 
@@ -192,10 +206,10 @@ class Session:
 
     # ------------------------------------------------------------- helpers
 
-    def _append(self, scene: Scene, label: str, *, is_start: bool = False) -> None:
+    def _append(self, scene: Scene, label: str, *, is_start: bool = False, photo: Tensor | None = None) -> None:
         thumbnail = to_png(scene.image, max_px=THUMBNAIL_PX)  # draws it: what cannot be drawn does not enter
         del self.history[self.position + 1 :]
-        self.history.append(Entry(next(self._ids), replace(scene), label, thumbnail, is_start))
+        self.history.append(Entry(next(self._ids), replace(scene), label, thumbnail, is_start, photo))
         self.position += 1
         self._show(scene)
 
@@ -212,9 +226,10 @@ class Session:
         if revision != self.revision:
             raise Outdated("the picture has changed since; try again")
 
-    def _require_no_drag(self) -> None:
-        if self.dragging:
-            raise Busy("a drag is under way; stop it first")
+    def require_idle(self) -> None:
+        """Raise Busy where something is under way."""
+        if self.work is not None:
+            raise Busy(f"{self.work} is under way; stop it first")
 
 
 def _checked(scene: Scene) -> Scene:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import Dragging
+from spatialgan.studio.fitting import Fitting
 from spatialgan.studio.overlays import Overlay
 from spatialgan.studio.session import Session
 
@@ -58,7 +59,9 @@ class Visitor:
     overlay: Overlay = "none"
     pages: set[Outbox] = field(default_factory=set)
     drag: Dragging | None = None
-    drag_task: asyncio.Task | None = None
+    fit: Fitting | None = None
+    work_task: asyncio.Task | None = None
+    """That goes on with the drag or the fit that is under way."""
 
     def send(self, message: bytes | str, *, droppable: bool = False) -> None:
         """To every page that shows the session."""
@@ -104,7 +107,7 @@ class Sessions:
         return visitor
 
     def _make_room(self, among: list[Visitor], otherwise: str) -> None:
-        idle = [v for v in among if not v.pages and v.drag_task is None]
+        idle = [v for v in among if not v.pages and v.work_task is None]
         if not idle:
             raise Full(otherwise)
         self.leave(min(idle, key=lambda v: v.seen).id, "it was idle, and another one needed the room")
@@ -124,15 +127,15 @@ class Sessions:
         return datetime.now(UTC) + timedelta(seconds=self.lifetime_s - (self._clock() - visitor.seen))
 
     def leave(self, id: str, why: str = "it was asked to") -> None:
-        """End a session, and the drag in it."""
+        """End a session, and what is under way in it."""
         visitor = self._visitors.pop(id, None)
         if visitor is None:
             return
         self._ended[id] = why
         if len(self._ended) > ENDED:
             del self._ended[next(iter(self._ended))]
-        if visitor.drag_task is not None:
-            visitor.drag_task.cancel()
+        if visitor.work_task is not None:
+            visitor.work_task.cancel()
 
     def expire(self) -> None:
         """End the sessions that nobody has used for their lifetime."""
@@ -143,7 +146,7 @@ class Sessions:
         visitor, now = self._visitors.get(id), self._clock()
         if visitor is None:
             return
-        if visitor.pages or visitor.drag_task is not None:
+        if visitor.pages or visitor.work_task is not None:
             visitor.seen = now
         elif now - visitor.seen > self.lifetime_s:
             self.leave(id, f"nobody used it for {self.lifetime_s / 60:g} minutes")

@@ -3,6 +3,7 @@
 import { get, here, request } from './api.js';
 import { act } from './changes.js';
 import { complain, tell } from './notices.js';
+import { openPhoto } from './photo.js';
 import { on, store } from './store.js';
 
 const $ = selector => document.querySelector(selector);
@@ -66,7 +67,14 @@ $('#copy').onclick = async () => {
   }
 };
 
-const openFile = blob => blob && act(async () => (await request('PUT', here('scene.json'), blob)).json());
+const openScene = blob => act(async () => (await request('PUT', here('scene.json'), blob)).json());
+/** @type {(chosen?: File) => unknown} */
+const openFile = chosen => {
+  if (!chosen) return null;
+  if (/\.json$/i.test(chosen.name)) return openScene(chosen);
+  if (chosen.type.startsWith('image/')) return openPhoto(chosen);
+  return complain(new Error(`${chosen.name} is neither a scene nor a photograph. The studio opens .scene.json files that it has saved, and pictures`));
+};
 
 $('#open').onclick = () => file.click();
 file.onchange = () => {
@@ -80,8 +88,6 @@ document.addEventListener('dragover', event => {
 document.addEventListener('drop', event => {
   if (!event.dataTransfer?.files.length) return;
   event.preventDefault();
-  const [dropped] = event.dataTransfer.files;
-  if (/\.json$/i.test(dropped.name)) openFile(dropped);
-  else complain(new Error(`${dropped.name} is no scene. The studio opens .scene.json files that it has saved, and no photographs`));
+  openFile(event.dataTransfer.files[0]);
 });
 on('state', () => menu.matches(':popover-open') && menu.hidePopover());

@@ -97,6 +97,8 @@ function show({ header, planes }) {
 function note(message) {
   if (message.kind === 'error') tell(message.error, { error: true });
   if (message.kind === 'drag_end') emit('drag-end', message);
+  if (message.kind === 'photo') emit('photo', message);
+  if (message.kind === 'photo_end') emit('photo-end', message);
 }
 
 function send(message) {
