@@ -261,3 +261,14 @@ def test_the_power_of_nothing_is_not_negative():
     """Two opposite parts that every pixel has the same share of: 0, but for rounding, whose root must exist."""
     parts = torch.tensor([[[1.0], [-1.0]]]) * torch.rand(64, 1, 1)
     assert (Mixture.of(torch.full((64, 2, 3, 3), 1 / 3)).scale(parts).mean_square >= 0).all()
+
+
+def test_sel_norm_keeps_half_precision():
+    """Gamma and beta follow the features, or the next convolution would run in float32."""
+    sel = SELNorm(5, 2, kernel=3, dilation=1, residual_kernel=1)
+    randomize(sel)
+    seen: list[torch.dtype] = []
+    residual = sel.residual.forward
+    sel.residual.forward = lambda x, gain: seen.append(x.dtype) or residual(x.float(), gain=gain)
+    sel(torch.randn(2, 5, 8, 8, dtype=torch.bfloat16), torch.rand(2, 2, 8, 8))
+    assert seen == [torch.bfloat16]
