@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,16 +71,35 @@ def told_early(path: Path | None) -> Path | None:
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=told_early)]
 
 
-def check_start(
-    model: str | None, seed: int | None, scene: Path | None, layout_seed: int | None, truncation: float | None
-) -> None:
-    """Whether an edit has one picture to start from, and a model to draw it with."""
-    if (seed is None) == (scene is None):
-        raise SpatialGANError("give either --seed or --scene")
-    if scene is not None and (layout_seed is not None or truncation is not None):
-        raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
-    if scene is None and model is None:
-        raise SpatialGANError("give --model beside --seed; spatialgan models lists the bundled ones")
+@dataclass(frozen=True)
+class Start:
+    """The picture that an edit or a drag starts from, as the options name it; raises SpatialGANError unless they name
+    one picture, and a model to draw it with."""
+
+    model: str | None
+    seed: int | None
+    scene: Path | None
+    layout_seed: int | None
+    truncation: float | None
+
+    def __post_init__(self) -> None:
+        if (self.seed is None) == (self.scene is None):
+            raise SpatialGANError("give either --seed or --scene")
+        if self.scene is not None and (self.layout_seed is not None or self.truncation is not None):
+            raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
+        if self.scene is None and self.model is None:
+            raise SpatialGANError("give --model beside --seed; spatialgan models lists the bundled ones")
+
+    def open(self, device: str, threads: int | None) -> "Scene":
+        """The picture, of a model on that device."""
+        from spatialgan.editing.scene_file import bundled_model_of
+
+        if self.scene is not None:
+            source = bundled_model_of(self.scene) if self.model is None else self.model
+            return load_model(source, device, threads).load_scene(self.scene)
+        assert self.model is not None and self.seed is not None
+        gan = load_model(self.model, device, threads)
+        return gan.sample(self.seed, layout_seed=self.layout_seed, truncation=or_one(self.truncation))
 
 
 def load_model(source: str | Path, device: str, threads: int | None, *, batch: int = 1) -> "SpatialGAN":
@@ -91,25 +111,6 @@ def load_model(source: str | Path, device: str, threads: int | None, *, batch: i
     gan = SpatialGAN.from_pretrained(source, device=device)
     use_threads(threads, usual=threads_for(gan.config.model, batch=batch))
     return gan
-
-
-def open_start(
-    model: str | None,
-    seed: int | None,
-    scene: Path | None,
-    layout_seed: int | None,
-    truncation: float | None,
-    device: str,
-    threads: int | None,
-) -> "Scene":
-    """The picture that an edit starts from, as :func:`check_start` has found it to be given."""
-    from spatialgan.editing.scene_file import bundled_model_of
-
-    if scene is not None:
-        return load_model(bundled_model_of(scene) if model is None else model, device, threads).load_scene(scene)
-    assert model is not None and seed is not None
-    gan = load_model(model, device, threads)
-    return gan.sample(seed, layout_seed=layout_seed, truncation=1.0 if truncation is None else truncation)
 
 
 ENDINGS = {
@@ -140,6 +141,11 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path 
         require_encoder()
     for path in given.values():
         require_writable(path)
+
+
+def written(outputs: Mapping[str, Path | None]) -> str:
+    """The files that a command was asked for, by option, in words."""
+    return ", ".join(str(path) for path in outputs.values() if path is not None)
 
 
 def or_one(value: float | None) -> float:
