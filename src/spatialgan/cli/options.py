@@ -59,7 +59,7 @@ LayoutSeed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Take t
 Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
 
 
-def told_early(path: Path | None) -> Path | None:
+def writable(path: Path | None) -> Path | None:
     """Refuse a place that cannot be written while nothing has been computed yet."""
     if path is not None:
         from spatialgan.files import require_writable
@@ -68,7 +68,7 @@ def told_early(path: Path | None) -> Path | None:
     return path
 
 
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=told_early)]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=writable)]
 
 
 @dataclass(frozen=True)
