@@ -113,24 +113,28 @@ def load_model(source: str | Path, device: str, threads: int | None, *, batch: i
     return gan
 
 
-ENDINGS = {
+ENDINGS = {  # of what options name
     "--out": (".png", "pictures"),
     "--heatmaps": (".png", "pictures"),
-    "--compare": (".png", "pictures"),
     "--gif": (".gif", "animations"),
     "--mp4": (".mp4", "videos"),
 }
 
 
-def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+def check_outputs(
+    outputs: Mapping[str, Path | None],
+    inputs: Mapping[str, Path | None],
+    *,
+    endings: Mapping[str, tuple[str, str]] = ENDINGS,
+) -> None:
     """Whether the files' names fit what will be written to them, none is named twice, and each can be written, before
     any of it is drawn. Both by option; a saved scene may take the place of the one that is read."""
     from spatialgan.files import require_distinct, require_ending, require_writable
 
     given = {option: path for option, path in outputs.items() if path is not None}
     for option, path in given.items():
-        if option in ENDINGS:
-            require_ending(path, *ENDINGS[option])
+        if option in endings:
+            require_ending(path, *endings[option])
     require_distinct(given)
     for option, path in inputs.items():
         kept = {name: other for name, other in given.items() if (name, option) != ("--save-scene", "--scene")}
