@@ -30,8 +30,9 @@ def variants(base: RunConfig) -> dict[str, RunConfig]:
     which cost the same in all three and would make the quotients look smaller."""
     base = replace(base, model=replace(base.model, discriminator="residual"), aids=AidsConfig())
     no_align = replace(base.loss, align="none")
+    plain = replace(base.model, encoding="none", coordinates_max_resolution=0)
     return {
-        "StyleGAN2": replace(base, model=replace(base.model, encoding="none", constant="learned"), loss=no_align),
+        "StyleGAN2": replace(base, model=plain, loss=no_align),
         "+ SEL": replace(base, loss=no_align),
         "+ SEL + alignment": base,
     }
@@ -127,7 +128,6 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     table = measure(with_settings(preset(args.preset), args.settings), torch.device(args.device), args.turns)
-    columns = ("G step ms", "D step ms", "whole step ms", "images/s", "over StyleGAN2", "over + SEL")
     columns = [f"{phase} ms" for phase in PHASES] + ["images/s", "over StyleGAN2 %", "over + SEL %"]
     print(f"{'':20}" + "".join(f"{c:>18}" for c in columns))
     for name, row in table.items():

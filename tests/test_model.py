@@ -73,6 +73,10 @@ def test_round_trip(model: SpatialGAN, tmp_path: Path):
     )
 
 
+def test_repr_says_what_it_draws(model: SpatialGAN):
+    assert repr(model) == f"SpatialGAN({model.name}, 32x32, layout=single, encoding=norm, on cpu)"
+
+
 def test_float32_files_are_exact(model: SpatialGAN, tmp_path: Path):
     loaded = SpatialGAN.from_pretrained(model.save(tmp_path / "pets", dtype=torch.float32), device="cpu")
     for n, t in model.generator.state_dict().items():

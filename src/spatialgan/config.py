@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from spatialgan.errors import SpatialGANError
 
 LEVEL_RESOLUTIONS = (4, 8, 16)  # the generator layers and discriminator features that levels 0, 1, 2 pair with
+LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
 MAX_THINGS = 8  # that reconstruction looks for in a picture: with more, there is hardly room for their middles
+# Far beyond what anyone trains: a file that asks for more is damaged, or means harm.
 MODEL_LIMITS = {
     "z_dim": 16384,
     "w_dim": 16384,
@@ -21,8 +23,6 @@ MODEL_LIMITS = {
     "heatmap_dilation": 64,
     "minibatch_std_group": 1 << 20,
 }
-# Far beyond what anyone trains: a file that asks for more is damaged, or means harm.
-LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
 AttentionForm = Literal["channel", "sum"]
 AttentionSign = Literal["real", "fake"]
 

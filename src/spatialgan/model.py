@@ -56,6 +56,13 @@ class Model:
         self.tuning: Tuning | None = None
         """What was added to the generator's weights for one photograph; of no effect on ``weights_hash``."""
 
+    def __repr__(self) -> str:
+        m = self.config.model
+        return (
+            f"{type(self).__name__}({self.name}, {m.resolution}x{m.resolution}, layout={m.layout}, "
+            f"encoding={m.encoding}, on {self.device})"
+        )
+
     @property
     def device(self) -> torch.device:
         return self.generator.mapping.w_mean.device

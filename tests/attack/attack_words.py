@@ -16,7 +16,7 @@ from PIL import Image
 
 from spatialgan.api import SpatialGAN
 from spatialgan.cli.drag import read_handle
-from spatialgan.cli.edits import read_seeds
+from spatialgan.cli.generate import read_seeds
 from spatialgan.config import RunConfig
 from spatialgan.editing.edits import EDITS as KINDS_OF_EDITS
 from spatialgan.settings import with_settings

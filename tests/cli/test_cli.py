@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from spatialgan import SpatialGAN, SpatialGANError, __version__, cli
 from spatialgan.cli.commands import app
-from spatialgan.cli.edits import edits_in_order, read_edit, read_seeds
+from spatialgan.cli.edit_options import edits_in_order, read_edit
+from spatialgan.cli.generate import read_seeds
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.heatmaps import MIN_STD
 from spatialgan.networks.generator import Generator

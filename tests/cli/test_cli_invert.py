@@ -80,6 +80,7 @@ def test_a_photograph_becomes_a_scene_that_can_be_edited(tmp_path, model, photo)
         (["--box", "0.1,0.2,x"], "--box 0.1,0.2,x: write X,Y,W,H"),
         (["--box", "0.5,0.5,0.9,0.1"], "the box ends at 1.4, 0.6, outside the photograph"),
         (["--compare", "a.jpg"], "a.jpg"),
+        (["--json", "a.scene.json"], "--out and --json both name a.scene.json"),
     ],
 )
 def test_what_is_wrong_is_said_before_the_work(tmp_path, monkeypatch, model, photo, args, sentence):

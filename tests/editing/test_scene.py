@@ -483,6 +483,12 @@ def test_edit_many_names_the_scene_that_has_something_against_it(multi):
         edit_many([multi.sample(0).duplicate(0, 0.1, 0), multi.sample(1)], [Move(object=3, dx=0.1, dy=0)])
 
 
+@pytest.mark.parametrize("batch", [0, -1])
+def test_a_batch_holds_something(multi, batch):
+    with pytest.raises(SpatialGANError, match=f"batch is {batch}; use 1 or more"):
+        edit_many([multi.sample(0)], [], batch=batch)
+
+
 def test_render_scenes_takes_one_model(multi, single):
     with pytest.raises(SpatialGANError, match="one model"):
         render_scenes([multi.sample(0), single.sample(0)])

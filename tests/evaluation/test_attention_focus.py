@@ -208,5 +208,5 @@ def test_what_cannot_be_measured_is_named():
         measure_focus(tiny_model(with_discriminator=False))
     with pytest.raises(SpatialGANError, match="num_samples is 0; use 1 or more"):
         measure_focus(tiny_model(), num_samples=0)
-    with pytest.raises(SpatialGANError, match="opened at 64 pixels with 3 channels, the model reads 32 and 3"):
+    with pytest.raises(SpatialGANError, match="opened at 64 pixels with 3 channels, the model reads 32 pixels with 3"):
         measure_focus(tiny_model(), dataset=rooms)

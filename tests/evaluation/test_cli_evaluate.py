@@ -80,6 +80,9 @@ def test_attention(tmp_path: Path) -> None:
         assert name in result.stdout
     record = json.loads(out.read_text())
     assert (record["metric"], record["num_samples"], record["seed"]) == ("attention", 5, 7)
+    asked = CliRunner().invoke(app, [*command, "--form", "sum", "--sign", "real", "--json", str(out)])
+    values = json.loads(out.read_text())["values"]
+    assert asked.exit_code == 0 and (values["form"], values["sign"]) == ("sum", "real")
     assert record["data"]["num_images"] == 26 and record["values"]["num_real"] == 5
     assert record["values"]["split"] == "all"
     held_out = CliRunner().invoke(app, [*command, "--data", str(ROOMS), "--split", "test"])

@@ -2,7 +2,7 @@
 
 import torch
 
-from spatialgan.segmenter.network import SOURCES, WIDTHS, Classes, SegmenterNetwork
+from spatialgan.segmenter.network import BACKBONE_STRIDES, WIDTHS, Classes, SegmenterNetwork
 
 CLASSES = Classes(("bed", "lamp"), ("wall", "none"))
 
@@ -13,7 +13,7 @@ def test_heads_and_maps() -> None:
     assert heads.semantic.shape == (2, 4, 32, 32) and CLASSES.names == ("bed", "lamp", "wall", "none")
     assert heads.centers.shape == (2, 2, 32, 32) and heads.offsets.shape == (2, 2, 32, 32)
     assert [m.shape[-1] for m in heads.maps] == [32, 16, 8, 4, 2, 2, 4, 8, 16, 32]
-    assert [m.shape[1] for m in heads.maps[len(SOURCES) :]] == list(reversed(WIDTHS))
+    assert [m.shape[1] for m in heads.maps[len(BACKBONE_STRIDES) :]] == list(reversed(WIDTHS))
     assert sum(p.numel() for p in network.parameters()) * 2 < 10e6  # in half precision
 
 

@@ -14,12 +14,11 @@ from spatialgan.cli.convert import export_model, import_model
 from spatialgan.cli.data import app as data_app
 from spatialgan.cli.drag import drag
 from spatialgan.cli.edit import edit
-from spatialgan.cli.edits import EditCommand
+from spatialgan.cli.edit_options import EditCommand
 from spatialgan.cli.evaluate import app as eval_app
 from spatialgan.cli.generate import generate
 from spatialgan.cli.invert import invert
 from spatialgan.cli.models import app as models_app
-from spatialgan.cli.segmenter import segmenter, train_segmenter
 from spatialgan.cli.studio import studio
 from spatialgan.cli.tables import tables
 from spatialgan.cli.train import train
@@ -38,8 +37,6 @@ app.command()(studio)
 app.add_typer(data_app, name="data")
 app.command()(train)
 app.add_typer(eval_app, name="eval")
-eval_app.command()(segmenter)
-eval_app.command("train-segmenter")(train_segmenter)
 app.command()(tables)
 app.command("import")(import_model)
 app.command("export")(export_model)

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from spatialgan.cli.options import Model, told_early
+from spatialgan.cli.options import Model, writable
 
 
 def import_model(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An official StyleGAN2 pickle, or a rosinality .pt.")],
     out: Annotated[
         Path,
-        typer.Option(metavar="NAME", help="The model's files: NAME.safetensors, NAME.json, ...", callback=told_early),
+        typer.Option(metavar="NAME", help="The model's files: NAME.safetensors, NAME.json, ...", callback=writable),
     ],
 ) -> None:
     """Turn another program's StyleGAN2 into a model of this one. Nothing in the file is run."""
@@ -32,7 +32,7 @@ def import_model(
 def export_model(
     model: Model,
     to: Annotated[str, typer.Option(metavar="rosinality|stylegan2-state-dict", help="The program that is to read it.")],
-    out: Annotated[Path, typer.Option(metavar="F.pt", help="The file.", callback=told_early)],
+    out: Annotated[Path, typer.Option(metavar="F.pt", help="The file.", callback=writable)],
 ) -> None:
     """Write a plain StyleGAN2 (encoding=none) as a file of another program."""
     from spatialgan.api import SpatialGAN

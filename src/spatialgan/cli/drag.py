@@ -13,12 +13,13 @@ from spatialgan.cli.options import (
     Scale,
     SceneFile,
     Seed,
+    Start,
     Threads,
     Truncation,
     check_outputs,
-    check_start,
-    open_start,
+    or_one,
     say,
+    written,
 )
 from spatialgan.errors import SpatialGANError
 
@@ -68,21 +69,26 @@ def drag(
 ) -> None:
     """Pull points of a picture to where they should be."""
     pairs = [read_handle(text) for text in handle]
-    check_start(model, seed, scene, layout_seed, truncation)
-    check_outputs(
-        {"--out": out, "--heatmaps": heatmaps, "--gif": gif, "--mp4": mp4, "--json": json, "--save-scene": save_scene},
-        {"--mask": mask, "--scene": scene},
-    )
+    start = Start(model, seed, scene, layout_seed, truncation)
+    outputs = {
+        "--out": out,
+        "--gif": gif,
+        "--mp4": mp4,
+        "--json": json,
+        "--heatmaps": heatmaps,
+        "--save-scene": save_scene,
+    }
+    check_outputs(outputs, {"--mask": mask, "--scene": scene})
     from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
     from spatialgan.editing.export import save_gif, save_png
     from spatialgan.editing.video import save_mp4
 
-    start = open_start(model, seed, scene, layout_seed, truncation, device, threads)
+    before = start.open(device, threads)
     if heatmaps is not None:
-        require_heatmaps(start)
-    size = start.model.config.model.resolution
-    result = start.drag(pairs, mask=None if mask is None else read_mask_file(mask, size), mode=mode, max_steps=steps)
-    save_png(result.scene.image, out, scale=1.0 if scale is None else scale)
+        require_heatmaps(before)
+    size = before.model.config.model.resolution
+    result = before.drag(pairs, mask=None if mask is None else read_mask_file(mask, size), mode=mode, max_steps=steps)
+    save_png(result.scene.image, out, scale=or_one(scale))
     if save_scene is not None:
         result.scene.save(save_scene)
     frames = [] if gif is None and mp4 is None else drag_frames(result, scale=scale)
@@ -94,12 +100,11 @@ def drag(
         save_trace(result, json)
     if heatmaps is not None:
         save_png(heatmap_figure(result), heatmaps)
-    written = ", ".join(str(p) for p in (out, gif, mp4, json, heatmaps, save_scene) if p is not None)
     unit = "step" if result.steps == 1 else "steps"
     say(
         f"{result.stop_reason.replace('_', ' ')} after {result.steps} {unit} in {result.seconds:.1f} s"
         f"{kept_note(result.steps, result.kept_step)}; "
-        f"{result.distance:.1%} of the width from the target: {written}"
+        f"{result.distance:.1%} of the width from the target: {written(outputs)}"
     )
 
 

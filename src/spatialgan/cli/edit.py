@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spatialgan.cli.edits import EDITS_KEY, notes_on, read_edit
+from spatialgan.cli.edit_options import EDITS_KEY, notes_on, read_edit
 from spatialgan.cli.options import (
     Device,
     LayoutSeed,
@@ -14,13 +14,13 @@ from spatialgan.cli.options import (
     Scale,
     SceneFile,
     Seed,
+    Start,
     Threads,
     Truncation,
     check_outputs,
-    check_start,
-    open_start,
     or_one,
     say,
+    written,
 )
 
 
@@ -44,13 +44,14 @@ def edit(
     I is an object's number, or in single-object models a level; L.P is one centre of a level, as in --move 2.1:0.05,0.
     """
     edits = [read_edit(option, text) for option, text in ctx.meta[EDITS_KEY]]
-    check_start(model, seed, scene, layout_seed, truncation)
-    check_outputs({"--out": out, "--gif": gif, "--mp4": mp4, "--save-scene": save_scene}, {"--scene": scene})
+    start = Start(model, seed, scene, layout_seed, truncation)
+    outputs = {"--out": out, "--gif": gif, "--mp4": mp4, "--save-scene": save_scene}
+    check_outputs(outputs, {"--scene": scene})
     from spatialgan.editing.export import animate, save_gif, save_png
     from spatialgan.editing.rendering import render_scenes
     from spatialgan.editing.video import save_mp4
 
-    steps = [open_start(model, seed, scene, layout_seed, truncation, device, threads)]
+    steps = [start.open(device, threads)]
     for apply in edits:
         steps.append(apply(steps[-1]))
     save_png(steps[-1].image, out, scale=or_one(scale))
@@ -66,5 +67,4 @@ def edit(
         save_gif(frames, gif, scale=scale)
     if mp4 is not None:
         save_mp4(frames, mp4, scale=scale)
-    written = ", ".join(str(p) for p in (out, gif, mp4, save_scene) if p is not None)
-    say(f"{len(edits)} {'edit' if len(edits) == 1 else 'edits'}: {written}")
+    say(f"{len(edits)} {'edit' if len(edits) == 1 else 'edits'}: {written(outputs)}")

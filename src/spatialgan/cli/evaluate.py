@@ -10,14 +10,10 @@ from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number, pr
 from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar
 from spatialgan.cli.quality import handles, overfitting
 from spatialgan.cli.realism import fd, fid, kid, pr
+from spatialgan.cli.segmenter import segmenter, train_segmenter
 from spatialgan.errors import SpatialGANError
 
 app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
-
-
-@app.callback()
-def _group() -> None:
-    """Without this, Typer would drop the name of an only command."""
 
 
 @app.command()
@@ -128,7 +124,7 @@ def attention(
                 f"{name} {px}x{px}",
                 focus.own,
                 f"on the next picture's {number(focus.next.mean)}, if equal {number(focus.equal.mean)}; "
-                f"{focus.own.count} pictures, {focus.empty:.0%} of the maps empty".replace("%", " %"),
+                f"{focus.own.count} pictures, {focus.empty:.0%} of the maps empty",
             )
     if json is not None:
         values = {**result.to_json(), "split": None if data is None else split}
@@ -193,3 +189,7 @@ def drag(
             "rows": [row.to_json() for row in rows],
         }
         write_result(json, result_record("drag", values, loaded, num_samples=scenes, seed=seed))
+
+
+app.command()(segmenter)
+app.command("train-segmenter")(train_segmenter)

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from spatialgan.cli.edits import read_seeds
 from spatialgan.cli.options import Device, LayoutSeed, Model, Scale, Threads, Truncation, load_model, or_one, say
+from spatialgan.errors import SpatialGANError
+
+MAX_SEEDS = 1_000_000  # of one command: a slip such as 0-99999999999 would fill the memory
 
 
 def generate(
@@ -54,3 +56,22 @@ def generate(
 def _columns(count: int) -> int:
     """Of a grid that is about square."""
     return max(1, round(count**0.5))
+
+
+def read_seeds(text: str) -> list[int]:
+    """``0-3,42`` as [0, 1, 2, 3, 42], in that order, without repeats; raises SpatialGANError on anything else."""
+    seeds: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        try:
+            if not (first.isdecimal() and (last.isdecimal() or not dash)):
+                raise ValueError
+            span = range(int(first), int(last if dash else first) + 1)
+        except ValueError:  # also for numbers of thousands of digits
+            span = range(0)
+        if not span:
+            raise SpatialGANError(f"--seeds {text}: write numbers from 0 and ranges upwards, as in --seeds 0-15,42")
+        if span.stop - span.start + len(seeds) > MAX_SEEDS:
+            raise SpatialGANError(f"--seeds {text}: use at most {MAX_SEEDS:,} seeds at once")
+        seeds |= dict.fromkeys(span)
+    return list(seeds)

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spatialgan.cli.options import Device, JsonOption, Model, Threads, check_outputs, load_model, progress_bar, say
+from spatialgan.cli.options import (
+    Device,
+    JsonOption,
+    Model,
+    Threads,
+    check_outputs,
+    load_model,
+    progress_bar,
+    say,
+    written,
+)
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -42,7 +52,8 @@ def invert(
 ) -> None:
     """Find the scene that draws a photograph, so that it can be edited as any other picture."""
     corners = None if box is None else read_box(box)
-    check_outputs({"--scene-out": out, "--compare": compare, "--json": json}, {"PHOTO": photo})
+    outputs = {"--out": out, "--compare": compare, "--json": json}
+    check_outputs(outputs, {"PHOTO": photo}, endings={"--compare": (".png", "pictures")})
     from spatialgan.editing.export import image_grid, save_png, to_image
     from spatialgan.editing.inversion import InvertOptions, InvertStep
     from spatialgan.evaluation.result_file import result_record, write_result
@@ -62,7 +73,7 @@ def invert(
         save_png(image_grid(pictures, columns=len(pictures)), compare)
     if json is not None:
         write_result(json, result_record("invert", result_values(found), gan, num_samples=1, seed=0))
-    say(*summary(found), f"written: {', '.join(str(p) for p in (out, compare, json) if p is not None)}")
+    say(*summary(found), f"written: {written(outputs)}")
 
 
 def summary(found: "Inversion") -> list[str]:

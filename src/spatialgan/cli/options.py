@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +59,7 @@ LayoutSeed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Take t
 Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
 
 
-def told_early(path: Path | None) -> Path | None:
+def writable(path: Path | None) -> Path | None:
     """Refuse a place that cannot be written while nothing has been computed yet."""
     if path is not None:
         from spatialgan.files import require_writable
@@ -67,19 +68,38 @@ def told_early(path: Path | None) -> Path | None:
     return path
 
 
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=told_early)]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=writable)]
 
 
-def check_start(
-    model: str | None, seed: int | None, scene: Path | None, layout_seed: int | None, truncation: float | None
-) -> None:
-    """Whether an edit has one picture to start from, and a model to draw it with."""
-    if (seed is None) == (scene is None):
-        raise SpatialGANError("give either --seed or --scene")
-    if scene is not None and (layout_seed is not None or truncation is not None):
-        raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
-    if scene is None and model is None:
-        raise SpatialGANError("give --model beside --seed; spatialgan models lists the bundled ones")
+@dataclass(frozen=True)
+class Start:
+    """The picture that an edit or a drag starts from, as the options name it; raises SpatialGANError unless they name
+    one picture, and a model to draw it with."""
+
+    model: str | None
+    seed: int | None
+    scene: Path | None
+    layout_seed: int | None
+    truncation: float | None
+
+    def __post_init__(self) -> None:
+        if (self.seed is None) == (self.scene is None):
+            raise SpatialGANError("give either --seed or --scene")
+        if self.scene is not None and (self.layout_seed is not None or self.truncation is not None):
+            raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
+        if self.scene is None and self.model is None:
+            raise SpatialGANError("give --model beside --seed; spatialgan models lists the bundled ones")
+
+    def open(self, device: str, threads: int | None) -> "Scene":
+        """The picture, of a model on that device."""
+        from spatialgan.editing.scene_file import bundled_model_of
+
+        if self.scene is not None:
+            source = bundled_model_of(self.scene) if self.model is None else self.model
+            return load_model(source, device, threads).load_scene(self.scene)
+        assert self.model is not None and self.seed is not None
+        gan = load_model(self.model, device, threads)
+        return gan.sample(self.seed, layout_seed=self.layout_seed, truncation=or_one(self.truncation))
 
 
 def load_model(source: str | Path, device: str, threads: int | None, *, batch: int = 1) -> "SpatialGAN":
@@ -93,43 +113,28 @@ def load_model(source: str | Path, device: str, threads: int | None, *, batch: i
     return gan
 
 
-def open_start(
-    model: str | None,
-    seed: int | None,
-    scene: Path | None,
-    layout_seed: int | None,
-    truncation: float | None,
-    device: str,
-    threads: int | None,
-) -> "Scene":
-    """The picture that an edit starts from, as :func:`check_start` has found it to be given."""
-    from spatialgan.editing.scene_file import bundled_model_of
-
-    if scene is not None:
-        return load_model(bundled_model_of(scene) if model is None else model, device, threads).load_scene(scene)
-    assert model is not None and seed is not None
-    gan = load_model(model, device, threads)
-    return gan.sample(seed, layout_seed=layout_seed, truncation=1.0 if truncation is None else truncation)
-
-
-ENDINGS = {
+ENDINGS = {  # of what options name
     "--out": (".png", "pictures"),
     "--heatmaps": (".png", "pictures"),
-    "--compare": (".png", "pictures"),
     "--gif": (".gif", "animations"),
     "--mp4": (".mp4", "videos"),
 }
 
 
-def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+def check_outputs(
+    outputs: Mapping[str, Path | None],
+    inputs: Mapping[str, Path | None],
+    *,
+    endings: Mapping[str, tuple[str, str]] = ENDINGS,
+) -> None:
     """Whether the files' names fit what will be written to them, none is named twice, and each can be written, before
     any of it is drawn. Both by option; a saved scene may take the place of the one that is read."""
     from spatialgan.files import require_distinct, require_ending, require_writable
 
     given = {option: path for option, path in outputs.items() if path is not None}
     for option, path in given.items():
-        if option in ENDINGS:
-            require_ending(path, *ENDINGS[option])
+        if option in endings:
+            require_ending(path, *endings[option])
     require_distinct(given)
     for option, path in inputs.items():
         kept = {name: other for name, other in given.items() if (name, option) != ("--save-scene", "--scene")}
@@ -140,6 +145,11 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path 
         require_encoder()
     for path in given.values():
         require_writable(path)
+
+
+def written(outputs: Mapping[str, Path | None]) -> str:
+    """The files that a command was asked for, by option, in words."""
+    return ", ".join(str(path) for path in outputs.values() if path is not None)
 
 
 def or_one(value: float | None) -> float:

@@ -3,16 +3,12 @@
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number
-from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar, say
-
-if TYPE_CHECKING:
-    from spatialgan.api import SpatialGAN
-    from spatialgan.data.images import ImageDataset, Split
+from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number, open_split
+from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar
 
 Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="The pictures that the model was trained on.")]
 
@@ -71,26 +67,3 @@ def handles(
     if json is not None:
         values = {"handles": [h.to_json() for h in found], "effect_distance": EFFECT_DISTANCE}
         write_result(json, result_record("handles", values, loaded, num_samples=samples, seed=seed))
-
-
-def open_split(data: Path, model: "SpatialGAN", split: "Split", *, cache_bytes: int = 4 << 30) -> "ImageDataset":
-    """A split of a model's data set, opened as its training opened it, unmirrored; says what was left out.
-
-    With ``cache_bytes`` 0 pictures are decoded when they are asked for, and damaged ones are met then.
-    """
-    from spatialgan.data.images import ImageDataset
-
-    config = model.config
-    dataset = ImageDataset.open(
-        data,
-        resolution=config.model.resolution,
-        channels=config.model.image_channels,
-        fit=config.data.fit,
-        holdout=config.data.holdout,
-        split=split,
-        cache_bytes=cache_bytes,
-    )
-    if dataset.skipped:
-        name, reason = dataset.skipped[0]
-        say(f"note: {len(dataset.skipped)} unusable, skipped, e.g. {name}: {reason}")
-    return dataset

@@ -1,15 +1,14 @@
 """``spatialgan eval fid``, ``fd``, ``kid`` and ``pr``: how near a model's pictures are to real ones."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from spatialgan.cli.feature_options import FeaturesOption, WeightsOption, open_features
-from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption
+from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, open_split
 from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar, say
-from spatialgan.cli.quality import open_split
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -34,6 +33,80 @@ Extrapolate = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What each of the commands compares: a model's pictures with real ones, in features of a network."""
+
+    model: "SpatialGAN"
+    data: Path
+    dataset: "ImageDataset"
+    """The split of ``data``, decoded as it is read."""
+    extractor: "FeatureExtractor"
+    samples: int
+    split: Split
+    seed: int
+    truncation: float
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether these are the features that FID and KID are defined on."""
+        from spatialgan.vision.inception import InceptionFeatures
+
+        return isinstance(self.extractor, InceptionFeatures) and self.extractor.published
+
+    def features(self, count: int) -> "tuple[PictureFeatures, PictureFeatures]":
+        """Of at most ``count`` real pictures, and of so many generated ones."""
+        from spatialgan.evaluation.picture_features import generated_features, real_features
+
+        with progress_bar() as show:
+            real = real_features(self.dataset, self.extractor, count=count, on_progress=show)
+            seeds = range(self.seed, self.seed + count)
+            drawn = generated_features(self.model, self.extractor, seeds, truncation=self.truncation, on_progress=show)
+        return real, drawn
+
+    def write(self, json: Path | None, metric: str, values: dict[str, Any], *, num_samples: int) -> None:
+        """The result file, if one is wanted; says what the result leaves out: files and folders that could not be
+        listed, and damaged pictures among those read."""
+        from spatialgan.evaluation.result_file import result_record, write_result
+
+        damaged = values["num_damaged"]
+        if damaged:
+            say(f"note: {damaged} damaged pictures left out; spatialgan data check lists them")
+        if json is not None:
+            values = {**values, "split": self.split, "num_skipped": len(self.dataset.skipped) + damaged}
+            record = result_record(
+                metric,
+                values,
+                self.model,
+                num_samples=num_samples,
+                seed=self.seed,
+                truncation=self.truncation,
+                data=self.data,
+                dataset=self.dataset,
+                extractor=self.extractor,
+            )
+            write_result(json, record)
+
+
+def open_comparison(
+    model: str,
+    data: Path,
+    features: str,
+    weights: Path | None,
+    samples: int,
+    split: Split,
+    seed: int,
+    truncation: float,
+    device: str,
+    threads: int | None,
+) -> Comparison:
+    """What the options name; raises SpatialGANError where it cannot be had."""
+    loaded = load_model(model, device, threads, batch=BATCH)
+    extractor = open_features(features, weights, loaded.device)
+    dataset = open_split(data, loaded, split, cache_bytes=0)
+    return Comparison(loaded, data, dataset, extractor, samples, split, seed, truncation)
+
+
 def fid(
     model: Model,
     data: Data,
@@ -53,23 +126,11 @@ def fid(
     Lower is better. Compare only where the number of pictures, the data set and its size in pixels are equal.
     Memory does not grow with the number of pictures.
     """
-    loaded = load_model(model, device, threads, batch=BATCH)
-    extractor = open_features("inception", weights, loaded.device)
-    if not _is_standard(extractor):
+    compared = open_comparison(model, data, "inception", weights, samples, split, seed, truncation, device, threads)
+    if not compared.is_standard:
         say("note: these are not Inception's published weights; the value is a Fréchet distance, and no FID")
-    _frechet(
-        "fid" if _is_standard(extractor) else "fd",
-        loaded,
-        data,
-        extractor,
-        samples=samples,
-        split=split,
-        seed=seed,
-        truncation=truncation,
-        extrapolate=extrapolate,
-        use_cache=not no_cache,
-        json=json,
-    )
+    metric = "fid" if compared.is_standard else "fd"
+    _frechet(metric, compared, extrapolate=extrapolate, use_cache=not no_cache, json=json)
 
 
 def fd(
@@ -91,55 +152,21 @@ def fd(
 
     Not comparable with Inception's FID, nor with another number of samples. Fit and hold-out are the model's own.
     """
-    loaded = load_model(model, device, threads, batch=BATCH)
-    extractor = open_features(features, weights, loaded.device)
-    _frechet(
-        "fd",
-        loaded,
-        data,
-        extractor,
-        samples=samples,
-        split=split,
-        seed=seed,
-        truncation=truncation,
-        extrapolate=extrapolate,
-        use_cache=not no_cache,
-        json=json,
-    )
+    compared = open_comparison(model, data, features, weights, samples, split, seed, truncation, device, threads)
+    _frechet("fd", compared, extrapolate=extrapolate, use_cache=not no_cache, json=json)
 
 
-def _is_standard(extractor: "FeatureExtractor") -> bool:
-    """Whether these are the features that FID and KID are defined on."""
-    from spatialgan.vision.inception import InceptionFeatures
-
-    return isinstance(extractor, InceptionFeatures) and extractor.published
-
-
-def _frechet(
-    metric: str,
-    model: "SpatialGAN",
-    data: Path,
-    extractor: "FeatureExtractor",
-    *,
-    samples: int,
-    split: Split,
-    seed: int,
-    truncation: float,
-    extrapolate: bool,
-    use_cache: bool,
-    json: Path | None,
-) -> None:
+def _frechet(metric: str, compared: Comparison, *, extrapolate: bool, use_cache: bool, json: Path | None) -> None:
     from spatialgan.evaluation.frechet import frechet_of_model
 
-    dataset = open_split(data, model, split, cache_bytes=0)
     with progress_bar() as show:
         result = frechet_of_model(
-            model,
-            dataset,
-            extractor,
-            num_samples=samples,
-            first_seed=seed,
-            truncation=truncation,
+            compared.model,
+            compared.dataset,
+            compared.extractor,
+            num_samples=compared.samples,
+            first_seed=compared.seed,
+            truncation=compared.truncation,
             extrapolated=extrapolate,
             use_cache=use_cache,
             on_progress=show,
@@ -147,25 +174,13 @@ def _frechet(
         )
     say(
         f"{'FID' if metric == 'fid' else 'Fréchet distance'} {result.distance:.3f} ({result.num_generated} generated, "
-        f"{result.num_reference} real, {extractor.name}; {result.generated_per_s:.1f} images/s)"
+        f"{result.num_reference} real, {compared.extractor.name}; {result.generated_per_s:.1f} images/s)"
     )
     if result.extrapolation is not None:
         say(f"{result.extrapolation.distance:.3f} by extrapolation to infinitely many generated pictures")
     for warning in result.warnings:
         say(f"warning: {warning}")
-    skipped = _say_skipped(dataset, result.num_damaged)
-    _write(
-        json,
-        metric,
-        {**asdict(result), "split": split, "num_skipped": skipped},
-        model,
-        data,
-        dataset,
-        extractor,
-        samples=samples,
-        seed=seed,
-        truncation=truncation,
-    )
+    compared.write(json, metric, asdict(result), num_samples=compared.samples)
 
 
 def kid(
@@ -189,24 +204,21 @@ def kid(
     """
     from spatialgan.evaluation.kernel_distance import kernel_distance
 
-    loaded = load_model(model, device, threads, batch=BATCH)
-    extractor = open_features(features, weights, loaded.device)
-    dataset = open_split(data, loaded, split, cache_bytes=0)
-    if subset_size > min(samples, dataset.num_images):
+    compared = open_comparison(model, data, features, weights, samples, split, seed, truncation, device, threads)
+    available = compared.dataset.num_images
+    if subset_size > min(samples, available):
         raise SpatialGANError(
-            f"{samples} generated and {dataset.num_images} real pictures are too few for subsets of {subset_size}; "
+            f"{samples} generated and {available} real pictures are too few for subsets of {subset_size}; "
             "give more, or a smaller --subset-size"
         )
-    real, drawn = _both(loaded, dataset, extractor, samples, seed, truncation)
-    metric = "kid" if _is_standard(extractor) else "kd"
+    real, drawn = compared.features(samples)
     result = kernel_distance(real.features, drawn.features, num_subsets=subsets, subset_size=subset_size, seed=seed)
+    metric, title = ("kid", "KID") if compared.is_standard else ("kd", "kernel distance")
     say(
-        f"{'KID' if metric == 'kid' else 'kernel distance'} {result.mean:.5f}, standard deviation {result.std:.5f} "
-        f"over {subsets} subsets of {subset_size} ({_of(real, drawn, extractor)})"
+        f"{title} {result.mean:.5f}, standard deviation {result.std:.5f} "
+        f"over {subsets} subsets of {subset_size} ({_of(real, drawn, compared)})"
     )
-    values = {**asdict(result), **_counts(real, drawn), "split": split}
-    values["num_skipped"] = _say_skipped(dataset, real.num_damaged)
-    _write(json, metric, values, loaded, data, dataset, extractor, samples=samples, seed=seed, truncation=truncation)
+    compared.write(json, metric, {**asdict(result), **_counts(real, drawn)}, num_samples=samples)
 
 
 def pr(
@@ -229,38 +241,17 @@ def pr(
     """
     from spatialgan.evaluation.precision_recall import precision_recall
 
-    loaded = load_model(model, device, threads, batch=BATCH)
-    extractor = open_features(features, weights, loaded.device)
-    dataset = open_split(data, loaded, split, cache_bytes=0)
-    count = min(samples, dataset.num_images)
-    real, drawn = _both(loaded, dataset, extractor, count, seed, truncation)
+    compared = open_comparison(model, data, features, weights, samples, split, seed, truncation, device, threads)
+    count = min(samples, compared.dataset.num_images)
+    real, drawn = compared.features(count)
     result = precision_recall(real.features, drawn.features)
-    say(f"precision {result.precision:.3f}, recall {result.recall:.3f} ({_of(real, drawn, extractor)})")
-    values = {**asdict(result), **_counts(real, drawn), "split": split}
-    values["num_skipped"] = _say_skipped(dataset, real.num_damaged)
-    _write(json, "pr", values, loaded, data, dataset, extractor, samples=count, seed=seed, truncation=truncation)
+    say(f"precision {result.precision:.3f}, recall {result.recall:.3f} ({_of(real, drawn, compared)})")
+    compared.write(json, "pr", {**asdict(result), **_counts(real, drawn)}, num_samples=count)
 
 
-def _both(
-    model: "SpatialGAN",
-    dataset: "ImageDataset",
-    extractor: "FeatureExtractor",
-    samples: int,
-    seed: int,
-    truncation: float,
-) -> "tuple[PictureFeatures, PictureFeatures]":
-    """Features of at most ``samples`` real pictures, and of so many generated ones."""
-    from spatialgan.evaluation.picture_features import generated_features, real_features
-
-    with progress_bar() as show:
-        real = real_features(dataset, extractor, count=samples, on_progress=show)
-        seeds = range(seed, seed + samples)
-        return real, generated_features(model, extractor, seeds, truncation=truncation, on_progress=show)
-
-
-def _of(real: "PictureFeatures", drawn: "PictureFeatures", extractor: "FeatureExtractor") -> str:
+def _of(real: "PictureFeatures", drawn: "PictureFeatures", compared: Comparison) -> str:
     return (
-        f"{len(drawn.features)} generated, {len(real.features)} real, {extractor.name}; "
+        f"{len(drawn.features)} generated, {len(real.features)} real, {compared.extractor.name}; "
         f"{drawn.images_per_s:.1f} images/s"
     )
 
@@ -274,41 +265,3 @@ def _counts(real: "PictureFeatures", drawn: "PictureFeatures") -> dict[str, Any]
         "generated_per_s": drawn.images_per_s,
         "reference_per_s": real.images_per_s,
     }
-
-
-def _say_skipped(dataset: "ImageDataset", num_damaged: int) -> int:
-    """What a result leaves out: files and folders that could not be listed, and damaged ones among those read."""
-    skipped = len(dataset.skipped) + num_damaged
-    if num_damaged:
-        say(f"note: {num_damaged} damaged pictures left out; spatialgan data check lists them")
-    return skipped
-
-
-def _write(
-    json: Path | None,
-    metric: str,
-    values: dict[str, Any],
-    model: "SpatialGAN",
-    data: Path,
-    dataset: "ImageDataset",
-    extractor: "FeatureExtractor",
-    *,
-    samples: int,
-    seed: int,
-    truncation: float,
-) -> None:
-    from spatialgan.evaluation.result_file import result_record, write_result
-
-    if json is not None:
-        record = result_record(
-            metric,
-            values,
-            model,
-            num_samples=samples,
-            seed=seed,
-            truncation=truncation,
-            data=data,
-            dataset=dataset,
-            extractor=extractor,
-        )
-        write_result(json, record)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from spatialgan.data.decoding import BadImageError
 from spatialgan.errors import SpatialGANError
+from spatialgan.files import read_bytes, user_path
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height, in 0..1 of the picture's width and height."""
@@ -57,9 +58,7 @@ class Windows:
         if longest > self.share_max * most:
             raise BadImageError(
                 name,
-                f"has a box of {longest / most:.0%} of its shorter side, more than {self.share_max:.0%}".replace(
-                    "%", " %"
-                ),
+                f"has a box of {longest / most:.0%} of its shorter side, more than {self.share_max:.0%}",
             )
         random = np.random.default_rng([self.seed, *name.encode()])
         share = random.uniform(max(self.share_min, longest / most), self.share_max)
@@ -124,23 +123,25 @@ def read_boxes(path: Path, source: Path) -> dict[str, Box]:
 
 
 def _read_text(path: Path, source: Path) -> str:
+    path, source = user_path(path), user_path(source)
+    found = next((file for file in (path, source / path) if file.is_file()), None)
+    data = _from_zip(path, source) if found is None else read_bytes(found, MAX_FILE_BYTES)
     try:
-        if path.is_file():
-            data = path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else None
-        elif (source / path).is_file():
-            data = (source / path).read_bytes() if (source / path).stat().st_size <= MAX_FILE_BYTES else None
-        elif source.is_file() and zipfile.is_zipfile(source):
-            with zipfile.ZipFile(source) as archive:
-                info = archive.getinfo(path.as_posix())
-                data = archive.read(info) if info.file_size <= MAX_FILE_BYTES else None
-        else:
-            raise SpatialGANError(f"there is no file {path}, neither here nor in {source}")
-        if data is None:
-            raise SpatialGANError(f"{path} has more than {MAX_FILE_BYTES >> 20} MiB, too much for a file of boxes")
         return data.decode("utf-8")
-    except KeyError:
-        raise SpatialGANError(f"there is no file {path}, neither here nor in {source}") from None
     except UnicodeDecodeError:
         raise SpatialGANError(f"{path} is not text in UTF-8") from None
+
+
+def _from_zip(path: Path, source: Path) -> bytes:
+    try:
+        if not zipfile.is_zipfile(source):
+            raise KeyError(path)
+        with zipfile.ZipFile(source) as archive:
+            info = archive.getinfo(path.as_posix())
+            if info.file_size > MAX_FILE_BYTES:
+                raise SpatialGANError(f"{path} has more than {MAX_FILE_BYTES >> 20} MiB, too much for a file of boxes")
+            return archive.read(info)
+    except KeyError:
+        raise SpatialGANError(f"there is no file {path}, neither here nor in {source}") from None
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise SpatialGANError(f"{path} cannot be read ({error})") from None

@@ -42,10 +42,7 @@ SMALL_PX = 16  # what is where can be told from this; texture cannot
 SHARED_SHARE = 1 / 3  # of the steps, in which all layers share a w
 W_RATE, CENTER_RATE, SIZE_RATE = 0.05, 0.01, 0.02  # a step: standard deviations of w, image widths, logarithm of sizes
 TUNING_RATE = 0.003
-RISE, FALL = (
-    0.05,
-    0.25,
-)  # shares of a stage in which the rates go up from 0, and down to 0, as in StyleGAN2's projection
+RISE, FALL = 0.05, 0.25  # shares of a stage in which rates go up from 0 and down to 0, as in StyleGAN2's projection
 LIKENESS_OF_LAYERS = 0.05  # weight of how much layers' w differ from one another: edits need them alike
 TYPICAL = 0.05  # weight of how far w is from the mean: less fits better, and what is moved then falls apart
 CLOSE, SIMILAR = 0.3, 0.6  # shares of a random picture's distance

@@ -62,6 +62,8 @@ def edit_many(scenes: Sequence["Scene"], edits: Sequence[Edit], *, batch: int = 
 
 def _drawn(scenes: Sequence["Scene"], batch: int) -> dict[int, Tensor]:
     """Pictures ``(C, R, R)`` by the id of their scene."""
+    if batch < 1:
+        raise SpatialGANError(f"batch is {batch}; use 1 or more")
     if any(scene.model is not scenes[0].model for scene in scenes):
         raise SpatialGANError("scenes that are drawn together are of one model; take those of each model by themselves")
     groups: dict[Any, list[Scene]] = {}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spatialgan.config import ModelConfig
 from spatialgan.editing.arguments import finite, seed_number
-from spatialgan.editing.drag import DragOptions, DragResult, DragStep, Handle, Mode, drag
+from spatialgan.editing.drag import MAX_STEPS, DragOptions, DragResult, DragStep, Handle, Mode, drag
 from spatialgan.editing.edits import (
     Add,
     Align,
@@ -203,7 +203,7 @@ class Scene:
         self, objects: Sequence[int], axis: Literal["horizontal", "vertical"], at: float | None = None
     ) -> "Scene":
         """Several objects on one line, which lies ``at`` so far from above or from the left; None: at their mean."""
-        return Align(objects=tuple(objects), axis=axis, at=at).apply(self)
+        return Align(objects=objects, axis=axis, at=at).apply(self)
 
     # ------------------------------------------------------------- drag
 
@@ -213,7 +213,7 @@ class Scene:
         *,
         mask: Any = None,
         mode: Mode = "hybrid",
-        max_steps: int = 200,
+        max_steps: int = MAX_STEPS,
         callback: Callable[[DragStep], bool | None] | None = None,
         options: DragOptions | None = None,
     ) -> DragResult:

@@ -22,10 +22,10 @@ from spatialgan.data.images import to_float
 from spatialgan.data.objects import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
+from spatialgan.evaluation.picture_features import Progress, require_same_pictures
 from spatialgan.evaluation.summary import Summary, summarize
 
 LEVELS = tuple(range(len(LEVEL_RESOLUTIONS)))
-Progress = Callable[[str, int, int], None]
 Look = Callable[[Tensor], Tensor]
 
 
@@ -155,11 +155,8 @@ def measure_focus(
         raise SpatialGANError(f"{model.name} has no heatmap (encoding=none) that attention could be compared with")
     if num_samples < 1:
         raise SpatialGANError(f"num_samples is {num_samples}; use 1 or more")
-    if dataset is not None and (dataset.resolution != config.resolution or dataset.channels != config.image_channels):
-        raise SpatialGANError(
-            f"the data set is opened at {dataset.resolution} pixels with {dataset.channels} channels,"
-            f" the model reads {config.resolution} and {config.image_channels}"
-        )
+    if dataset is not None:
+        require_same_pictures(model, dataset)
     form, sign = form or model.config.loss.attention, sign or model.config.loss.attention_sign
 
     def look(images: Tensor) -> Tensor:

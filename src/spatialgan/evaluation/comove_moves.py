@@ -1,6 +1,6 @@
 """The pictures that the Co-move ratio is measured on: before and after one centre of each was moved.
 
-Two protocols move the same centre c. The paper's moves it by a random v that keeps c + v inside the image: in the mean
+Two protocols move the same centre c. The paper's moves it by a random v that keeps c + v inside the image: on average
 such moves lean inwards, the more the further out c lies. The antithetic one [ours] moves it by v and, in another
 picture, by -v, and both ends are inside: there is no lean.
 """

@@ -10,6 +10,7 @@ from torch import Tensor
 from spatialgan.api import SpatialGAN
 from spatialgan.data.decoding import BadImageError
 from spatialgan.data.images import ImageDataset, to_uint8
+from spatialgan.data.objects import ObjectDataset
 from spatialgan.editing.arguments import finite
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import generate_seeds
@@ -30,7 +31,7 @@ class PictureFeatures:
     images_per_s: float
 
 
-def require_same_pictures(model: SpatialGAN, dataset: ImageDataset) -> None:
+def require_same_pictures(model: SpatialGAN, dataset: ImageDataset | ObjectDataset) -> None:
     """Raise SpatialGANError where a data set was not opened as the model's training reads it."""
     wanted = (model.config.model.resolution, model.config.model.image_channels)
     if (dataset.resolution, dataset.channels) != wanted:

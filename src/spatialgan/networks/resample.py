@@ -1,4 +1,5 @@
-"""Resampling by two with the [1, 3, 3, 1] filter of StyleGAN2 (Karras et al., 2020), from stock convolutions."""
+"""Resampling: by two with the [1, 3, 3, 1] filter of StyleGAN2 (Karras et al., 2020), from stock convolutions; and
+pictures to any size."""
 
 from functools import lru_cache
 
@@ -48,3 +49,10 @@ def conv_up2(x: Tensor, weight: Tensor) -> Tensor:
 def conv_down2(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """3x3 convolution of the filtered x, at every second sample: ``(B, C_in, H, W) -> (B, C_out, H/2, W/2)``."""
     return F.conv2d(blur(x, padding=2), weight, bias, stride=2)  # (B, C_in, H + 1, W + 1) on the way
+
+
+def resize_images(images: Tensor, size: int) -> Tensor:
+    """``(B, C, R, R) -> (B, C, size, size)``, bilinear, without aliasing when smaller."""
+    if images.shape[-1] == size:
+        return images
+    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=images.shape[-1] > size)

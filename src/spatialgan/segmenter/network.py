@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spatialgan.vision.efficientnet_lite import STAGES, EfficientNetLite
+from spatialgan.vision.efficientnet_lite import EfficientNetLite
 
 INPUT_SIZE = 128
 STRIDE = 2  # of the heads
-SOURCES = (0, 1, 2, 4, 6)  # stages whose outputs, at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input, the pyramid takes
+BACKBONE_STRIDES = (2, 4, 8, 16, 32)  # of the backbone's maps that the pyramid takes
 WIDTHS = (32, 64, 96, 128, 128)  # of the pyramid at those sizes
 GROUPS = 8  # of its group normalisation
 RARE = -4.0  # first bias of the centres: sigmoid(-4) is about their share of the pixels
@@ -50,9 +50,11 @@ class Heads:
 
 class SegmenterNetwork(nn.Module):
     def __init__(self, classes: Classes, backbone: EfficientNetLite | None = None):
+        """``backbone``: of :data:`BACKBONE_STRIDES`; None for one without trained weights."""
         super().__init__()
-        self.backbone = backbone or EfficientNetLite("lite0")
-        self.laterals = nn.ModuleList(nn.Conv2d(STAGES[s].channels, w, 1) for s, w in zip(SOURCES, WIDTHS, strict=True))
+        self.backbone = backbone or EfficientNetLite("lite0", strides=BACKBONE_STRIDES)
+        channels = self.backbone.feature_channels
+        self.laterals = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(channels, WIDTHS, strict=True))
         self.descents = nn.ModuleList(nn.Conv2d(WIDTHS[i + 1], WIDTHS[i], 1) for i in range(len(WIDTHS) - 1))
         self.blocks = nn.ModuleList(_block(w) for w in WIDTHS)
         self.semantic = nn.Conv2d(WIDTHS[0], len(classes.names), 1)
@@ -64,17 +66,7 @@ class SegmenterNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Heads:
         """Pictures ``(B, 3, R, R)`` in -1..1, R a multiple of 32."""
-        return self.heads(self.backbone_maps(images))
-
-    def backbone_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Of pictures ``(B, 3, R, R)`` in -1..1: five maps, at 1/2 to 1/32."""
-        x = F.relu6(self.backbone.stem(images))
-        maps = []
-        for i, stage in enumerate(self.backbone.stages):
-            x = stage(x)
-            if i in SOURCES:
-                maps.append(x)
-        return tuple(maps)
+        return self.heads(self.backbone(images))
 
     def heads(self, maps: tuple[Tensor, ...]) -> Heads:
         """From the backbone's maps, those of the whole network."""

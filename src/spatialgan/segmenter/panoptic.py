@@ -56,7 +56,7 @@ def make_targets(instances: Tensor, labels: Tensor, num_objects: int) -> Targets
     h, w = instances.shape
     centers, offsets = torch.zeros(num_objects, h, w), torch.zeros(2, h, w)
     grid = pixel_centers_xy(h, w)  # (h, w, 2)
-    index = grid.new_tensor([[w, h]]) * grid - 0.5  # pixel indices, x then y
+    index = to_pixels(grid, h, w)  # (h, w, 2)
     for i in instances.unique().tolist():
         label = int(labels[i])
         if not 0 <= label < num_objects:

@@ -20,7 +20,7 @@ from spatialgan.devices import move_to
 from spatialgan.errors import SpatialGANError
 from spatialgan.networks.digest import weights_digest
 from spatialgan.segmenter.augmentation import PASTED, degrade, paste_objects, warp
-from spatialgan.segmenter.network import INPUT_SIZE, STRIDE, Classes, Heads, SegmenterNetwork
+from spatialgan.segmenter.network import BACKBONE_STRIDES, INPUT_SIZE, STRIDE, Classes, Heads, SegmenterNetwork
 from spatialgan.segmenter.panoptic import NONE, UNKNOWN, Targets, make_targets
 from spatialgan.streams import random_stream
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
@@ -209,7 +209,7 @@ def train_segmenter(
 def _fresh_network(data: TrainingSet, seed: int) -> SegmenterNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return SegmenterNetwork(data.classes, load_imagenet("lite0"))
+        return SegmenterNetwork(data.classes, load_imagenet("lite0", strides=BACKBONE_STRIDES))
 
 
 @torch.no_grad()
@@ -238,7 +238,7 @@ def _resume(
 def _step(
     network: SegmenterNetwork, images: Tensor, targets: Targets, weights: Tensor, optimizer: torch.optim.Optimizer
 ) -> Losses:
-    maps = network.backbone_maps(images.contiguous(memory_format=torch.channels_last))
+    maps = network.backbone(images.contiguous(memory_format=torch.channels_last))
     # The backbone's depthwise convolutions are slower in bfloat16, the pyramid's dense ones are twice as fast.
     with torch.autocast(images.device.type, torch.bfloat16):
         heads = network.heads(maps)

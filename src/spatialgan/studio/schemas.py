@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from spatialgan.editing import edits
+from spatialgan.editing.drag import Mode
 from spatialgan.editing.edits.fields import NUMBER, SEED, Kind
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import MAX_HANDLES, MAX_STEPS
@@ -149,7 +150,7 @@ class Drag(Body):
 
     handles: Annotated[list[tuple[Point, Point]], Field(min_length=1, max_length=MAX_HANDLES)]
     mask: str | None = Field(default=None, description="Base64 of a PNG of the picture's size: white may change.")
-    mode: Literal["hybrid", "joint", "pixels", "latent"] = "hybrid"
+    mode: Mode = "hybrid"
     max_steps: Annotated[int, Field(strict=True, ge=1, le=MAX_STEPS)] = 100
 
 

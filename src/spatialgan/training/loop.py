@@ -19,7 +19,8 @@ from spatialgan.model import CARD, save_model
 from spatialgan.settings import to_dict
 from spatialgan.terminal import printable
 from spatialgan.threads import check_threads, threads_for, threads_restored, use_threads
-from spatialgan.training.aids.codes import Codes, check_size, codes_of
+from spatialgan.training.aids.codes import Codes, check_size
+from spatialgan.training.aids.codes_file import codes_of
 from spatialgan.training.aids.reconstruction import known_pictures
 from spatialgan.training.checkpoint import list_checkpoints
 from spatialgan.training.distributed import Workers, require_shares, workers_of_environment

@@ -5,7 +5,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +166,14 @@ class Record:
             f"ETA {format_duration(eta_sec)}  {shown}"
         )
 
-    def pause_clock(self) -> "_Pause":
+    @contextmanager
+    def pause_clock(self) -> Iterator[None]:
         """A context whose time (sample grids, files) does not count against images/s."""
-        return _Pause(self)
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._time += time.monotonic() - start
 
     def close(self) -> None:
         if self._board is not None:
@@ -192,17 +198,6 @@ class Record:
     def _leave_board(self, error: OSError) -> None:
         self._board = None
         self.report(f"TensorBoard's events cannot be written: {error.strerror or error}; training goes on without them")
-
-
-class _Pause:
-    def __init__(self, record: Record):
-        self.record = record
-
-    def __enter__(self) -> None:
-        self.start = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self.record._time += time.monotonic() - self.start
 
 
 def format_duration(seconds: float) -> str:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spatialgan.cli.edits import read_edit
+from spatialgan.cli.edit_options import read_edit
 from spatialgan.editing.edits import Align, edit_from_json
 from spatialgan.errors import SpatialGANError
 
@@ -62,6 +62,12 @@ def test_other_words_show_the_form(text):
 def test_what_is_refused(values, message):
     with pytest.raises(SpatialGANError, match=message):
         edit_from_json({"edit": "align", "objects": [0, 1], "axis": "vertical"} | values)
+
+
+@pytest.mark.parametrize("objects", [3, "01", 0.5])
+def test_scenes_want_a_list(multi, objects):
+    with pytest.raises(SpatialGANError, match=r"objects is .*; use a list of numbers, as in \[0, 1\]"):
+        multi.sample(0).align(objects, "vertical")
 
 
 def test_objects_must_be_there(multi, single, plain):

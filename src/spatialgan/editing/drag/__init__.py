@@ -1,12 +1,13 @@
 """Drag: pull points of a picture to where they should be (Section 3.4 of the paper, after DragGAN).
 
-What callers need is imported here; the rest is in records.py (options, steps, results), checks.py (what callers hand
+What callers need is imported here; the rest is in outcome.py (options, steps, results), checks.py (what callers hand
 in), points.py (features at points: motion supervision and tracking), variables.py (what is optimised), adam.py,
-modes.py (the four modes), loop.py (the drag itself) and views.py (frames, traces, the figure of heatmaps).
+modes.py (the four modes), optimization.py (the drag itself) and views.py (frames, traces, the figure of heatmaps).
 """
 
 from spatialgan.editing.drag.optimization import drag, drag_steps
 from spatialgan.editing.drag.outcome import (
+    MAX_STEPS,
     PUBLISHED,
     DragOptions,
     DragResult,
@@ -18,6 +19,7 @@ from spatialgan.editing.drag.outcome import (
 )
 
 __all__ = [
+    "MAX_STEPS",
     "PUBLISHED",
     "DragOptions",
     "DragResult",

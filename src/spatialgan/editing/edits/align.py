@@ -1,5 +1,6 @@
 """Lining objects up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -56,7 +57,7 @@ class Align(Edit):
         Action("In a column", "All objects one above the other", {"axis": "vertical"}, objects=True),
     )
 
-    objects: tuple[int, ...] = value(OBJECTS, "Two or more, each once.")
+    objects: Sequence[int] = value(OBJECTS, "Two or more, each once.")
     axis: str = value(AXIS, "Of the line.")
     at: float | None = value(NUMBER, "Where the line is, from above or from the left; null: at the mean.", default=None)
 

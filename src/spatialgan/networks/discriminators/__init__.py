@@ -2,6 +2,9 @@
 
 from spatialgan.config import ModelConfig
 from spatialgan.networks.discriminators.base import Discriminator, DiscriminatorOutput
+from spatialgan.networks.discriminators.combined import CombinedDiscriminator
+from spatialgan.networks.discriminators.projected import ProjectedDiscriminator
+from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 
 __all__ = ["Discriminator", "DiscriminatorOutput", "make_discriminator"]
 
@@ -13,11 +16,6 @@ def make_discriminator(config: ModelConfig, *, pretrained: bool = True) -> Discr
         config: the model's.
         pretrained: load the ImageNet weights that it may need; False where a file brings them.
     """
-    # Imported here: each of them imports this package's base.
-    from spatialgan.networks.discriminators.combined import CombinedDiscriminator
-    from spatialgan.networks.discriminators.projected import ProjectedDiscriminator
-    from spatialgan.networks.discriminators.residual import ResidualDiscriminator
-
     if config.discriminator == "projected":
         return ProjectedDiscriminator(config.projected_input, pretrained=pretrained)
     if config.discriminator == "combined":

@@ -23,6 +23,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from spatialgan.config import LEVEL_RESOLUTIONS
 from spatialgan.networks.discriminators.base import Discriminator, DiscriminatorOutput
 from spatialgan.networks.layers import SLOPE, Modules
+from spatialgan.networks.resample import resize_images
 from spatialgan.vision.efficientnet_lite import EfficientNetLite, load_imagenet
 
 FEATURE_SIZES = (32, 16, 8, 4)  # of the four feature maps, in pixels
@@ -144,10 +145,3 @@ class ProjectedDiscriminator(Discriminator):
                 self.mixed_norms[i].measure(y)
             mixed.insert(0, self.mixed_norms[i](y))
         return mixed
-
-
-def resize_images(images: Tensor, size: int) -> Tensor:
-    """``(B, C, R, R) -> (B, C, size, size)``, bilinear, without aliasing when smaller."""
-    if images.shape[-1] == size:
-        return images
-    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=images.shape[-1] > size)

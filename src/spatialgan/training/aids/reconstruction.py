@@ -16,8 +16,8 @@ from spatialgan.data.images import Views
 from spatialgan.heatmaps import resize_maps
 from spatialgan.layout import Layout
 from spatialgan.levels import Gaussians
-from spatialgan.networks.discriminators.projected import resize_images
 from spatialgan.networks.generator import Generator, sample_noise
+from spatialgan.networks.resample import resize_images
 from spatialgan.sampling import sample_layout
 from spatialgan.training.aids.codes import Codes
 from spatialgan.vision.efficientnet_lite import EfficientNetLite

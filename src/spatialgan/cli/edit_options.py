@@ -11,7 +11,6 @@ from spatialgan.errors import SpatialGANError
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
-MAX_SEEDS = 1_000_000  # of one command: a slip such as 0-99999999999 would fill the memory
 EDITS_KEY = "spatialgan.edits"
 
 
@@ -104,22 +103,3 @@ def notes_on(scenes: Sequence["Scene"]) -> list[str]:
 
 def _inside(xy: Sequence[float]) -> bool:
     return all(0 <= v <= 1 for v in xy)
-
-
-def read_seeds(text: str) -> list[int]:
-    """``0-3,42`` as [0, 1, 2, 3, 42], in that order, without repeats; raises SpatialGANError on anything else."""
-    seeds: dict[int, None] = {}
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        try:
-            if not (first.isdecimal() and (last.isdecimal() or not dash)):
-                raise ValueError
-            span = range(int(first), int(last if dash else first) + 1)
-        except ValueError:  # also for numbers of thousands of digits
-            span = range(0)
-        if not span:
-            raise SpatialGANError(f"--seeds {text}: write numbers from 0 and ranges upwards, as in --seeds 0-15,42")
-        if span.stop - span.start + len(seeds) > MAX_SEEDS:
-            raise SpatialGANError(f"--seeds {text}: use at most {MAX_SEEDS:,} seeds at once")
-        seeds |= dict.fromkeys(span)
-    return list(seeds)
