@@ -21,7 +21,7 @@ from spatialgan.cli.invert import invert
 from spatialgan.cli.models import app as models_app
 from spatialgan.cli.segmenter import segmenter, train_segmenter
 from spatialgan.cli.studio import studio
-from spatialgan.cli.tables import tables
+from spatialgan.cli.tables import reproduce, tables
 from spatialgan.cli.train import train
 from spatialgan.errors import SpatialGANError
 from spatialgan.terminal import bounded, tolerate_any_name
@@ -41,6 +41,7 @@ app.add_typer(eval_app, name="eval")
 eval_app.command()(segmenter)
 eval_app.command("train-segmenter")(train_segmenter)
 app.command()(tables)
+app.command()(reproduce)
 app.command("import")(import_model)
 app.command("export")(export_model)
 
