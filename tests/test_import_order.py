@@ -43,6 +43,7 @@ ORDER = [
     "training",
     "segmenter",
     "evaluation",
+    "reproduction",
     # how people reach it
     "studio",
     "cli",
