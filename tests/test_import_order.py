@@ -43,6 +43,7 @@ ORDER = [
     "training",
     "segmenter",
     "evaluation",
+    "figures",
     "reproduction",
     # how people reach it
     "studio",

@@ -16,6 +16,7 @@ from spatialgan.cli.drag import drag
 from spatialgan.cli.edit import edit
 from spatialgan.cli.edits import EditCommand
 from spatialgan.cli.evaluate import app as eval_app
+from spatialgan.cli.figures import figures
 from spatialgan.cli.generate import generate
 from spatialgan.cli.invert import invert
 from spatialgan.cli.models import app as models_app
@@ -41,6 +42,7 @@ app.add_typer(eval_app, name="eval")
 eval_app.command()(segmenter)
 eval_app.command("train-segmenter")(train_segmenter)
 app.command()(tables)
+app.command()(figures)
 app.command()(reproduce)
 app.command("import")(import_model)
 app.command("export")(export_model)
