@@ -27,7 +27,7 @@ def write(n: Needed, runs: Path, *, metric: str | None = None, config: dict[str,
         "result_version": 1,
         "metric": metric or {"quality": "fd"}.get(n.measure, n.measure),
         "values": VALUES[n.measure] | values,
-        "model": {"name": "m", "weights_sha256": "0", "kimg": 120.0, "config": config or to_dict(n.run.config)},
+        "model": {"name": "m", "weights_sha256": "0", "kimg": 100.0, "config": config or to_dict(n.run.config)},
         "features": {"network": "Lite2"},
         "segmenter": {"name": "floors"},
         "num_samples": 5000,
@@ -56,7 +56,7 @@ def test_the_papers_numbers_stand_beside_ours_with_their_spread(tmp_path: Path) 
     assert rows["SEL_concat"] == ["6.73", "61.0 ± 1.4"]
     assert rows["SEL_norm (SpatialGAN)"] == ["6.57", "50.0 (1 of 2 seeds)"]
     assert rows["StyleGAN2"] == ["8.36", "missing"] and rows["flattened"] == ["8.52", "missing"]
-    assert "Ours: 64 x 64, 120 kimg a run." in text and "features of Lite2, no FID" in text
+    assert "Ours: 64 x 64, 100 kimg a run." in text and "features of Lite2, no FID" in text
     jobs = missing(missing_jobs(SMALL, 5, tmp_path, {}))
     assert jobs.count("spatialgan eval fd") == 5 and jobs.count("spatialgan train") == 5
 

@@ -93,9 +93,9 @@ def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
     run = budget.run("cats", "concat", 0)
     folder = tmp_path / "small" / run.stem / "snapshots"
     folder.mkdir(parents=True)
-    (folder / "000060000.json").write_text("{}")
+    (folder / "000050000.json").write_text("{}")
     assert not is_trained(run, tmp_path)
-    (folder / "000120000.json").write_text("{}")
+    (folder / "000100000.json").write_text("{}")
     assert is_trained(run, tmp_path)
     (tmp_path / "small" / "cats-flatten-0.quality.json").write_text("{}")
     assert [j.name for j in missing_jobs(budget, 5, tmp_path, data)] == [
