@@ -43,6 +43,8 @@ ORDER = [
     "training",
     "segmenter",
     "evaluation",
+    "figures",
+    "reproduction",
     # how people reach it
     "studio",
     "cli",

@@ -30,13 +30,14 @@ EDITS["restyle"] += ("background:7",)
 
 
 def result(home: Path) -> Callable[[Random, Path], Calls]:
-    good = [json.loads((RESULTS / name).read_text()) for name in ("comove.json", "fd.json", "comove-independent.json")]
+    names = ("comove.json", "fd.json", "comove-independent.json", "drag.json")
+    good = [json.loads((RESULTS / name).read_text()) for name in names]
 
     def attack(random: Random, folder: Path) -> Calls:
         for i in range(random.choice((1, 2))):
             data = random.choice(good)
             (folder / f"{i}.json").write_bytes(dumped(random, bad_json(random, data)))
-        yield lambda: command("tables", "1", "--runs", str(folder))
+        yield lambda: command("tables", random.choice("12"), "--runs", str(folder))
 
     return attack
 

@@ -5,7 +5,7 @@ import torch
 
 from spatialgan.config import AidsConfig, RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.tables import RUNGS
+from spatialgan.evaluation.ladder import RUNGS
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.settings import from_dict, to_dict, with_settings

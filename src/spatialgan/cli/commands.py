@@ -16,11 +16,12 @@ from spatialgan.cli.drag import drag
 from spatialgan.cli.edit import edit
 from spatialgan.cli.edit_options import EditCommand
 from spatialgan.cli.evaluate import app as eval_app
+from spatialgan.cli.figures import figures
 from spatialgan.cli.generate import generate
 from spatialgan.cli.invert import invert
 from spatialgan.cli.models import app as models_app
 from spatialgan.cli.studio import studio
-from spatialgan.cli.tables import tables
+from spatialgan.cli.tables import reproduce, tables
 from spatialgan.cli.train import train
 from spatialgan.errors import SpatialGANError
 from spatialgan.terminal import bounded, tolerate_any_name
@@ -38,6 +39,8 @@ app.add_typer(data_app, name="data")
 app.command()(train)
 app.add_typer(eval_app, name="eval")
 app.command()(tables)
+app.command()(figures)
+app.command()(reproduce)
 app.command("import")(import_model)
 app.command("export")(export_model)
 

@@ -8,7 +8,7 @@ import typer
 from spatialgan.cli.comove import SHOWN_CLASSES, comove
 from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number, print_line
 from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar
-from spatialgan.cli.quality import handles, overfitting
+from spatialgan.cli.quality import cost, handles, overfitting
 from spatialgan.cli.realism import fd, fid, kid, pr
 from spatialgan.cli.segmenter import segmenter, train_segmenter
 from spatialgan.errors import SpatialGANError
@@ -139,6 +139,7 @@ app.command()(kid)
 app.command()(pr)
 app.command()(overfitting)
 app.command()(handles)
+app.command()(cost)
 app.command()(comove)
 
 
@@ -156,7 +157,8 @@ def drag(
     threads: Threads = None,
 ) -> None:
     """Table II: seconds, steps and distances of all drag modes, judged by features that no drag has seen."""
-    from spatialgan.evaluation.drag_benchmark import run_benchmark, to_markdown
+    from spatialgan.evaluation.drag_benchmark import run_benchmark
+    from spatialgan.evaluation.drag_table import drag_table
     from spatialgan.evaluation.result_file import result_record, write_result
     from spatialgan.vision.matching import EfficientNetMatcher
 
@@ -180,15 +182,12 @@ def drag(
                 first_seed=seed,
                 on_progress=lambda done, total, name=m.name: show(f"drags of {name}", done, total),
             )
-    typer.echo(to_markdown(rows))
+    plain = [{"name": m.name, "weights_sha256": m.weights_hash} for m in models[1:]]
+    values = {"matcher": matcher.name, "baseline": plain[0] if plain else None, "rows": [row.to_json() for row in rows]}
+    record = result_record("drag", values, loaded, num_samples=scenes, seed=seed)
+    typer.echo("\n".join(drag_table([record])))
     if json is not None:
-        plain = [{"name": m.name, "weights_sha256": m.weights_hash} for m in models[1:]]
-        values = {
-            "matcher": matcher.name,
-            "baseline": plain[0] if plain else None,
-            "rows": [row.to_json() for row in rows],
-        }
-        write_result(json, result_record("drag", values, loaded, num_samples=scenes, seed=seed))
+        write_result(json, record)
 
 
 app.command()(segmenter)

@@ -1,4 +1,4 @@
-"""``spatialgan eval overfitting`` and ``handles``: what a Fréchet distance does not tell."""
+"""``spatialgan eval overfitting``, ``handles`` and ``cost``: what a Fréchet distance does not tell."""
 
 from dataclasses import asdict
 from functools import partial
@@ -67,3 +67,26 @@ def handles(
     if json is not None:
         values = {"handles": [h.to_json() for h in found], "effect_distance": EFFECT_DISTANCE}
         write_result(json, result_record("handles", values, loaded, num_samples=samples, seed=seed))
+
+
+def cost(
+    model: Model,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps to time, after two that are not.")] = 32,
+    json: JsonOption = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """What a picture costs: a training step of the model's own configuration, and drawing one picture at a time.
+
+    On a CPU this process's own time counts, which other work on the computer stretches little; compare what one
+    computer has measured with as many threads.
+    """
+    from spatialgan.evaluation.cost import measure_cost
+    from spatialgan.evaluation.result_file import result_record, write_result
+
+    loaded = load_model(model, device, threads, batch=BATCH)
+    with progress_bar() as show:
+        result = measure_cost(loaded, num_steps=steps, on_progress=partial(show, "steps"))
+    typer.echo(f"{result.train_ms_per_image:.1f} ms a training picture, {result.draw_ms:.1f} ms to draw one")
+    if json is not None:
+        write_result(json, result_record("cost", asdict(result), loaded, num_samples=steps, seed=0))

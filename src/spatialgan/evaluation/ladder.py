@@ -1,4 +1,4 @@
-"""The paper's tables beside ours, as Markdown, from result files."""
+"""Table I of models that were trained by no recipe: each on the rung that its configuration fits, as Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,27 +83,30 @@ RUNGS = (
 )
 
 
-def read_results(folder: Path | str) -> list[dict[str, Any]]:
-    """The result files of a folder and of those in it, oldest first; other JSON files are left alone.
+def read_results(folder: Path | str, *, leave_out: Sequence[Path] = ()) -> list[dict[str, Any]]:
+    """The result files of a folder and of those in it, oldest first; other JSON files, those in the folders to be left
+    out, and those of models with parts that this version has no more are left alone.
 
     Raises:
-        SpatialGANError: there is no such folder, no result file of :data:`NEEDED` in it, or one that is not whole.
+        SpatialGANError: there is no such folder, or a result file in it is not whole.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise SpatialGANError(f"{folder} is no folder; give the one that holds the result files")
     results = []
     for path in sorted(folder.rglob("*.json")):
+        if any(path.is_relative_to(other) for other in leave_out):
+            continue
         r = read_json(path)
         if not isinstance(r, dict) or r.get("result_version") != RESULT_VERSION or r.get("metric") not in [*NEEDED]:
+            continue
+        if _has_former_parts(r.get("model")):
             continue
         try:
             _check(r)
         except SpatialGANError as e:
             raise SpatialGANError(f"{path} is not a whole result file: {e}") from None
         results.append(r)
-    if not results:
-        raise SpatialGANError(f"{folder} holds no result files; write them with `spatialgan eval comove --json F.json`")
     return sorted(results, key=lambda r: r["date"])
 
 
@@ -139,6 +142,17 @@ def _check(result: dict[str, Any]) -> None:
             wrong.append("model.kimg")
     if wrong:
         raise SpatialGANError(f"{', '.join(wrong)} is missing or of the wrong type")
+
+
+def _has_former_parts(model: Any) -> bool:
+    """Whether a model had what this version has no more: it is on no rung."""
+    if not isinstance(model, dict) or not isinstance(model.get("config"), dict):
+        return False
+    try:
+        upgraded(model["config"])
+    except SpatialGANError:
+        return True
+    return False
 
 
 def _config(model: dict[str, Any]) -> RunConfig:

@@ -1,0 +1,1 @@
+"""The paper's figures: what each shows, of a model, and how all are drawn, in one style."""

@@ -1,0 +1,1 @@
+"""The paper's tables, from recipes (``recipes/tables/*.toml``) to Markdown: what to run, running it, and the tables."""
