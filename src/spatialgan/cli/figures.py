@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from spatialgan.cli.edits import read_seeds
+from spatialgan.cli.generate import read_seeds
 from spatialgan.cli.measured import BATCH
 from spatialgan.cli.options import Device, Model, Threads, load_model, progress_bar, say
 from spatialgan.errors import SpatialGANError

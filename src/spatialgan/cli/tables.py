@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spatialgan.cli.options import Device, say, told_early
+from spatialgan.cli.options import Device, say, writable
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ DataOption = Annotated[
     list[str] | None,
     typer.Option("--data", metavar="NAME=PATH", help="Where a data set of the budget lies, as in cats=cats.zip."),
 ]
-Out = Annotated[Path | None, typer.Option(metavar="F.md", help="Write the table here too.", callback=told_early)]
+Out = Annotated[Path | None, typer.Option(metavar="F.md", help="Write the table here too.", callback=writable)]
 RUNS = Path("runs/tables")
 
 

@@ -53,7 +53,7 @@ def save_figure(figure: Figure, folder: Path) -> list[Path]:
     require_matplotlib()
     from matplotlib import rc_context
 
-    with rc_context(STYLE):
+    with rc_context(STYLE):  # pyright: ignore[reportArgumentType]  its type lists all names
         canvas = draw(figure)
         paths = [folder / f"{figure.name}{ending}" for ending in (".png", ".pdf")]
         for path, metadata in zip(paths, ({"Software": None}, {"CreationDate": None, "Producer": None}), strict=True):
@@ -132,8 +132,8 @@ def _text(canvas: "Canvas", x: float, y: float, text: str, **style: Any) -> None
 
 def _draw_picture(axes: "Axes", picture: Picture) -> None:
     image = picture.image.convert("RGB")
-    size = (round(MAP_PX / image.width) * image.width,) * 2  # whole times as large, for readers that blur small images
-    image = enlarge(image, None) if picture.smooth else image.resize(size, Image.Resampling.NEAREST)
+    side = round(MAP_PX / image.width) * image.width  # whole times as large, for readers that blur small images
+    image = enlarge(image, None) if picture.smooth else image.resize((side, side), Image.Resampling.NEAREST)
     axes.imshow(np.asarray(image), extent=(0, 1, 1, 0), interpolation="none")
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(1, 0))
@@ -155,8 +155,8 @@ def _draw_chart(axes: "Axes", chart: Chart) -> None:
         mark = "" if line.dashed else "o"
         axes.plot(line.x, values, "--" if line.dashed else "-", marker=mark, ms=3, color=colour, label=line.name)
         if line.low:
-            band = [[float("nan") if v is None else v for v in side] for side in (line.low, line.high)]
-            axes.fill_between(line.x, *band, color=colour, alpha=0.15, lw=0)
+            low, high = ([float("nan") if v is None else v for v in side] for side in (line.low, line.high))
+            axes.fill_between(line.x, low, high, color=colour, alpha=0.15, lw=0)
     axes.set_xlabel(chart.x_name)
     axes.set_ylabel(chart.y_name)
     axes.grid(axis="y", lw=0.4, color="#dddddd")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.api import SpatialGAN
+from spatialgan.editing.drag import Mode
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.drag_benchmark import draw_task
@@ -22,6 +23,10 @@ AMOUNTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of removing
 STYLES = 3  # of an object, beside its own
 DRAG = 60 / 256  # of Fig. 12, in image widths
 DRAG_COLUMNS = 5
+MODES: tuple[tuple[Mode, str], ...] = (
+    ("pixels", "heatmap pixels and styles"),
+    ("joint", "heatmap centres and styles"),
+)
 CHANGED = 0.05  # a heatmap pixel that changed by more has changed
 Edit = Callable[[Scene], Scene]
 
@@ -151,7 +156,7 @@ def figure_12(
     changes: dict[str, list[list[Tensor]]] = {}  # by mode, drag and level: (K, r, r)
     for seed in range(seeds[0], seeds[0] + num_samples):
         task = draw_task(model, seed, DRAG)
-        for mode, what in (("pixels", "heatmap pixels and styles"), ("joint", "heatmap centres and styles")):
+        for mode, what in MODES:
             result = task.scene.drag([(task.start, task.target)], mode=mode, max_steps=max_steps)
             first, last = (_read_maps(s) for s in (result.trace[0].scene, result.scene))
             changes.setdefault(mode, []).append([(b - a).abs() for a, b in zip(first, last, strict=True)])
@@ -273,8 +278,9 @@ def _likeness(model: SpatialGAN, first_seed: int, num_samples: int) -> dict:
     where the model has no discriminator."""
     if model.discriminator is None:
         return {}
-    scenes = [model.sample(seed) for seed in range(first_seed, first_seed + num_samples)]
-    others = [s.with_new_styles(s.seed + 1000) for s in scenes]
+    seeds = range(first_seed, first_seed + num_samples)
+    scenes = [model.sample(seed) for seed in seeds]
+    others = [s.with_new_styles(seed + 1000) for s, seed in zip(scenes, seeds, strict=True)]
     a, b = (look(model, torch.stack([s.tensor for s in group])) for group in (scenes, others))
     same, different = correlation(a, b), correlation(a, b.roll(1, 0))  # (N, 3)
     return {
