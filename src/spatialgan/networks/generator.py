@@ -152,7 +152,7 @@ def layer_scale(layer: "StyledConv | ToRGB", x: Tensor, w: Tensor, heatmaps: Hea
     if mixture is None:
         return Scale.of(scales[:, 0, :, None, None])
     if place is not None:
-        scales = torch.cat([scales, place().to(scales.dtype).expand(len(w), -1, -1)], dim=1)
+        scales = torch.cat([scales, place().to(scales.dtype).expand(w.shape[0], -1, -1)], dim=1)
     return mixture.scale(scales)
 
 
