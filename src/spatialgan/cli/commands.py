@@ -17,6 +17,7 @@ from spatialgan.cli.edit import edit
 from spatialgan.cli.edits import EditCommand
 from spatialgan.cli.evaluate import app as eval_app
 from spatialgan.cli.generate import generate
+from spatialgan.cli.interpolate import interpolate
 from spatialgan.cli.invert import invert
 from spatialgan.cli.models import app as models_app
 from spatialgan.cli.segmenter import segmenter, train_segmenter
@@ -34,6 +35,7 @@ app.command()(generate)
 app.command(cls=EditCommand)(edit)
 app.command()(drag)
 app.command()(invert)
+app.command()(interpolate)
 app.command()(studio)
 app.add_typer(data_app, name="data")
 app.command()(train)

@@ -46,7 +46,8 @@ def edit(
     edits = [read_edit(option, text) for option, text in ctx.meta[EDITS_KEY]]
     check_start(model, seed, scene, layout_seed, truncation)
     check_outputs({"--out": out, "--gif": gif, "--mp4": mp4, "--save-scene": save_scene}, {"--scene": scene})
-    from spatialgan.editing.export import animate, save_gif, save_png
+    from spatialgan.editing.export import save_gif, save_png
+    from spatialgan.editing.interpolation import animate
     from spatialgan.editing.rendering import render_scenes
     from spatialgan.editing.video import save_mp4
 

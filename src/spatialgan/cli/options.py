@@ -116,6 +116,7 @@ ENDINGS = {
     "--out": (".png", "pictures"),
     "--heatmaps": (".png", "pictures"),
     "--compare": (".png", "pictures"),
+    "--grid": (".png", "pictures"),
     "--gif": (".gif", "animations"),
     "--mp4": (".mp4", "videos"),
 }

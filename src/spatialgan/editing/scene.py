@@ -19,6 +19,7 @@ from spatialgan.editing.edits import (
     Duplicate,
     Edit,
     Mirror,
+    MixStyles,
     Move,
     MoveTo,
     Remove,
@@ -63,7 +64,8 @@ class Scene:
     layout_seed: int | None = None
     """Where the layout came from first."""
     w_offset: Tensor | None = None
-    """(num_ws, S, w_dim) on the CPU, added to w after truncation: what drags did to the styles; None for nothing."""
+    """(num_ws, S, w_dim) on the CPU, added to w after truncation: what drags and mixing did to the styles; None for
+    nothing."""
     edits: tuple[dict[str, Any], ...] = ()
     """The edits so far, as JSON values: for people to read, since z, w_offset and layout hold what they did."""
 
@@ -124,6 +126,16 @@ class Scene:
         layout = self.require_layout()
         size = size or self.model.config.model.resolution
         return [layout.level_map(level, size) for level in range(len(layout.levels))]
+    @torch.no_grad()
+    def ws(self, z: Tensor | None = None) -> Tensor:
+        """w of every layer after truncation, without what drags and mixing add: (num_ws, S, w_dim) on the CPU.
+
+        ``z`` (S, z_dim) is another picture's; None: its own.
+        """
+        z = (self.z if z is None else z).to(self.model.device)
+        layout = self.layout.to(self.model.device)
+        return self.model.generator.ws(z[None], layout[None], truncation=self.truncation)[0].cpu()
+
 
     def attention(self, discriminator: nn.Module | None = None) -> Tensor:
         """D's attention on the picture, ``(3, R, R)`` in 0..1, on the CPU.
@@ -182,6 +194,10 @@ class Scene:
         return Restyle(object=i, seed=seed).apply(self)
 
     def duplicate(self, i: int, dx: float, dy: float) -> "Scene":
+    def mix_styles(self, seed: int, first: int, last: int, amount: float = 1.0) -> "Scene":
+        """The layers ``first`` to ``last`` with the styles of ``sample(seed)``, or so far on the way to them."""
+        return MixStyles(seed=seed, first=first, last=last, amount=amount).apply(self)
+
         """A second object of the same style and shape, ``(dx, dy)`` away; it becomes the last object.
 
         Needs a model with ``encoding=multi``.
@@ -268,7 +284,7 @@ class Scene:
         if self.layout.kind == "none":
             raise SpatialGANError(
                 f"the model {self.model.name} has encoding=none and reads no layout; "
-                "new styles (with_new_styles, --new-styles) are the one edit that works"
+                "new styles (--new-styles) and mixed ones (--mix-styles) are the edits that work"
             )
         return self.layout
 

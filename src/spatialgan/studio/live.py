@@ -191,7 +191,12 @@ def read_change(data: dict[str, Any]) -> Change:
     edits = data.get("edits", [])
     if not isinstance(edits, list):
         raise SpatialGANError("edits must be a list of edits")
-    return Change(tuple(edits), data.get("truncation"))
+    between = data.get("between")
+    if between is not None and not (isinstance(between, list) and len(between) == 2):
+        raise SpatialGANError("between must be the ids of two entries of the history")
+    return Change(
+        tuple(edits), data.get("truncation"), None if between is None else (between[0], between[1]), data.get("at", 0.0)
+    )
 
 
 def error_message(error: Exception) -> str:

@@ -29,7 +29,10 @@ def state_of(session: Session) -> dict[str, Any]:
         "layout_seed": scene.layout_seed,
         "truncation": scene.truncation,
         "handles": handles_of(scene),
-        "history": [{"id": e.id, "label": e.label, "is_start": e.is_start} for e in session.history],
+        "history": [
+            {"id": e.id, "label": e.label, "is_start": e.is_start, "model": session.models.name_of(e.scene.model)}
+            for e in session.history
+        ],
         "position": session.position,
         "start_position": session.start_position,
         "dragging": session.dragging,
