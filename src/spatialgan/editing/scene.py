@@ -103,6 +103,11 @@ class Scene:
         """
         return render_batch([self])[0]
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether :attr:`tensor` is there already."""
+        return "tensor" in self.__dict__
+
     @cached_property
     def image(self) -> Image.Image:
         """The picture, RGB or L, made of :attr:`tensor`."""
@@ -121,11 +126,6 @@ class Scene:
         config = self.model.config.model
         return torch.zeros(config.num_ws, self.z.shape[0], config.w_dim, dtype=torch.float32)
 
-    def heatmaps(self, size: int | None = None) -> list[Tensor]:
-        """The complete heatmap of each level, ``(size, size)`` in 0..1, for display; ``size`` None: the picture's."""
-        layout = self.require_layout()
-        size = size or self.model.config.model.resolution
-        return [layout.level_map(level, size) for level in range(len(layout.levels))]
     @torch.no_grad()
     def ws(self, z: Tensor | None = None) -> Tensor:
         """w of every layer after truncation, without what drags and mixing add: (num_ws, S, w_dim) on the CPU.
@@ -136,6 +136,11 @@ class Scene:
         layout = self.layout.to(self.model.device)
         return self.model.generator.ws(z[None], layout[None], truncation=self.truncation)[0].cpu()
 
+    def heatmaps(self, size: int | None = None) -> list[Tensor]:
+        """The complete heatmap of each level, ``(size, size)`` in 0..1, for display; ``size`` None: the picture's."""
+        layout = self.require_layout()
+        size = size or self.model.config.model.resolution
+        return [layout.level_map(level, size) for level in range(len(layout.levels))]
 
     def attention(self, discriminator: nn.Module | None = None) -> Tensor:
         """D's attention on the picture, ``(3, R, R)`` in 0..1, on the CPU.
@@ -189,15 +194,15 @@ class Scene:
         """The same layout and noise, with all styles of ``sample(seed)``."""
         return WithNewStyles(seed=seed).apply(self)
 
+    def mix_styles(self, seed: int, first: int, last: int, amount: float = 1.0) -> "Scene":
+        """The layers ``first`` to ``last`` with the styles of ``sample(seed)``, or so far on the way to them."""
+        return MixStyles(seed=seed, first=first, last=last, amount=amount).apply(self)
+
     def restyle(self, i: int | str, seed: int) -> "Scene":
         """A new style for object ``i``, or for ``"background"``; needs a model with ``encoding=multi``."""
         return Restyle(object=i, seed=seed).apply(self)
 
     def duplicate(self, i: int, dx: float, dy: float) -> "Scene":
-    def mix_styles(self, seed: int, first: int, last: int, amount: float = 1.0) -> "Scene":
-        """The layers ``first`` to ``last`` with the styles of ``sample(seed)``, or so far on the way to them."""
-        return MixStyles(seed=seed, first=first, last=last, amount=amount).apply(self)
-
         """A second object of the same style and shape, ``(dx, dy)`` away; it becomes the last object.
 
         Needs a model with ``encoding=multi``.

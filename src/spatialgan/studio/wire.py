@@ -85,9 +85,13 @@ def measured_handles(card: dict[str, Any]) -> dict[tuple[int, int], tuple[bool, 
         return {}
 
 
-def planes_of(scene: Scene, overlay: Overlay = "none") -> dict[str, np.ndarray]:
-    """The arrays of a frame, uint8 ``(H, W, C)`` by name: the picture, its heatmaps and the overlay that is shown."""
-    planes = {"picture": to_uint8(scene.tensor).permute(1, 2, 0).numpy()}  # CHW -1..1 => uint8 HWC
+def planes_of(scene: Scene, overlay: Overlay = "none", picture: Tensor | None = None) -> dict[str, np.ndarray]:
+    """The arrays of a frame, uint8 ``(H, W, C)`` by name: the picture, its heatmaps and the overlay that is shown.
+
+    ``picture`` (C, r, r) is a smaller one to show in its place.
+    """
+    picture = scene.tensor if picture is None else picture
+    planes = {"picture": to_uint8(picture).permute(1, 2, 0).numpy()}  # CHW -1..1 => uint8 HWC
     if scene.layout.kind != "none":
         planes |= _maps("heatmap", enumerate(scene.heatmaps(HEATMAP_PX)))
     return planes | _maps(overlay, overlay_maps(scene, overlay).items())
