@@ -98,18 +98,15 @@ class Studio:
                 "cpu_ms": 1e3 * cpu,
                 "encode_ms": 1e3 * (time.perf_counter() - drawn),
             }
-            message_ = frame(
-                {
-                    "kind": "preview",
-                    "serial": message.get("serial"),
-                    "revision": revision,
-                    "handles": handles_of(scene),
-                    "truncation": scene.truncation,
-                    "timing": timing,
-                },
-                planes,
-            )
-            return message_, picture.shape[-1] == scene.model.config.model.resolution
+            header = {
+                "kind": "preview",
+                "serial": message.get("serial"),
+                "revision": revision,
+                "handles": handles_of(scene),
+                "truncation": scene.truncation,
+                "timing": timing,
+            }
+            return frame(header, planes), picture.shape[-1] == scene.model.config.model.resolution
 
         with contextlib.suppress(Replaced, Outdated):
             shown, is_full = await self.run(visitor, lambda: job(False), droppable=True)

@@ -93,6 +93,7 @@ const offer = (name, title, makeEdit) => {
 };
 // All styles anew, or some layers' from another seed: the thirds of Karras et al. (2019).
 const layers = $('#style-layers');
+/** @type {[string, number][]} */
 const THIRDS = [['All', 0], ['Coarse: pose and shape', 0], ['Middle: parts', 4], ['Fine: colours', 8]];
 on('state', () => {
   const count = store.state.model.num_layers;
