@@ -1,6 +1,8 @@
 """How fast the studio's picture follows the pointer: from a pointer's move to new pixels, in a real browser.
 
     python benchmarks/studio_latency.py --json benchmarks/results/studio_latency.json
+    python benchmarks/studio_latency.py --official 256 --official 1024 --moves 30 \\
+        --json benchmarks/results/studio_large.json
 
 The studio runs as users run it, in a process of its own; Chromium opens the page, and a script inside the page moves a
 handle along a circle with pointer events, as a mouse does. Two things are measured, on one model after the other:
@@ -11,6 +13,11 @@ latency
 rate
     A move with every animation frame, without waiting: how many distinct pictures are painted in a second, and how old
     the position is that a picture shows.
+
+rest
+    From the last move to the full picture, where pictures are smaller while a handle moves (``studio/pace.py``).
+
+``--official R`` makes a single-object model of the official StyleGAN2's widths at R pixels, with random weights.
 
 Where the time goes is told by the server's own clock (queue, generator, encoding) and the page's (sending, decoding and
 painting, waiting for the next frame of the screen); the network is what is left.
@@ -24,10 +31,15 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
 from playwright.sync_api import Page, sync_playwright
+
+from spatialgan.config import ModelConfig, RunConfig
+from spatialgan.model import Model
+from spatialgan.networks.generator import Generator
 
 PARTS = (
     "page sends",
@@ -39,6 +51,7 @@ PARTS = (
     "decode and paint",
     "screen",
 )
+MEMORY = {"resident_mb": "VmRSS", "resident_at_most_mb": "VmHWM"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 # Runs in the page. Moves are pointer events on the handle, previews are matched by their serial number.
@@ -104,10 +117,21 @@ PROBE = """async ({ moves, rateSeconds }) => {
   }
   const frames = ages.length, asked = lastSerial() - first;
   stage.removeEventListener('painted', count);
+  const resolution = (await import('./js/store.js')).store.state.model.resolution;
+  const width = () => document.querySelector('#picture').width;
+  const moving = width(), rests = [];
+  for (let i = 0; i < 3; i++) {
+    const began = performance.now();
+    fire('pointermove', window, ...place(1000 + 7 * i));
+    const before = lastSerial();
+    while (lastSerial() === before) await new Promise(requestAnimationFrame);
+    while (!painted.has(lastSerial()) || width() !== resolution) await wait(2);
+    rests.push(performance.now() - began);
+  }
   window.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));
   WebSocket.prototype.send = send;
   JSON.parse = parse;
-  return { samples, frames, asked, ages };
+  return { samples, frames, asked, ages, moving, rests };
 }"""
 
 
@@ -115,11 +139,30 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, round(share * (len(values) - 1)))]
 
 
+def official_model(resolution: int, folder: Path) -> str:
+    """A model of the official StyleGAN2's widths, with random weights: its name is its path."""
+    layers = ModelConfig(resolution=resolution, channel_base=32768 if resolution > 256 else 16384, channel_max=512)
+    torch.manual_seed(0)
+    return str(Model(RunConfig(model=layers), Generator(layers)).save(folder / f"official-{resolution}"))
+
+
+def memory_mb(process: int) -> dict[str, float]:
+    """Resident memory of a process on Linux, now and at most; nothing elsewhere."""
+    status = Path(f"/proc/{process}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    found = dict(line.split(":", 1) for line in lines)
+    return {name: int(found[key].split()[0]) / 1024 for name, key in MEMORY.items() if key in found}
+
+
 def measure(page: Page, url: str, model: str, moves: int, rate_seconds: float) -> dict:
     """One model's figures, in milliseconds."""
+    page.set_default_timeout(180_000)
     page.goto(url)
     page.wait_for_selector("body:not([data-loading])")
     page.select_option("#model", model)
+    page.wait_for_function(
+        "async name => (await import('./js/store.js')).store.state?.model.name === name", arg=model, polling=500
+    )
     page.wait_for_timeout(1500)
     page.evaluate(PROBE, {"moves": 10, "rateSeconds": 0.5})  # warm
     page.wait_for_timeout(1000)
@@ -134,19 +177,25 @@ def measure(page: Page, url: str, model: str, moves: int, rate_seconds: float) -
         "previews_asked_per_second": raw["asked"] / rate_seconds,
         "age_median_ms": statistics.median(raw["ages"]),
         "age_p95_ms": percentile(raw["ages"], 0.95),
+        "moving_picture_px": raw["moving"],
+        "full_picture_median_ms": statistics.median(raw["rests"]),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", action="append", help="as for spatialgan studio; all bundled models without it")
+    parser.add_argument("--official", type=int, action="append", help="a random model of this many pixels, as official")
+    parser.add_argument("--note", help="what else the machine did, for the result")
     parser.add_argument("--moves", type=int, default=200)
     parser.add_argument("--rate-seconds", type=float, default=5.0)
     parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
 
-    words = [w for m in args.model or [] for w in ("--model", m)]
+    folder = tempfile.TemporaryDirectory()
+    made = [official_model(r, Path(folder.name)) for r in args.official or []]
+    words = [w for m in [*(args.model or []), *made] for w in ("--model", m)]
     studio = subprocess.Popen(
         [sys.executable, "-m", "spatialgan.cli", "studio", "--no-browser", "--port", "0", *words],
         stdout=subprocess.PIPE,
@@ -161,15 +210,17 @@ def main() -> None:
             info = page.request.get(f"{url}api/v1/studio").json()
             models = {}
             for model in info["models"]:
-                models[model["name"]] = {
+                models[Path(model["name"]).stem] = {
                     "resolution": model["resolution"],
                     **measure(page, url, model["name"], args.moves, args.rate_seconds),
+                    **memory_mb(studio.pid),
                 }
             version = browser.version
             browser.close()
     finally:
         studio.terminate()
-        studio.wait(10)
+        studio.wait(30)
+        folder.cleanup()
 
     result = {
         "models": models,
@@ -177,6 +228,7 @@ def main() -> None:
             "cpus": os.cpu_count(),
             "processor": platform.processor() or platform.machine(),
             "load": os.getloadavg()[0],
+            **({"note": args.note} if args.note else {}),
             "torch": torch.__version__,
             "threads": os.environ.get("OMP_NUM_THREADS", "default"),
             "chromium": version,
@@ -187,7 +239,8 @@ def main() -> None:
         parts = ", ".join(f"{p} {m['parts_median_ms'][p]:.1f}" for p in PARTS)
         print(
             f"{name}: median {m['latency_median_ms']:.1f} ms, p95 {m['latency_p95_ms']:.1f} ms ({parts}); "
-            f"{m['frames_per_second']:.1f} frames/s"
+            f"{m['frames_per_second']:.1f} frames/s of {m['moving_picture_px']} pixels, "
+            f"the full picture after {m['full_picture_median_ms']:.0f} ms"
         )
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ def layout_of(config: ModelConfig, seed: int, *, impulse_noise: bool = False) ->
     return sample_layout(config, 1, random_stream(seed, "layout"))[0]
 
 
-def noise_of(config: ModelConfig, seeds: Iterable[int]) -> tuple[Tensor, ...]:
-    """The noise inputs of B pictures: one ``(B, 1, r, r)`` a layer."""
-    noises = [sample_noise(config, 1, random_stream(seed, "noise")) for seed in seeds]
+def noise_of(config: ModelConfig, seeds: Iterable[int], *, max_resolution: int | None = None) -> tuple[Tensor, ...]:
+    """The noise inputs of B pictures: one ``(B, 1, r, r)`` a layer, of those of at most ``max_resolution``."""
+    noises = [sample_noise(config, 1, random_stream(s, "noise"), max_resolution=max_resolution) for s in seeds]
     return tuple(torch.cat(layer) for layer in zip(*noises, strict=True))

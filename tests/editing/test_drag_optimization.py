@@ -8,7 +8,7 @@ import torch
 from tiny_models import make_model
 
 from blob_models import blob_model, blob_place, blob_scene
-from spatialgan.editing.drag import DragOptions, drag_steps
+from spatialgan.editing.drag import DragOptions, drag_steps, optimization
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 
@@ -34,6 +34,15 @@ def test_the_blob_arrives_within_a_pixel(blob, mode):
     assert near(result.handles[0], TARGET) and result.distance <= PIXEL
     assert near(blob_place(result.scene), TARGET, 1.5 * PIXEL)  # the tracker's pixel and the truth
     assert result.steps == len(result.trace) - 1 == result.trace[-1].index
+
+
+@pytest.mark.parametrize(("most", "looked_at"), [(256, 32), (16, 16)])
+def test_no_block_is_computed_beyond_the_one_that_is_looked_at(blob, monkeypatch, most, looked_at):
+    monkeypatch.setattr(optimization, "MAX_FEATURE_RESOLUTION", most)
+    blob.generator.calls.clear()
+    steps = drag_steps(blob_scene(blob, START), [(START, TARGET)], mode="latent", max_steps=2)
+    assert len(list(steps)) == 3
+    assert set(blob.generator.calls) == {looked_at}
 
 
 def test_to_the_right_only(blob):

@@ -1,32 +1,24 @@
 """Pictures for people: grids, overlays, animations."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
 
 from spatialgan.editing.export import (
-    animate,
     colorize,
     enlarge,
     grid_size,
     heatmap_overlay,
     image_grid,
-    interpolate,
     numbered_heatmaps,
     save_gif,
     save_png,
-    slerp,
     to_image,
     viewing_scale,
     with_numbers,
 )
-from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
-from spatialgan.heatmaps import MIN_STD
-from spatialgan.layout import Layout
 from spatialgan.levels import Raster
 
 
@@ -202,85 +194,6 @@ def test_gif_refuses(tmp_path, frames, fps):
     with pytest.raises(SpatialGANError):
         save_gif(frames, tmp_path / "a.gif", fps)
     assert not list(tmp_path.iterdir())
-
-
-# ---------------------------------------------------------------- between scenes
-
-
-def test_interpolation_is_linear_in_centres_and_in_log_std(single):
-    a = single.sample(0)
-    b = a.move(0, dx=0.4, dy=-0.2).resize(0, 4).rotate(0, 60)
-    way = interpolate(a, b, 5)
-    assert len(way) == 5 and way[0] is a and torch.equal(way[-1].tensor, b.tensor)
-    start = a.layout.centers[0]
-    for i, scene in enumerate(way):
-        torch.testing.assert_close(scene.layout.centers[0], start + torch.tensor([0.1, -0.05]) * i)
-        torch.testing.assert_close(scene.layout.stds[0], a.layout.stds[0] * 4 ** (i / 4))
-        assert float(scene.layout.gaussians(0).angles[0]) == pytest.approx(math.radians(15 * i), abs=1e-6)
-        assert torch.equal(scene.z, a.z) and scene.noise_seed == a.noise_seed
-
-
-def test_what_vanishes_shrinks_evenly(multi):
-    a = multi.sample(0)
-    stds = [float(s.layout.stds[1, 0]) for s in interpolate(a, a.remove(1), 3)]
-    assert stds[1] == pytest.approx(stds[0] / 2, rel=0.02) and stds[2] == pytest.approx(MIN_STD)
-
-
-def test_a_new_object_grows_from_nothing_with_its_style(multi):
-    a = multi.sample(0)
-    b = a.duplicate(0, 0.3, 0)
-    way = interpolate(a, b, 3)
-    assert [s.num_objects for s in way] == [3, 4, 4]
-    torch.testing.assert_close(way[1].layout.stds[3], b.layout.stds[3] / 2, rtol=0.02, atol=0)
-    torch.testing.assert_close(way[1].layout.centers[3], b.layout.centers[3])
-    assert torch.equal(way[1].z, b.z)
-    back = interpolate(b, a, 3)
-    assert [s.num_objects for s in back] == [4, 4, 3] and torch.equal(back[1].z, b.z)
-
-
-def test_frames_of_rasters_go_along(multi):
-    a, b = (
-        Scene(multi, s.z, Layout((Raster(s.layout.heatmaps(0, 32), s.layout.gaussians(0)),), hierarchical=False), 0)
-        for s in (multi.sample(0), multi.sample(0).move(1, dx=0.4))
-    )
-    middle = interpolate(a, b, 3)[1].layout.levels[0].frames
-    ends = [s.layout.levels[0].frames.centers_xy for s in (a, b)]
-    torch.testing.assert_close(middle.centers_xy, (ends[0] + ends[1]) / 2)
-    assert not torch.equal(*ends)
-
-
-def test_styles_turn_along_the_circle(multi):
-    a = multi.sample(0)
-    way = interpolate(a, a.restyle(1, 5), 3)
-    assert torch.equal(way[1].z[[0, 2, 3]], a.z[[0, 2, 3]])
-    torch.testing.assert_close(
-        slerp(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 4.0]), 1 / 3),
-        torch.tensor([math.cos(math.pi / 6), math.sin(math.pi / 6)]) * 8 / 3,
-    )
-    opposite = slerp(torch.tensor([1.0, 0.0]), torch.tensor([-1.0, 0.0]), 0.25)
-    torch.testing.assert_close(opposite, torch.tensor([0.5, 0.0]))
-
-
-def test_animation_goes_there_and_back(multi):
-    a = multi.sample(0)
-    b = a.move(0, dx=0.3)
-    c = b.remove(1)
-    frames = animate([a, b, c], 4, hold=3)
-    assert len(frames) == 3 + 7 + 3 + 7
-    assert frames[:3] == [a] * 3 and frames[10:13] == [frames[10]] * 3
-    assert torch.equal(frames[10].layout.stds, c.layout.stds)
-    x = [float(s.layout.centers[0, 0] - a.layout.centers[0, 0]) for s in frames]
-    assert x[3:7] == pytest.approx([0.075, 0.15, 0.225, 0.3], abs=1e-6)
-    assert x[13:] == pytest.approx(x[3:10][::-1], abs=1e-6)
-
-
-def test_interpolation_refuses(single, multi):
-    with pytest.raises(SpatialGANError, match="frames is 1"):
-        interpolate(single.sample(0), single.sample(1), 1)
-    with pytest.raises(SpatialGANError, match="one model"):
-        interpolate(single.sample(0), multi.sample(1), 3)
-    with pytest.raises(SpatialGANError, match="at least one scene"):
-        animate([])
 
 
 def test_a_png_is_called_png(tmp_path):

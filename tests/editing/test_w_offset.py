@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from spatialgan.editing.export import interpolate
+from spatialgan.editing.interpolation import interpolate
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError

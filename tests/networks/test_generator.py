@@ -21,6 +21,7 @@ from spatialgan.networks.generator import (
     sample_z,
 )
 from spatialgan.networks.layers import Scale, modulated_conv
+from spatialgan.networks.resample import upsample2
 from spatialgan.sampling import sample_layout
 
 Tiny = Callable[..., ModelConfig]
@@ -447,3 +448,25 @@ def test_constant_noise_is_part_of_the_weights_where_there_are_noise_inputs(tiny
     names = {n for n in Generator(tiny(noise="constant")).state_dict() if n.startswith("noise.")}
     assert names == {f"noise.{i}" for i in range(7)}
     assert Generator(tiny(noise="constant", noise_inputs=False)).noise is None
+
+
+@pytest.mark.parametrize("layout", ["single", "multi"])
+def test_pictures_up_to_a_block_are_what_the_later_blocks_add_to(tiny: Tiny, layout: str):
+    config = tiny(layout=layout, encoding="multi" if layout == "multi" else "norm")
+    g = Generator(config)
+    turn_noise_on(g)
+    z, lay, noise = inputs(config)
+    with torch.no_grad():
+        ws = g.ws(z, lay)
+        whole = g.synthesize(ws, lay, noise)
+        draft = g.synthesize(ws, lay, noise[:5], stop_resolution=16)
+        assert torch.equal(g.synthesize(ws, lay, noise, stop_resolution=32).image, whole.image)
+        rgb = g.blocks[3].to_rgb
+        rgb.weight.zero_(), rgb.bias.zero_()
+        assert torch.equal(g.synthesize(ws, lay, noise).image, upsample2(draft.image))
+    assert draft.image.shape == (2, 3, 16, 16) and list(draft.features) == [4, 8, 16]
+
+
+def test_noise_of_coarse_layers_is_the_same_without_the_fine_ones(tiny: Tiny):
+    whole, coarse = (sample_noise(tiny(), 2, torch.Generator().manual_seed(1), max_resolution=r) for r in (None, 16))
+    assert len(coarse) == 5 and all(torch.equal(a, b) for a, b in zip(coarse, whole, strict=False))

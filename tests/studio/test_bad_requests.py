@@ -50,6 +50,7 @@ EDITS = (
     "add",
     "with_new_layout",
     "with_new_styles",
+    "mix_styles",
 )
 FIELDS = (
     "level",

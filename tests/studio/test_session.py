@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from spatialgan.editing.interpolation import scene_between
 from spatialgan.editing.scene_file import scene_to_json
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.model_list import Models
@@ -226,3 +227,32 @@ def test_a_plain_model_has_pictures_and_no_handles(models, sources):
     session.edit(Change(({"edit": "with_new_styles", "seed": 4},)))
     with pytest.raises(SpatialGANError, match="reads no layout"):
         session.edit(move())
+
+
+def test_between_two_pictures_of_the_history(session, sources):
+    start = session.scene
+    session.start(sources["single"], 8)
+    ids = tuple(entry.id for entry in session.history)
+    change = Change(between=ids, at=0.25)
+    session.edit(change)
+    assert labels(session)[-1] == "Between" and session.position == 2
+    expected = scene_between(start, session.history[1].scene, 0.25, space="w")
+    assert torch.equal(session.scene.tensor, expected.tensor)
+    session.edit(Change(between=ids, at=1.0))  # from the same two again, wherever the picture is
+    assert torch.equal(session.scene.z, session.history[1].scene.z)
+
+
+@pytest.mark.parametrize(
+    ("ids", "at", "sentence"),
+    [
+        ((0, 99), 0.5, "no entry 99"),
+        ((0, "x"), 0.5, "no entry x"),
+        ((0, 0), 1.5, "at is 1.5"),
+        ((0, 1), 0.5, "one model"),
+    ],
+)
+def test_between_what_is_not_there(session, sources, ids, at, sentence):
+    session.start(sources["multi"], 8)
+    with pytest.raises(SpatialGANError, match=sentence):
+        session.edit(Change(between=ids, at=at))
+    assert session.position == 1

@@ -28,11 +28,13 @@ def test_state_is_json(started, sources):
         "name": sources["single"],
         "kind": "single",
         "resolution": 32,
+        "num_layers": 8,
         "editable": True,
         "object_styles": False,
         "attention": True,
     }
     assert [e["label"] for e in state["history"]] == ["Seed 3", "Move level 2.1"]
+    assert all(e["model"] == sources["single"] for e in state["history"])
     assert (state["position"], state["start_position"], state["seed"]) == (1, 0, 3)
 
 

@@ -18,6 +18,7 @@ from spatialgan.cli.edit_options import EditCommand
 from spatialgan.cli.evaluate import app as eval_app
 from spatialgan.cli.figures import figures
 from spatialgan.cli.generate import generate
+from spatialgan.cli.interpolate import interpolate
 from spatialgan.cli.invert import invert
 from spatialgan.cli.models import app as models_app
 from spatialgan.cli.studio import studio
@@ -34,6 +35,7 @@ app.command()(generate)
 app.command(cls=EditCommand)(edit)
 app.command()(drag)
 app.command()(invert)
+app.command()(interpolate)
 app.command()(studio)
 app.add_typer(data_app, name="data")
 app.command()(train)

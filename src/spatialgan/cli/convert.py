@@ -31,10 +31,12 @@ def import_model(
 
 def export_model(
     model: Model,
-    to: Annotated[str, typer.Option(metavar="rosinality|stylegan2-state-dict", help="The program that is to read it.")],
-    out: Annotated[Path, typer.Option(metavar="F.pt", help="The file.", callback=writable)],
+    to: Annotated[
+        str, typer.Option(metavar="rosinality|stylegan2-state-dict|onnx", help="The program that is to read it.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="F.pt|F.onnx", help="The file.", callback=writable)],
 ) -> None:
-    """Write a plain StyleGAN2 (encoding=none) as a file of another program."""
+    """Write a plain StyleGAN2 (encoding=none) as a file of another program, or any model as ONNX graphs."""
     from spatialgan.api import SpatialGAN
     from spatialgan.importing.export import check_format, export_model
 

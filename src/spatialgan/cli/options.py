@@ -116,6 +116,7 @@ def load_model(source: str | Path, device: str, threads: int | None, *, batch: i
 ENDINGS = {  # of what options name
     "--out": (".png", "pictures"),
     "--heatmaps": (".png", "pictures"),
+    "--grid": (".png", "pictures"),
     "--gif": (".gif", "animations"),
     "--mp4": (".mp4", "videos"),
 }

@@ -1,15 +1,12 @@
-"""Pictures for people: PNG, grids, heatmap overlays, animated GIF, and the scenes in between two scenes."""
+"""Pictures for people: PNG, grids, heatmap overlays, animated GIF."""
 
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -18,8 +15,6 @@ from spatialgan.data.images import to_uint8
 from spatialgan.editing.arguments import positive
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import require_ending, write_atomically
-from spatialgan.heatmaps import MIN_STD
-from spatialgan.layout import Layout
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
@@ -221,69 +216,3 @@ def _with_palette(frame: Image.Image) -> Image.Image:
     # finds as good colours in 64x64.
     palette = frame.resize((64, 64)).quantize(256, method=Image.Quantize.MEDIANCUT)
     return frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-
-
-def interpolate(scene_a: "Scene", scene_b: "Scene", frames: int) -> list["Scene"]:
-    """``frames`` scenes from ``scene_a`` to ``scene_b``, both included, of one model.
-
-    Centres and angles move linearly, standard deviations evenly in their logarithm (linearly where something appears or
-    vanishes); styles that differ turn along the great circle, what drags did to them moves linearly. Objects that only
-    one scene has grow from nothing. The noise stays ``scene_a``'s: edits of one scene end exactly at ``scene_b``,
-    scenes of different seeds near it.
-    """
-    if frames < 2:
-        raise SpatialGANError(f"frames is {frames}; use 2 or more")
-    if scene_a.model is not scene_b.model:
-        raise SpatialGANError("interpolate goes between scenes of one model")
-    a, b = _with_same_objects(scene_a, scene_b), _with_same_objects(scene_b, scene_a)
-    between = [_between(a, b, i / (frames - 1)) for i in range(1, frames - 1)]
-    return [scene_a, *between, replace(scene_b, noise_seed=scene_a.noise_seed)]
-
-
-def animate(scenes: Sequence["Scene"], frames_per_edit: int = 12, *, hold: int = 6) -> list["Scene"]:
-    """From the first scene through each of the others, and back again; both ends stand still for ``hold`` frames."""
-    if not scenes:
-        raise SpatialGANError("an animation needs at least one scene")
-    there = [scenes[0]]
-    for a, b in pairwise(scenes):
-        there += interpolate(a, b, frames_per_edit + 1)[1:]
-    return [there[0]] * hold + there[1:-1] + [there[-1]] * hold + there[-2:0:-1]
-
-
-def _with_same_objects(scene: "Scene", other: "Scene") -> "Scene":
-    """``scene`` with those objects of ``other`` that it lacks, as nothing: they are the last ones."""
-    n, m = scene.z.shape[0], other.z.shape[0]
-    if n >= m:
-        return scene
-    more = other.layout.gaussians(0).map(lambda t: t[n - 1 :])
-    nothing = Layout((replace(more, stds=torch.full_like(more.stds, MIN_STD)),), hierarchical=False)
-    # The background stays last.
-    z = torch.cat([scene.z[:-1], other.z[n - 1 : -1], scene.z[-1:]])
-    w, w_other = scene.w_offset_or_zeros, other.w_offset_or_zeros
-    w_offset = torch.cat([w[:, :-1], w_other[:, n - 1 : -1], w[:, -1:]], dim=1)
-    # The leading dimension of one picture's layout is its objects.
-    return replace(scene, layout=Layout.cat([scene.layout, nothing]), z=z, w_offset=w_offset)
-
-
-def _between(a: "Scene", b: "Scene", t: float) -> "Scene":
-    """The scene at ``t`` in 0..1 between two scenes with as many styles each."""
-    layout = a.layout.between(b.layout, t)
-    z = torch.stack([slerp(x, y, t) for x, y in zip(a.z, b.z, strict=True)])
-    truncation = a.truncation + t * (b.truncation - a.truncation)
-    w_offset = None
-    if a.w_offset is not None or b.w_offset is not None:
-        w_offset = a.w_offset_or_zeros.lerp(b.w_offset_or_zeros, t)
-    return replace(a, layout=layout, z=z, truncation=truncation, w_offset=w_offset, edits=())
-
-
-def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """From ``a`` (D,) to ``b`` (D,) along the great circle between their directions; lengths change linearly."""
-    if torch.equal(a, b):
-        return a  # exactly, so that an edit of the layout leaves the style alone
-    length_a, length_b = a.norm(), b.norm()
-    cos = (a @ b / (length_a * length_b)).clamp(-1, 1)
-    angle = cos.acos()
-    if angle.sin() < 1e-4:  # the same or opposite directions: no circle is the one
-        return a.lerp(b, t)
-    direction = (((1 - t) * angle).sin() * a / length_a + (t * angle).sin() * b / length_b) / angle.sin()
-    return direction * length_a.lerp(length_b, t)

@@ -82,8 +82,12 @@ def _shape_key(scene: "Scene") -> Any:
     return scene.z.shape, scene.layout.has_centers, scene.layout.shape, scene.truncation
 
 
-def inputs_of(scenes: Sequence["Scene"], device: torch.device | str) -> Inputs:
-    """The generator's inputs of a batch; raises SpatialGANError where scenes cannot share one."""
+def inputs_of(scenes: Sequence["Scene"], device: torch.device | str, *, max_resolution: int | None = None) -> Inputs:
+    """The generator's inputs of a batch, with noise for layers of at most ``max_resolution``.
+
+    Raises SpatialGANError where scenes cannot share one.
+    """
+    config, seeds = scenes[0].model.config.model, [s.noise_seed for s in scenes]
     if len({_shape_key(scene) for scene in scenes}) > 1:
         raise SpatialGANError("scenes that differ in objects, kinds of heatmaps or truncation cannot share a batch")
     w_offset = None
@@ -92,7 +96,7 @@ def inputs_of(scenes: Sequence["Scene"], device: torch.device | str) -> Inputs:
     return Inputs(
         z=torch.stack([s.z for s in scenes]).to(device),  # (B, S, z_dim)
         layout=Layout.stack([s.layout for s in scenes]).to(device),
-        noise=tuple(n.to(device) for n in noise_of(scenes[0].model.config.model, [s.noise_seed for s in scenes])),
+        noise=tuple(n.to(device) for n in noise_of(config, seeds, max_resolution=max_resolution)),
         truncation=scenes[0].truncation,
         w_offset=w_offset,
     )
@@ -102,3 +106,11 @@ def render_batch(scenes: Sequence["Scene"]) -> Tensor:
     """``(B, C, R, R)`` on the CPU, of scenes that can share a batch."""
     model = scenes[0].model
     return model.draw(inputs_of(scenes, model.device)).image.float().cpu()
+
+
+@torch.no_grad()
+def render_draft(scene: "Scene", resolution: int) -> Tensor:
+    """``(C, r, r)`` on the CPU: the sum of ToRGBs up to the block of that resolution, the picture that small."""
+    inputs, generator = inputs_of([scene], scene.model.device, max_resolution=resolution), scene.model.generator
+    ws = inputs.ws(generator)
+    return generator.synthesize(ws, inputs.layout, inputs.noise, stop_resolution=resolution).image[0].float().cpu()

@@ -19,6 +19,7 @@ from spatialgan.editing.edits import (
     Duplicate,
     Edit,
     Mirror,
+    MixStyles,
     Move,
     MoveTo,
     Remove,
@@ -63,7 +64,8 @@ class Scene:
     layout_seed: int | None = None
     """Where the layout came from first."""
     w_offset: Tensor | None = None
-    """(num_ws, S, w_dim) on the CPU, added to w after truncation: what drags did to the styles; None for nothing."""
+    """(num_ws, S, w_dim) on the CPU, added to w after truncation: what drags and mixing did to the styles; None for
+    nothing."""
     edits: tuple[dict[str, Any], ...] = ()
     """The edits so far, as JSON values: for people to read, since z, w_offset and layout hold what they did."""
 
@@ -101,6 +103,11 @@ class Scene:
         """
         return render_batch([self])[0]
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether :attr:`tensor` is there already."""
+        return "tensor" in self.__dict__
+
     @cached_property
     def image(self) -> Image.Image:
         """The picture, RGB or L, made of :attr:`tensor`."""
@@ -118,6 +125,16 @@ class Scene:
             return self.w_offset
         config = self.model.config.model
         return torch.zeros(config.num_ws, self.z.shape[0], config.w_dim, dtype=torch.float32)
+
+    @torch.no_grad()
+    def ws(self, z: Tensor | None = None) -> Tensor:
+        """w of every layer after truncation, without what drags and mixing add: (num_ws, S, w_dim) on the CPU.
+
+        ``z`` (S, z_dim) is another picture's; None: its own.
+        """
+        z = (self.z if z is None else z).to(self.model.device)
+        layout = self.layout.to(self.model.device)
+        return self.model.generator.ws(z[None], layout[None], truncation=self.truncation)[0].cpu()
 
     def heatmaps(self, size: int | None = None) -> list[Tensor]:
         """The complete heatmap of each level, ``(size, size)`` in 0..1, for display; ``size`` None: the picture's."""
@@ -176,6 +193,10 @@ class Scene:
     def with_new_styles(self, seed: int) -> "Scene":
         """The same layout and noise, with all styles of ``sample(seed)``."""
         return WithNewStyles(seed=seed).apply(self)
+
+    def mix_styles(self, seed: int, first: int, last: int, amount: float = 1.0) -> "Scene":
+        """The layers ``first`` to ``last`` with the styles of ``sample(seed)``, or so far on the way to them."""
+        return MixStyles(seed=seed, first=first, last=last, amount=amount).apply(self)
 
     def restyle(self, i: int | str, seed: int) -> "Scene":
         """A new style for object ``i``, or for ``"background"``; needs a model with ``encoding=multi``."""
@@ -268,7 +289,7 @@ class Scene:
         if self.layout.kind == "none":
             raise SpatialGANError(
                 f"the model {self.model.name} has encoding=none and reads no layout; "
-                "new styles (with_new_styles, --new-styles) are the one edit that works"
+                "new styles (--new-styles) and mixed ones (--mix-styles) are the edits that work"
             )
         return self.layout
 

@@ -1,4 +1,4 @@
-"""Models of ours as files of other programs: plain StyleGAN2 only, for nothing else reads heatmaps."""
+"""Models of ours as files of other programs: plain ones as StyleGAN2, any as ONNX graphs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,23 +11,22 @@ from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
 from spatialgan.importing import official, rosinality
+from spatialgan.importing.onnx_graphs import export_onnx, exported_noise, require_packages
 from spatialgan.importing.plain import GROUP, Tensors, fir_filter, turned
 from spatialgan.model import Model
 from spatialgan.networks.discriminators.residual import ResidualDiscriminator
-from spatialgan.networks.generator import sample_noise
-from spatialgan.streams import random_stream
 
-FORMATS = ("rosinality", "stylegan2-state-dict")
+FORMATS = ("rosinality", "stylegan2-state-dict", "onnx")
 
 
 def export_model(model: Model, out: str | Path, to: str) -> list[str]:
-    """Write a plain StyleGAN2 for another program.
+    """Write a model for another program.
 
     Args:
-        model: with ``encoding=none``.
+        model: with ``encoding=none``, but for ``onnx``.
         out: the file.
         to: ``rosinality``, a checkpoint of g_ema and d; ``stylegan2-state-dict``, the state dicts of the official
-            networks, G_ema and D.
+            networks, G_ema and D; ``onnx``, see :mod:`spatialgan.importing.onnx_graphs`.
 
     Returns:
         Notes on what the file does not have of the model.
@@ -37,10 +36,14 @@ def export_model(model: Model, out: str | Path, to: str) -> list[str]:
     """
     check_format(to)
     config = model.config.model
+    if to == "onnx":
+        export_onnx(model, Path(out))
+        drawn = config.noise_inputs and config.noise == "random"
+        return ["the model draws noise anew for each picture; the graph has one noise for all"] if drawn else []
     if config.encoding != "none":
         raise SpatialGANError(
             f"the model {model.name} reads heatmaps (encoding={config.encoding}), which a plain "
-            "StyleGAN2 cannot; models with encoding=none can be exported"
+            "StyleGAN2 cannot; export it with --to onnx"
         )
     notes = []
     discriminator = model.discriminator
@@ -59,9 +62,11 @@ def export_model(model: Model, out: str | Path, to: str) -> list[str]:
 
 
 def check_format(to: str) -> None:
-    """Raise SpatialGANError for a format that there is not."""
+    """Raise SpatialGANError for a format that there is not, or that needs packages which are not installed."""
     if to not in FORMATS:
         raise SpatialGANError(f"--to {to}: use {' or '.join(FORMATS)}")
+    if to == "onnx":
+        require_packages()
 
 
 def _weights(state: Tensors) -> Tensors:
@@ -71,8 +76,7 @@ def _weights(state: Tensors) -> Tensors:
 def _generator_weights(model: Model) -> Tensors:
     """G's, with constant noise: its own, or where it has none, one that is drawn here."""
     config, weights = model.config.model, _weights(model.generator.state_dict())
-    noise = sample_noise(config, 1, random_stream(0, "exported noise"))
-    weights = {f"noise.{i}": layer for i, layer in enumerate(noise)} | weights
+    weights |= {f"noise.{name}": layer for name, layer in exported_noise(model.generator).state_dict().items()}
     if not config.noise_inputs:
         weights |= {n: torch.zeros(()) for n in weights if n.endswith("noise_strength")}
     return weights | {n: weights[n].flip((2, 3)) for n in turned(weights)}

@@ -38,11 +38,17 @@ def sample_z(config: ModelConfig, batch: int, generator: torch.Generator) -> Ten
     )
 
 
-def sample_noise(config: ModelConfig, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Noise inputs, one ``(B, 1, r, r)`` a layer, coarse to fine; a generator without ``noise_inputs`` ignores them."""
+def sample_noise(
+    config: ModelConfig, batch: int, generator: torch.Generator, *, max_resolution: int | None = None
+) -> tuple[Tensor, ...]:
+    """Noise inputs, one ``(B, 1, r, r)`` a layer, coarse to fine; a generator without ``noise_inputs`` ignores them.
+
+    Those of layers above ``max_resolution`` are left out; the others are the same without them.
+    """
     return tuple(
         torch.randn(batch, 1, r, r, generator=generator, device=generator.device, dtype=torch.float32)
         for r in noise_sizes(config)
+        if max_resolution is None or r <= max_resolution
     )
 
 
@@ -152,7 +158,7 @@ def layer_scale(layer: "StyledConv | ToRGB", x: Tensor, w: Tensor, heatmaps: Hea
     if mixture is None:
         return Scale.of(scales[:, 0, :, None, None])
     if place is not None:
-        scales = torch.cat([scales, place().to(scales.dtype).expand(len(w), -1, -1)], dim=1)
+        scales = torch.cat([scales, place().to(scales.dtype).expand(w.shape[0], -1, -1)], dim=1)
     return mixture.scale(scales)
 
 
@@ -276,13 +282,17 @@ class Generator(nn.Module):
             w = self.mapping.w_mean.lerp(w.float(), truncation)
         return w[:, None].expand(-1, self.config.num_ws, -1, -1)
 
-    def synthesize(self, ws: Tensor, layout: Layout, noise: tuple[Tensor, ...] | None) -> GeneratorOutput:
+    def synthesize(
+        self, ws: Tensor, layout: Layout, noise: tuple[Tensor, ...] | None, *, stop_resolution: int | None = None
+    ) -> GeneratorOutput:
         """Pictures from w.
 
         Args:
             ws: (B, num_ws, S, w_dim), layer by layer, coarse to fine.
             layout: for a batch of B; empty only with ``encoding=none``.
             noise: see :func:`sample_noise`; None for no noise. A model with constant noise takes its own in its place.
+            stop_resolution: of a block, after which nothing is computed: pictures are the sum of ToRGBs up to there, of
+                that width. None: the last.
         """
         heatmaps = HeatmapInput(self.config, layout, self.stem)
         image: Tensor | None = None
@@ -291,6 +301,8 @@ class Generator(nn.Module):
             features[block.resolution] = x
             rgb = block.to_rgb(x, w, heatmaps)
             image = rgb if image is None else upsample2(image) + rgb
+            if block.resolution == stop_resolution:
+                break
         assert image is not None  # there is a block of 4x4
         return GeneratorOutput(image, features)
 

@@ -190,7 +190,7 @@ async def alternatives(studio: Here, who: Who, body: Alternatives) -> list[str]:
     scene = await studio.run(who, lambda: who.session.scene)
     urls = []
     for change in body.changes:  # one turn each: nobody waits for all of them
-        png = await studio.run(who, lambda change=change: to_png(change.change().apply(scene).image))
+        png = await studio.run(who, lambda change=change: to_png(who.session.after(change.change(), scene).image))
         urls.append("data:image/png;base64," + base64.b64encode(png).decode())
     return urls
 

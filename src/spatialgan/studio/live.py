@@ -9,12 +9,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar, get_args
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from torch import Tensor
 
+from spatialgan.editing.rendering import render_draft
+from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import Dragging
 from spatialgan.studio.fitting import Fitting
 from spatialgan.studio.model_list import Models
 from spatialgan.studio.overlays import Overlay
+from spatialgan.studio.pace import Pace
 from spatialgan.studio.session import Change, Outdated, Session
 from spatialgan.studio.session_store import Outbox, Sessions, Visitor
 from spatialgan.studio.wire import frame, handles_of, planes_of, state_of
@@ -25,6 +29,8 @@ T = TypeVar("T")
 
 MAX_MESSAGE_BYTES = 64 << 10
 TELL_S = 0.2  # from one word on a photograph's progress to the next
+REST_S = 0.15  # after which a hand rests
+NEEDS_ALL: tuple[Overlay, ...] = ("attention", "features")  # overlays that are made of the full picture
 MAX_MESSAGES = 32  # of one page, that wait for their turn
 FAULT = "something went wrong inside the studio; its log has the details"
 
@@ -36,6 +42,7 @@ class Studio:
         """``limits`` are those of :class:`Sessions`."""
         self.models = models
         self.worker = Worker()
+        self._paces: dict[str, Pace] = {}
         self.sessions = Sessions(lambda: Session(models), **limits)
 
     def close(self) -> None:
@@ -71,36 +78,55 @@ class Studio:
             await self.change(visitor, lambda session: None)
 
     async def preview(self, visitor: Visitor, message: dict[str, Any]) -> None:
-        """Show what a change would do; nothing comes of it where a later message of the visitor has replaced it."""
-        change, revision = read_change(message), message.get("revision")
-        overlay, serial, arrived = visitor.overlay, message.get("serial"), time.perf_counter()
+        """Show what a change would do: as large as the machine can follow a hand, and in full once the hand rests.
 
-        def job() -> bytes:
+        Nothing comes of it where a later message of the visitor has replaced it.
+        """
+        change, revision = read_change(message), message.get("revision")
+        overlay, arrived = visitor.overlay, time.perf_counter()
+        visitor.latest_preview = latest = object()
+
+        def job(full: bool) -> tuple[bytes, bool]:
             begun, cpu = time.perf_counter(), time.thread_time()
             scene = visitor.session.preview(change, revision)
-            scene.tensor  # noqa: B018  drawn here, to be timed
+            picture = scene.tensor if full else self.live_picture(scene, overlay)
             drawn, cpu = time.perf_counter(), time.thread_time() - cpu
-            planes = planes_of(scene, overlay)
+            planes = planes_of(scene, overlay, picture)
             timing = {
                 "queue_ms": 1e3 * (begun - arrived),
                 "generator_ms": 1e3 * (drawn - begun),
                 "cpu_ms": 1e3 * cpu,
                 "encode_ms": 1e3 * (time.perf_counter() - drawn),
             }
-            return frame(
-                {
-                    "kind": "preview",
-                    "serial": serial,
-                    "revision": revision,
-                    "handles": handles_of(scene),
-                    "truncation": scene.truncation,
-                    "timing": timing,
-                },
-                planes,
-            )
+            header = {
+                "kind": "preview",
+                "serial": message.get("serial"),
+                "revision": revision,
+                "handles": handles_of(scene),
+                "truncation": scene.truncation,
+                "timing": timing,
+            }
+            return frame(header, planes), picture.shape[-1] == scene.model.config.model.resolution
 
         with contextlib.suppress(Replaced, Outdated):
-            visitor.send(await self.run(visitor, job, droppable=True), droppable=True)
+            shown, is_full = await self.run(visitor, lambda: job(False), droppable=True)
+            visitor.send(shown, droppable=True)
+            if not is_full:
+                await asyncio.sleep(REST_S)
+                if visitor.latest_preview is latest:
+                    shown, _ = await self.run(visitor, lambda: job(True), droppable=True)
+                    visitor.send(shown, droppable=True)
+
+    def live_picture(self, scene: Scene, overlay: Overlay) -> Tensor:
+        """``(C, r, r)``: as much of the picture as the machine draws while a hand moves. In the worker's thread."""
+        resolution = scene.model.config.model.resolution
+        if scene.is_drawn or overlay in NEEDS_ALL:
+            return scene.tensor
+        pace = self._paces.setdefault(self.models.name_of(scene.model), Pace(scene.model.config.model))
+        size, begun = pace.size, time.perf_counter()
+        picture = scene.tensor if size == resolution else render_draft(scene, size)
+        pace.note(size, time.perf_counter() - begun)
+        return picture
 
     async def drag(self, visitor: Visitor, make: Callable[[Session], Dragging]) -> dict[str, Any]:
         """Begin a drag; its steps follow as frames, one turn of the worker each. Returns its status."""
@@ -118,7 +144,9 @@ class Studio:
         try:
             while drag.stop_reason is None:
                 if visitor.pages:
-                    visitor.send(await self.run(visitor, lambda: drag_frame(drag, visitor.overlay)), droppable=True)
+                    visitor.send(
+                        await self.run(visitor, lambda: self.drag_frame(drag, visitor.overlay)), droppable=True
+                    )
                 await self.run(visitor, lambda: None if drag.stop_reason else drag.advance())
         except Stopped:
             return
@@ -163,6 +191,13 @@ class Studio:
             await self.run(visitor, fit.stop)
         return await self.state(visitor)
 
+    def drag_frame(self, drag: Dragging, overlay: Overlay) -> bytes:
+        """The step that a drag has come to, as large as a moving picture is. In the worker's thread."""
+        assert drag.latest is not None  # drag() has made the first one
+        scene = drag.latest.scene
+        planes = planes_of(scene, overlay, self.live_picture(scene, overlay))
+        return frame({"kind": "drag", "handles": handles_of(scene), **drag.status()}, planes)
+
     async def stop_drag(self, visitor: Visitor) -> dict[str, Any]:
         """End the drag with the step that was shown last; nothing where none is under way. Returns the state."""
         drag = visitor.drag
@@ -179,19 +214,17 @@ def current_frame(session: Session, overlay: Overlay) -> bytes:
     return frame({"kind": "current", "state": state_of(session)}, planes | {"original": original})
 
 
-def drag_frame(drag: Dragging, overlay: Overlay) -> bytes:
-    """The step that a drag has come to."""
-    assert drag.latest is not None  # Studio.drag has made the first one
-    scene = drag.latest.scene
-    return frame({"kind": "drag", "handles": handles_of(scene), **drag.status()}, planes_of(scene, overlay))
-
-
 def read_change(data: dict[str, Any]) -> Change:
     """A change from its JSON value; raises SpatialGANError."""
     edits = data.get("edits", [])
     if not isinstance(edits, list):
         raise SpatialGANError("edits must be a list of edits")
-    return Change(tuple(edits), data.get("truncation"))
+    between = data.get("between")
+    if between is not None and not (isinstance(between, list) and len(between) == 2):
+        raise SpatialGANError("between must be the ids of two entries of the history")
+    return Change(
+        tuple(edits), data.get("truncation"), None if between is None else (between[0], between[1]), data.get("at", 0.0)
+    )
 
 
 def error_message(error: Exception) -> str:

@@ -29,6 +29,7 @@ class Offer:
             "name": self.name,
             "kind": self.config.layout,
             "resolution": self.config.resolution,
+            "num_layers": self.config.num_ws,
             "editable": self.config.encoding != "none",
             "object_styles": self.config.encoding == "multi",
             "attention": self.has_attention,

@@ -23,6 +23,7 @@ interface ModelInfo {
   name: string;
   kind: 'single' | 'multi';
   resolution: number;
+  num_layers: number;
   editable: boolean;
   object_styles: boolean;
   attention: boolean;
@@ -37,6 +38,9 @@ interface Edit {
 interface Change {
   edits?: Edit[];
   truncation?: number;
+  /** Ids of two entries of the history, and where between them. */
+  between?: [number, number];
+  at?: number;
 }
 
 interface Action {
@@ -58,6 +62,7 @@ interface Entry {
   id: number;
   label: string;
   is_start: boolean;
+  model: string;
 }
 
 /** The current picture in numbers, and the history. */

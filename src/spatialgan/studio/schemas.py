@@ -1,6 +1,6 @@
 """What requests of the HTTP API bring, and what answers hold. Schemas of edits are made from ``editing/edits``."""
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
@@ -44,6 +44,7 @@ Truncation = Annotated[
     ),
 ]
 Point = tuple[Number, Number]
+EntryId = Annotated[int, Field(strict=True, ge=0)]
 
 
 class Body(BaseModel):
@@ -126,9 +127,13 @@ class Edits(Body):
         description=("Of the picture that they are meant for; the answer is 409 where it has changed since."),
     )
     label: Annotated[str, Field(max_length=40)] | None = Field(default=None, description="For the history.")
+    between: tuple[EntryId, EntryId] | None = Field(
+        default=None, description="Start between two entries of the history, by their ids, and not from the picture."
+    )
+    at: Annotated[float, Field(strict=True, ge=0, le=1, description="Where between them.")] = 0.0
 
     def change(self) -> Change:
-        return change_of(self.edits, self.truncation)
+        return replace(change_of(self.edits, self.truncation), between=self.between, at=self.at)
 
 
 class Kept(Body):
@@ -169,6 +174,7 @@ class ModelInfo(BaseModel):
     name: str
     kind: Literal["single", "multi"]
     resolution: int
+    num_layers: Annotated[int, Field(description="That styles can be mixed by: 0 is the coarsest.")]
     editable: Annotated[bool, Field(description="Whether there is anything to move.")]
     object_styles: Annotated[bool, Field(description="Whether every object has a style of its own.")]
     attention: bool
@@ -233,6 +239,7 @@ class Step(BaseModel):
     id: int
     label: str
     is_start: bool
+    model: str
 
 
 class State(BaseModel):

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from spatialgan.editing.arguments import MAX_SEED, finite
 from spatialgan.editing.edits import edit_from_json
-from spatialgan.editing.export import animate
+from spatialgan.editing.edits.fields import share
+from spatialgan.editing.interpolation import animate, scene_between
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.model_list import Models
@@ -32,10 +33,15 @@ class Outdated(SpatialGANError):
 
 @dataclass(frozen=True)
 class Change:
-    """What is to become of the current picture: edits in their order, and another truncation."""
+    """What is to become of the current picture: edits in their order, and another truncation; or of two pictures of the
+    history, one in between."""
 
     edits: tuple[dict[str, Any], ...] = ()
     truncation: float | None = None
+    between: tuple[int, int] | None = None
+    """Entries of the history, by their ids, in place of the current picture."""
+    at: float = 0.0
+    """Where between them, 0 to 1."""
 
     def apply(self, scene: Scene) -> Scene:
         """The scene after it; raises SpatialGANError where the scene has something against it."""
@@ -133,8 +139,17 @@ class Session:
         """The current scene after ``change``, and nothing else happens."""
         self._require(revision)
         if self._preview is None or self._preview[:2] != (revision, change):
-            self._preview = revision, change, change.apply(self.scene)
+            self._preview = revision, change, self.after(change)
         return self._preview[2]
+
+    def after(self, change: Change, scene: Scene | None = None) -> Scene:
+        """What ``change`` makes of a scene, None: the current one; raises SpatialGANError where something is against
+        it."""
+        scene = self.scene if scene is None else scene
+        if change.between is None:
+            return change.apply(scene)
+        a, b = (self.entry(i).scene for i in change.between)
+        return change.apply(scene_between(replace(a), replace(b), share(change.at, "at"), space="w"))
 
     def edit(self, change: Change, revision: int | None = None, label: str | None = None) -> None:
         """Make ``change``, as the history's next entry.
@@ -242,7 +257,9 @@ def _checked(scene: Scene) -> Scene:
 
 def label_of(change: Change) -> str:
     """What people read in the history."""
-    return edit_from_json(change.edits[-1]).title if change.edits else "Truncation"
+    if change.edits:
+        return edit_from_json(change.edits[-1]).title
+    return "Truncation" if change.between is None else "Between"
 
 
 def to_png(image: Image.Image, *, max_px: int = 0) -> bytes:

@@ -62,6 +62,8 @@ class Visitor:
     fit: Fitting | None = None
     work_task: asyncio.Task | None = None
     """That goes on with the drag or the fit that is under way."""
+    latest_preview: object | None = None
+    """Another one for each preview that is asked for."""
 
     def send(self, message: bytes | str, *, droppable: bool = False) -> None:
         """To every page that shows the session."""

@@ -29,7 +29,10 @@ def state_of(session: Session) -> dict[str, Any]:
         "layout_seed": scene.layout_seed,
         "truncation": scene.truncation,
         "handles": handles_of(scene),
-        "history": [{"id": e.id, "label": e.label, "is_start": e.is_start} for e in session.history],
+        "history": [
+            {"id": e.id, "label": e.label, "is_start": e.is_start, "model": session.models.name_of(e.scene.model)}
+            for e in session.history
+        ],
         "position": session.position,
         "start_position": session.start_position,
         "dragging": session.dragging,
@@ -82,9 +85,13 @@ def measured_handles(card: dict[str, Any]) -> dict[tuple[int, int], tuple[bool, 
         return {}
 
 
-def planes_of(scene: Scene, overlay: Overlay = "none") -> dict[str, np.ndarray]:
-    """The arrays of a frame, uint8 ``(H, W, C)`` by name: the picture, its heatmaps and the overlay that is shown."""
-    planes = {"picture": to_uint8(scene.tensor).permute(1, 2, 0).numpy()}  # CHW -1..1 => uint8 HWC
+def planes_of(scene: Scene, overlay: Overlay = "none", picture: Tensor | None = None) -> dict[str, np.ndarray]:
+    """The arrays of a frame, uint8 ``(H, W, C)`` by name: the picture, its heatmaps and the overlay that is shown.
+
+    ``picture`` (C, r, r) is a smaller one to show in its place.
+    """
+    picture = scene.tensor if picture is None else picture
+    planes = {"picture": to_uint8(picture).permute(1, 2, 0).numpy()}  # CHW -1..1 => uint8 HWC
     if scene.layout.kind != "none":
         planes |= _maps("heatmap", enumerate(scene.heatmaps(HEATMAP_PX)))
     return planes | _maps(overlay, overlay_maps(scene, overlay).items())

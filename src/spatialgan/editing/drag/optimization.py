@@ -28,6 +28,7 @@ from spatialgan.heatmaps import resize_maps
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
+MAX_FEATURE_RESOLUTION = 256  # of the block that a drag looks at, as DragGAN's; larger ones cost, and are not drawn
 VARIATION_GRID = 16  # places a side at which the features' variation is taken
 
 
@@ -106,7 +107,7 @@ class DragRun:
         self.window = disc_xy(options.window_radius_px or max(6, 12 * scale), resolution, device=device)
         self.tracked_disc = self.disc if options.track_disc else torch.zeros(1, 2, device=device, dtype=torch.float32)
         kept = read_mask(mask, resolution)
-        feature_resolution = resolution // 2
+        feature_resolution = min(resolution // 2, MAX_FEATURE_RESOLUTION)
         self.kept = None if kept is None else resize_maps(kept.to(device), feature_resolution)
         self.variables = Variables(
             scene, feature_resolution=feature_resolution, num_layers=options.num_layers, with_noise=options.with_noise

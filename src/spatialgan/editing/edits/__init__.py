@@ -10,6 +10,7 @@ from typing import Any
 from spatialgan.editing.edits.align import Align
 from spatialgan.editing.edits.edit import Action, Edit, edit_from, place_name
 from spatialgan.editing.edits.mirror import Mirror
+from spatialgan.editing.edits.mix import MixStyles
 from spatialgan.editing.edits.move import Move, MoveTo
 from spatialgan.editing.edits.objects import Add, Duplicate, Restyle
 from spatialgan.editing.edits.placed import Placed
@@ -28,6 +29,7 @@ EDITS: tuple[type[Edit], ...] = (
     Add,
     WithNewLayout,
     WithNewStyles,
+    MixStyles,
     Mirror,
     Align,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "Duplicate",
     "Edit",
     "Mirror",
+    "MixStyles",
     "Move",
     "MoveTo",
     "Placed",

@@ -91,7 +91,21 @@ const offer = (name, title, makeEdit) => {
   $(`#${name}-dice`).onclick = () => edit(makeEdit(randomSeed()));
   $(`#${name}-gallery`).onclick = () => openGallery(title, s => ({ edits: [makeEdit(s)] }));
 };
-offer('styles', 'New styles, same layout', s => ({ edit: 'with_new_styles', seed: s }));
+// All styles anew, or some layers' from another seed: the thirds of Karras et al. (2019).
+const layers = $('#style-layers');
+/** @type {[string, number][]} */
+const THIRDS = [['All', 0], ['Coarse: pose and shape', 0], ['Middle: parts', 4], ['Fine: colours', 8]];
+on('state', () => {
+  const count = store.state.model.num_layers;
+  if (layers.dataset.count === String(count)) return;
+  layers.dataset.count = count;
+  layers.replaceChildren(...THIRDS.flatMap(([name, first], i) => first >= count ? []
+    : [new Option(name, i === 0 ? '' : `${first},${i === 3 ? count - 1 : Math.min(count, first + 4) - 1}`)]));
+});
+offer('styles', 'New styles, same layout', s => {
+  const [first, last] = layers.value.split(',').map(Number);
+  return layers.value ? { edit: 'mix_styles', seed: s, first, last } : { edit: 'with_new_styles', seed: s };
+});
 offer('layout', 'New layout, same styles', s => ({ edit: 'with_new_layout', seed: s }));
 offer('background', 'Background', s => ({ edit: 'restyle', object: 'background', seed: s }));
 

@@ -6,6 +6,7 @@ import './picture.js';
 import './handles.js';
 import './heatmaps.js';
 import './selection.js';
+import './between.js';
 import './history.js';
 import './files.js';
 import './drag.js';
