@@ -224,7 +224,7 @@ def test_missing_memory_is_told_without_a_traceback(run, photos, tmp_path, monke
 
     monkeypatch.setattr("spatialgan.training.loop.train", fail)
     code, _, err = run("train", "--data", photos, "--preset", "tiny", "--out", tmp_path / "run")
-    assert code == 2 and err.startswith("error: the memory does not suffice") and err.count("\n") == 1
+    assert code == 2 and err.startswith("error: there is not enough memory") and err.count("\n") == 1
 
 
 # ---------------------------------------------------------------- edit

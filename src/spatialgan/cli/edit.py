@@ -34,7 +34,7 @@ def edit(
     layout_seed: LayoutSeed = None,
     truncation: Truncation = None,
     save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the edited scene.")] = None,
-    gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate each edit, there and back.")] = None,
+    gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate the edits, there and back.")] = None,
     mp4: Mp4 = None,
     scale: Scale = None,
     device: Device = "auto",

@@ -12,7 +12,9 @@ from spatialgan.cli.quality import handles, overfitting
 from spatialgan.cli.realism import fd, fid, kid, pr
 from spatialgan.errors import SpatialGANError
 
-app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
+app = typer.Typer(
+    no_args_is_help=True, help="Measure a trained model; --json writes each number with all that it depends on."
+)
 
 
 @app.callback()

@@ -10,7 +10,7 @@ from spatialgan.errors import SpatialGANError
 
 def tables(
     number: Annotated[int, typer.Argument(metavar="1", help="The paper's table: 1 is the Co-move ratio.")],
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Holds the result files, at any depth.")],
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="The folder that holds the result files, at any depth.")],
     out: Annotated[Path | None, typer.Option(metavar="F.md", help="Write the table here too.")] = None,
 ) -> None:
     """Print one of the paper's tables as Markdown, the paper's numbers beside ours from result files."""

@@ -20,7 +20,7 @@ class Restyle(Edit):
     forms = ("I:SEED",)
     note = "background:SEED"
     example = "2:7"
-    help = "Multi-object models: a new style; I may be 'background'."
+    help = "Multi-object models: give it a new style; I may be 'background'."
 
     object: int | str = value(OBJECT)
     seed: int = value(SEED)
@@ -51,7 +51,7 @@ class Duplicate(Edit):
     option = "duplicate"
     forms = ("I:DX,DY",)
     example = "0:0.3,0"
-    help = "Multi-object models: a copy, this far away."
+    help = "Multi-object models: add a copy, at this distance."
 
     object: int = value(INDEX)
     dx: float = value(NUMBER, "To the right.")
@@ -76,7 +76,7 @@ class Add(Edit):
     option = "add"
     forms = ("X,Y,STD:SEED",)
     example = "0.5,0.7,0.1:7"
-    help = "Multi-object models: a new object."
+    help = "Multi-object models: add an object."
 
     x: float = value(NUMBER, "From the left.")
     y: float = value(NUMBER, "From above.")
