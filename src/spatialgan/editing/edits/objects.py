@@ -28,7 +28,7 @@ class Restyle(Edit):
     def changes(self, scene: "Scene") -> dict[str, Any]:
         from spatialgan.seeds import object_style_of
 
-        scene.require_styles(self.name, "new styles for all of it (with_new_styles, --new-styles) are what it can have")
+        scene.require_styles(self.name, "use with_new_styles (--new-styles)")
         if isinstance(self.object, str):
             index = scene.num_objects
         else:
@@ -60,7 +60,7 @@ class Duplicate(Edit):
     def changes(self, scene: "Scene") -> dict[str, Any]:
         from spatialgan.editing.objects import with_object
 
-        scene.require_styles(self.name, "what is there can be moved")
+        scene.require_styles(self.name, "use move for what is there")
         i = self.object
         scene.place(i, None)
         copy = scene.require_layout()[i : i + 1].moved((self.dx, self.dy))
@@ -87,7 +87,7 @@ class Add(Edit):
         from spatialgan.editing.objects import round_object, with_object
         from spatialgan.seeds import object_style_of
 
-        scene.require_styles(self.name, "a new layout (with_new_layout, --new-layout) places what is there anew")
+        scene.require_styles(self.name, "use with_new_layout (--new-layout) to rearrange what is there")
         scene.require_layout().gaussians(0)  # raises where the heatmaps are pixels, which no object can be added to
         style = object_style_of(scene.model.config.model, self.seed)
         return with_object(scene, round_object(self.x, self.y, self.std), style)
