@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from spatialgan import SpatialGAN, SpatialGANError, __version__, cli
 from spatialgan.cli.commands import app
-from spatialgan.cli.edit_options import edits_in_order, read_edit
+from spatialgan.cli.edit_options import read_edit
 from spatialgan.cli.generate import read_seeds
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
 from spatialgan.heatmaps import MIN_STD
@@ -225,7 +225,7 @@ def test_missing_memory_is_told_without_a_traceback(run, photos, tmp_path, monke
 
     monkeypatch.setattr("spatialgan.training.loop.train", fail)
     code, _, err = run("train", "--data", photos, "--preset", "tiny", "--out", tmp_path / "run")
-    assert code == 2 and err.startswith("error: the memory does not suffice") and err.count("\n") == 1
+    assert code == 2 and err.startswith("error: there is not enough memory") and err.count("\n") == 1
 
 
 # ---------------------------------------------------------------- edit
@@ -313,12 +313,6 @@ def test_the_order_decides_between_options(run, multi, tmp_path):
     x = float(loaded(multi).sample(3).layout.centers[0, 0])
     assert centre(*move, *copy)[0] == pytest.approx(x + 0.2, abs=1e-6)
     assert centre(*copy, *move)[0] == pytest.approx(x, abs=1e-6)
-
-
-def test_edits_in_order_merges_options():
-    order = ["seed", "b", "a", "out", "b", "a", "a"]
-    given = {"a": ["1", "2", "3"], "b": ["4", "5"], "c": None}
-    assert edits_in_order(order, given) == [("b", "4"), ("a", "1"), ("b", "5"), ("a", "2"), ("a", "3")]
 
 
 def test_edit_takes_levels_and_centres(run, single, tmp_path):

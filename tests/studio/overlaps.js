@@ -1,10 +1,11 @@
-// Sentences about visible parts of the page that lie on another one, are cut off, or leave the window. What lies on the
+// Sentences about visible parts of the page that lie on another one or touch it, are cut off, or leave the window. What lies on the
 // picture and on the heatmaps does so on purpose, and what a scrolling part hides can be scrolled to.
 () => {
   const PARTS = `.brand, .bar select, .bar input, .bar button, .segmented label, .stage, .view button, .slim, .history li, .panel h2,
     .panel select, .panel input[type=range], .panel output, .panel button, .panel .hint, .limits, .map, figcaption, .row > span, .pair > span,
     .meter div, .legend span, .pairs li, .notice, .guide`;
   const name = e => `${e.tagName.toLowerCase()}${e.id && `#${e.id}`}${e.className && `.${[e.className].flat().join('.')}`}`.slice(0, 60);
+  const rowOf = part => part.closest('.row, .pair, .pairs, .segmented, .head, .maps') ?? part;
   const faults = [], seen = [];
   const scrolls = value => value === 'auto' || value === 'scroll';
   for (const part of document.querySelectorAll(PARTS)) {
@@ -32,6 +33,8 @@
   seen.forEach((a, i) => seen.slice(i + 1).forEach(b => {
     const x = Math.min(a.right, b.right) - Math.max(a.left, b.left), y = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
     if (x > 1 && y > 1 && !a.part.contains(b.part) && !b.part.contains(a.part)) faults.push(`${name(a.part)} lies on ${name(b.part)}`);
+    const frames = [a, b].filter(({ part }) => part.matches('.panel :is(button:not(.tip), select, .segmented label)')).length;
+    if (frames && x > 1 && y > -3 && rowOf(a.part) !== rowOf(b.part)) faults.push(`${name(a.part)} touches ${name(b.part)}`);
   }));
   return faults;
 }

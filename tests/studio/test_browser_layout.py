@@ -92,6 +92,7 @@ def test_the_overlaps_are_found(visit):
     assert faults(page) == []
     for rule in (
         ".side { margin-left: -300px }",
+        "#actions { margin-bottom: -12px }",
         "#redo { margin: -20px }",
         "#open { position: fixed; left: 97vw }",
         ".work { grid-template-columns: 1400px }",
@@ -102,6 +103,22 @@ def test_the_overlaps_are_found(visit):
         assert faults(page) != [], rule
         page.evaluate("() => { const s = [...document.styleSheets].at(-1); s.deleteRule(s.cssRules.length - 1) }")
     assert faults(page) == []
+
+
+def test_an_overlay_leaves_the_picture_its_size(visit):
+    page = visit()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    before = page.locator("#stage").bounding_box()
+    features(page)
+    page.wait_for_timeout(150)
+    assert page.locator("#stage").bounding_box() == before
+
+
+def test_where_handles_are_not_shown_there_is_no_button_for_them(visit):
+    page = visit()
+    expect(page.locator("#show-handles")).to_be_visible()
+    page.keyboard.press("d")
+    expect(page.locator("#show-handles")).to_be_hidden()
 
 
 def test_on_a_phone_and_in_a_narrow_window_everything_fits(visit):

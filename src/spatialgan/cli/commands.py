@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
         if not isinstance(e, MemoryError) and not re.search("out of memory|can't allocate memory|Storage size", str(e)):
             raise
         print(
-            "error: the memory does not suffice; make pictures smaller with --scale, or a run with "
+            "error: there is not enough memory; make pictures smaller with --scale, or a run with "
             "--set train.micro_batch, model.channel_max or model.resolution",
             file=sys.stderr,
         )

@@ -78,9 +78,7 @@ def comove(
     ] = None,
     holdout: Annotated[
         int,
-        typer.Option(
-            help="With --self-test: only every this-many-th picture, those held out of training; 0 takes all."
-        ),
+        typer.Option(help="With --self-test: take every Nth picture only, those held out of training; 0 takes all."),
     ] = 0,
     seed: SeedOption = 0,
     json: JsonOption = None,

@@ -1,4 +1,4 @@
-"""`spatialgan data`: look at a set of images, and prepare it."""
+"""`spatialgan data`: check a set of images, and prepare it."""
 
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,15 @@ from spatialgan.cli.options import progress_bar, say
 if TYPE_CHECKING:
     from spatialgan.data.decoding import Fit
 
-app = typer.Typer(no_args_is_help=True, help="Look at a set of images, and prepare it for training.")
+app = typer.Typer(no_args_is_help=True, help="Check a set of images, and prepare it for training.")
 
 
 @app.command("check")
 def data_check(
     path: Annotated[Path, typer.Argument(help="A folder or zip of images, or an LSUN LMDB.")],
-    resolution: Annotated[int | None, typer.Option(help="Tell which images are smaller than this.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Say which images are smaller than this.")] = None,
 ) -> None:
-    """Decode every image and tell which cannot be used, and what will be converted. Exits with 1 where some cannot."""
+    """Decode every image, and say which cannot be used and what will be converted. Exits with 1 where some cannot."""
     from spatialgan.data.prepare import check
 
     with progress_bar() as show:

@@ -51,7 +51,7 @@ def drag(
     mask: Annotated[
         Path | None, typer.Option(metavar="F.png", help="A picture of the same size: what is painted white may change.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=0, help="The most steps.")] = 200,
+    steps: Annotated[int, typer.Option(min=0, help="The maximum number of steps.")] = 200,
     gif: Annotated[
         Path | None, typer.Option(metavar="F.gif", help="Animate the drag up to the step that is kept, with handles.")
     ] = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spatialgan.cli.edit_options import EDITS_KEY, notes_on, read_edit
+from spatialgan.cli.edit_options import notes_on, read_edit, with_edits
 from spatialgan.cli.options import (
     Device,
     LayoutSeed,
@@ -24,8 +24,9 @@ from spatialgan.cli.options import (
 )
 
 
+@with_edits
 def edit(
-    ctx: typer.Context,
+    edits: list[tuple[str, str]],
     out: Annotated[Path, typer.Option(metavar="F.png", help="The edited picture.")],
     model: ModelOfScene = None,
     seed: Seed = None,
@@ -33,7 +34,7 @@ def edit(
     layout_seed: LayoutSeed = None,
     truncation: Truncation = None,
     save_scene: Annotated[Path | None, typer.Option(metavar="F.scene.json", help="Save the edited scene.")] = None,
-    gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate each edit, there and back.")] = None,
+    gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="Animate the edits, there and back.")] = None,
     mp4: Mp4 = None,
     scale: Scale = None,
     device: Device = "auto",
@@ -43,7 +44,7 @@ def edit(
 
     I is an object's number, or in single-object models a level; L.P is one centre of a level, as in --move 2.1:0.05,0.
     """
-    edits = [read_edit(option, text) for option, text in ctx.meta[EDITS_KEY]]
+    changes = [read_edit(option, text) for option, text in edits]
     start = Start(model, seed, scene, layout_seed, truncation)
     outputs = {"--out": out, "--gif": gif, "--mp4": mp4, "--save-scene": save_scene}
     check_outputs(outputs, {"--scene": scene})
@@ -53,7 +54,7 @@ def edit(
     from spatialgan.editing.video import save_mp4
 
     steps = [start.open(device, threads)]
-    for apply in edits:
+    for apply in changes:
         steps.append(apply(steps[-1]))
     save_png(steps[-1].image, out, scale=or_one(scale))
     for note in notes_on(steps):

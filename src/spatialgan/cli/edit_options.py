@@ -1,9 +1,12 @@
 """Edits as words of the command line: an option for each class of edits, read in the order in which they were typed."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
 
-from typer.core import TyperCommand, TyperOption
+import typer
+from typer.core import TyperCommand
 
 from spatialgan.editing.edits import EDITS, Edit
 from spatialgan.errors import SpatialGANError
@@ -11,50 +14,72 @@ from spatialgan.errors import SpatialGANError
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
-EDITS_KEY = "spatialgan.edits"
+TYPED_KEY = "spatialgan.typed"
 
 
 class EditCommand(TyperCommand):
-    """A command with the options of all edits. Its context's ``meta[EDITS_KEY]`` has (option, word) of each as typed:
-    the parser itself keeps the order only within one option."""
-
-    def __init__(self, *args: Any, params: Sequence[Any] = (), **kwargs: Any):
-        super().__init__(*args, params=[*params, *map(option_of, EDITS)], **kwargs)
+    """A command whose context's ``meta[TYPED_KEY]`` has its words as typed: Typer keeps the order only within an
+    option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        values, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        given = {edit.option: _words(values.get(edit.option.replace("-", "_"))) for edit in EDITS}
-        ctx.meta[EDITS_KEY] = edits_in_order([param.name for param in order if param.name], given)
+        ctx.meta[TYPED_KEY] = list(args)
         return super().parse_args(ctx, args)
 
 
-def option_of(edit: type[Edit]) -> TyperOption:
-    """The option of a class of edits. Whoever reads ``meta[EDITS_KEY]`` needs no value of it."""
-    what: dict[str, Any] = {"metavar": edit.forms[0], "type": str, "multiple": True} if edit.forms else {"count": True}
-    return TyperOption(
-        param_decls=[f"--{edit.option}"],
+def with_edits(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for :class:`EditCommand`, with an option for each class of edits. What was given of them reaches
+    ``command`` as ``edits``, in the order of :func:`edits_in_order`.
+
+    The options are made of the signature, as those of every command: of Typer's classes for options each release has
+    others.
+    """
+
+    @wraps(command)
+    def run(ctx: typer.Context, **options: Any) -> None:
+        given = {edit.option: options.pop(_parameter(edit).name) for edit in EDITS}
+        command(edits_in_order(ctx.meta[TYPED_KEY], given), **options)
+
+    own = list(inspect.signature(command).parameters.values())[1:]
+    ctx = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    run.__dict__["__signature__"] = inspect.Signature([ctx, *own, *map(_parameter, EDITS)])
+    return run
+
+
+def _parameter(edit: type[Edit]) -> inspect.Parameter:
+    """The option of a class of edits, as a parameter of a command."""
+    option = typer.Option(
+        f"--{edit.option}",
         help=f"{edit.help} May be repeated.",
         rich_help_panel="Edits",
-        expose_value=False,
-        **what,
+        show_default=False,
+        metavar=edit.forms[0] if edit.forms else None,
+    )
+    kind, default = (list[str] | None, None) if edit.forms else (bool, False)
+    return inspect.Parameter(
+        edit.option.replace("-", "_"),
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=default,
+        annotation=Annotated[kind, option],
     )
 
 
-def _words(given: Any) -> list[str]:
-    """Of an option as the parser has found it: a list, or how often where it takes no word."""
-    return [""] * given if isinstance(given, int) else list(given or ())
-
-
-def edits_in_order(order: Sequence[str], values: Mapping[str, Sequence[str] | None]) -> list[tuple[str, str]]:
-    """(option, its value) of all edits as typed.
+def edits_in_order(typed: Sequence[str], given: Mapping[str, Sequence[str] | bool | None]) -> list[tuple[str, str]]:
+    """(option, its word) of all edits as typed; the word is empty where the option takes none.
 
     Args:
-        order: the name of each option given, one for each time, with - or _; what is not in ``values`` is passed over.
-        values: each edit option's values, in their own order.
+        typed: the command line's words.
+        given: each edit option's words, in their own order; true or false of one that takes no word.
     """
-    waiting = {name: iter(given or ()) for name, given in values.items()}
-    options = (name.replace("_", "-") for name in order)
-    return [(name, next(waiting[name])) for name in options if name in waiting]
+    waiting = {name: iter(words) for name, words in given.items() if not isinstance(words, bool | None)}
+    edits = []
+    for word in typed:
+        name = word.partition("=")[0].removeprefix("--")
+        if not word.startswith("--") or not given.get(name):
+            continue
+        value = next(waiting[name], None) if name in waiting else ""
+        if value is not None:  # else the word was itself another option's, which says so
+            edits.append((name, value))
+    return edits
 
 
 def read_edit(option: str, text: str) -> Callable[["Scene"], "Scene"]:

@@ -13,7 +13,9 @@ from spatialgan.cli.realism import fd, fid, kid, pr
 from spatialgan.cli.segmenter import segmenter, train_segmenter
 from spatialgan.errors import SpatialGANError
 
-app = typer.Typer(no_args_is_help=True, help="Measure a trained model; each number with all it depends on, as JSON.")
+app = typer.Typer(
+    no_args_is_help=True, help="Measure a trained model; --json writes each number with all that it depends on."
+)
 
 
 @app.command()

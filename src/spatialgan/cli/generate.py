@@ -20,9 +20,7 @@ def generate(
     truncation: Truncation = None,
     heatmaps: Annotated[
         bool,
-        typer.Option(
-            "--heatmaps", help="Also write each picture under its heatmaps, with the numbers that edits name."
-        ),
+        typer.Option("--heatmaps", help="Also write each picture under its heatmaps, with the numbers that edits use."),
     ] = False,
     save_scenes: Annotated[bool, typer.Option("--save-scenes", help="Also write each picture's recipe.")] = False,
     scale: Scale = None,

@@ -42,7 +42,7 @@ Threads = Annotated[
         "--threads",
         metavar="N",
         min=1,
-        help="Threads of the CPU. Without it: OMP_NUM_THREADS, or as many as pay off for layers of this size.",
+        help="CPU threads. Without it: OMP_NUM_THREADS, or as many as pay off for layers of this size.",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -54,9 +54,11 @@ Scale = Annotated[
         "become about 256 pixels wide."
     ),
 ]
-Mp4 = Annotated[Path | None, typer.Option(metavar="F.mp4", help="The same as a video, where there is an ffmpeg.")]
+Mp4 = Annotated[Path | None, typer.Option(metavar="F.mp4", help="The same animation as a video; needs ffmpeg.")]
 LayoutSeed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Take the layout of this seed.")]
-Truncation = Annotated[float | None, typer.Option(help="Below 1: more typical and more alike pictures, as in 0.7.")]
+Truncation = Annotated[
+    float | None, typer.Option(help="Below 1, as in 0.7, pictures are more typical, and more alike.")
+]
 
 
 def writable(path: Path | None) -> Path | None:

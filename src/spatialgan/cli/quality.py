@@ -22,8 +22,10 @@ def overfitting(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Does the discriminator know its training pictures by heart? Its verdict on them, on those held out, and on
-    generated ones."""
+    """Whether the discriminator knows its training pictures by heart.
+
+    Its verdict on them, on pictures that were held out, and on generated ones.
+    """
     from spatialgan.errors import SpatialGANError
     from spatialgan.evaluation.overfitting import measure_overfitting
     from spatialgan.evaluation.result_file import result_record, write_result
@@ -52,8 +54,10 @@ def handles(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """What each handle does: how much the picture changes when it moves, and how far it may go before pictures fall
-    apart, by the discriminator's verdict."""
+    """What each handle does, and how far it may go.
+
+    How much the picture changes when it moves, and when pictures fall apart by the discriminator's verdict.
+    """
     from spatialgan.evaluation.handles import EFFECT_DISTANCE, measure_handles
     from spatialgan.evaluation.result_file import result_record, write_result
 

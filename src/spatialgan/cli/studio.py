@@ -21,8 +21,8 @@ def studio(
         str | None,
         typer.Option(
             envvar="SPATIALGAN_TOKEN",
-            help="What visitors must know, 8 letters or more; others on this computer can read "
-            "it in the list of processes, unless the variable holds it.",
+            help="What visitors must know, 8 characters or more. Other users of this computer can read it in the list "
+            "of processes: rather set the variable.",
         ),
     ] = None,
     proxy: Annotated[
@@ -32,12 +32,14 @@ def studio(
             help="A proxy, or a network of them, whose X-Forwarded headers are believed; may be repeated.",
         ),
     ] = None,
-    prefix: Annotated[str, typer.Option(metavar="PATH", help="The path under which a proxy shows it: /studio.")] = "",
+    prefix: Annotated[
+        str, typer.Option(metavar="PATH", help="The path under which a proxy shows it, such as /studio.")
+    ] = "",
     rate: Annotated[
         float | None,
         typer.Option(
-            help="Requests a second and visitor, ten times as many at once; 0 for no limit. Without it: 20 where "
-            "others can reach it, else no limit.",
+            help="Requests a second from each visitor, ten times as many at once; 0 for no limit. Without it: 20 "
+            "where others can reach the studio, else no limit.",
             show_default=False,
         ),
     ] = None,

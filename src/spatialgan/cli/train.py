@@ -18,7 +18,7 @@ def train(
     data: Annotated[Path, typer.Option(metavar="PATH", help="A folder or zip of images, or an LSUN LMDB.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")],
     preset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="As in cats64, rooms64, paper256-ffhq, tiny.")
+        str | None, typer.Option(metavar="NAME", help="For example cats64, rooms64, paper256-ffhq or tiny.")
     ] = None,
     config_file: Annotated[
         Path | None,
@@ -31,9 +31,11 @@ def train(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="As in train.batch_size=32. May be repeated."),
+        typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="For example train.batch_size=32. May be repeated."),
     ] = None,
-    kimg: Annotated[float | None, typer.Option(help="Thousands of images to train on, as --set train.kimg.")] = None,
+    kimg: Annotated[
+        float | None, typer.Option(help="Thousands of images to train on; the same as --set train.kimg.")
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
     init_from: Annotated[

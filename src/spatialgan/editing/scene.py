@@ -299,7 +299,7 @@ class Scene:
         if self.model.config.model.encoding != "multi":
             raise SpatialGANError(
                 f"{edit} needs a model with encoding=multi; {self.model.name} has one style for the "
-                f"whole picture, and {instead}"
+                f"whole picture; {instead}"
             )
 
     @property

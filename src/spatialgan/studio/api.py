@@ -153,13 +153,13 @@ async def undo(studio: Here, who: Who) -> dict[str, Any]:
 
 @router.post("/sessions/{session}/redo", response_model=State, response_model_exclude_unset=True)
 async def redo(studio: Here, who: Who) -> dict[str, Any]:
-    """One step on."""
+    """One step forward."""
     return await studio.change(who, lambda s: s.redo())
 
 
 @router.post("/sessions/{session}/history/{position}", response_model=State, response_model_exclude_unset=True)
 async def go(studio: Here, who: Who, position: int) -> dict[str, Any]:
-    """To a step of the history."""
+    """Go to a step of the history."""
     return await studio.change(who, lambda s: s.go(position))
 
 
@@ -186,7 +186,7 @@ async def thumbnail(studio: Here, who: Who, entry: int) -> Response:
 
 @router.post("/sessions/{session}/alternatives")
 async def alternatives(studio: Here, who: Who, body: Alternatives) -> list[str]:
-    """What changes would lead to: PNGs, as data URLs. The picture stays what it is."""
+    """What changes would lead to, as PNGs in data URLs. The picture itself does not change."""
     scene = await studio.run(who, lambda: who.session.scene)
     urls = []
     for change in body.changes:  # one turn each: nobody waits for all of them

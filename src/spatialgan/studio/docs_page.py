@@ -19,7 +19,7 @@ HEAD = """<!doctype html>
 <main>
 <h1>{title} {version}: HTTP API</h1>
 <p>{description}</p>
-<p>The same as a document for programs: <a href="{openapi}">OpenAPI {openapi_version}</a>.</p>
+<p>The same for programs: <a href="{openapi}">OpenAPI {openapi_version}</a>.</p>
 """
 METHODS = ("get", "post", "put", "delete")
 Json = dict[str, Any]
@@ -29,8 +29,10 @@ def docs_page(document: Json, openapi: str = "api/v1/openapi.json") -> str:
     """The page; ``openapi`` is the document's own address, as seen from the page."""
     operations = list(_operations(document))
     schemas = document.get("components", {}).get("schemas", {})
-    menu = "".join(f'<a href="#{_id(o)}"><b>{method.upper()}</b> {escape(path)}</a>' for method, path, o in operations)
-    menu += "".join(f'<a href="#schema-{escape(name)}">{escape(name)}</a>' for name in schemas)
+    menu = "<h2>Operations</h2>" + "".join(
+        f'<a href="#{_id(o)}"><b>{method.upper()}</b> {escape(path)}</a>' for method, path, o in operations
+    )
+    menu += "<h2>Schemas</h2>" + "".join(f'<a href="#schema-{escape(name)}">{escape(name)}</a>' for name in schemas)
     info = document["info"]
     head = HEAD.format(
         title=escape(info["title"]),
@@ -74,12 +76,12 @@ def _operation(method: str, path: str, operation: Json) -> str:
         )
     body = operation.get("requestBody")
     if body:
-        parts.append(f"<p>Brings {_contents(body['content'])}.</p>")
+        parts.append(f"<p>Body: {_contents(body['content'])}.</p>")
     answers = [
         (escape(status), _contents(answer.get("content", {})), _text(answer.get("description", "")))
         for status, answer in operation["responses"].items()
     ]
-    parts.append("<details><summary>Answers</summary>" + _table(("Status", "Content", ""), answers) + "</details>")
+    parts.append("<details><summary>Responses</summary>" + _table(("Status", "Content", ""), answers) + "</details>")
     parts.append(f"<pre><code>{escape(_curl(method, path, body))}</code></pre></section>")
     return "".join(parts)
 
@@ -125,7 +127,7 @@ def _type(schema: Json) -> str:
 def _notes(place: str, needed: bool, schema: Json) -> str:
     """What else there is to say of a field."""
     notes = [place] if place else []
-    notes.append("needed" if needed else "may be left out")
+    notes.append("required" if needed else "optional")
     if "default" in schema:
         notes.append(f"default {json.dumps(schema['default'])}")
     words = {
@@ -134,9 +136,9 @@ def _notes(place: str, needed: bool, schema: Json) -> str:
         "maximum": "to",
         "minItems": "at least",
         "maxItems": "at most",
-        "maxLength": "of at most",
     }
     notes += [f"{word} {schema[key]:g}" for key, word in words.items() if isinstance(schema.get(key), int | float)]
+    notes += [f"at most {schema['maxLength']} characters"] if "maxLength" in schema else []
     text = escape(", ".join(notes))
     return f"{text}. {_text(schema['description'])}" if "description" in schema else text
 

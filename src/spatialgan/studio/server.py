@@ -37,10 +37,10 @@ from spatialgan.threads import available_cores, threads_for, use_threads
 IN_USE = (errno.EADDRINUSE, errno.EACCES) if sys.platform == "win32" else (errno.EADDRINUSE,)
 STATIC = Path(__file__).parent / "static"
 SWEEP_S = 60.0
-DESCRIPTION = """Pictures of GANs and what becomes of them.
+DESCRIPTION = """Draw pictures with GANs, and edit them.
 
 A session holds a picture with its history, as the page does; `POST /api/v1/render` draws without one. Where the studio
-asks for a token, send it as `Authorization: Bearer TOKEN`. Whatever fails is answered with `{"error": "a sentence"}`.
+asks for a token, send it as `Authorization: Bearer TOKEN`. Every failure is answered with `{"error": "a sentence"}`.
 """
 
 

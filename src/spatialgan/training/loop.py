@@ -88,7 +88,7 @@ def train(
             with locked(out, BUSY.format(out)) if workers.is_first else nullcontext():
                 return _train(config, dataset, out, chosen, init_from, threads, report, workers)
         except KeyboardInterrupt:  # from the first step on, _loop waits for the one at hand to end
-            report("stopped before the first step of this call; the same command begins, or goes on, again")
+            report("stopped before the first step; the same command starts or continues the run")
             return False
 
 

@@ -15,7 +15,7 @@ test('a handle is named by its object, its level, or its point', () => {
 
 test("the server's labels are said in the page's words", () => {
   assert.equal(inWords('Move level 1.0'), 'Move part 1.0');
-  assert.equal(inWords('Move level 0'), 'Move whole');
+  assert.equal(inWords('Move level 0'), 'Move the whole');
   assert.equal(inWords('Truncation'), 'Variety');
   assert.equal(inWords('Remove object 2'), 'Remove object 2');
 });

@@ -65,7 +65,7 @@ class Align(Edit):
         layout = scene.require_layout()
         if scene.model.config.model.layout != "multi":
             raise SpatialGANError(
-                f"{self.name} needs a model of several objects; {scene.model.name} draws one, whose centres move takes"
+                f"{self.name} needs a model of several objects; {scene.model.name} draws one; use move"
             )
         for i in self.objects:
             scene.place(i, None)

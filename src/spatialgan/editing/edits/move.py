@@ -22,7 +22,7 @@ class Move(Placed):
     option = "move"
     forms = ("I:DX,DY",)
     example = "0:0.2,-0.1"
-    help = "Move by shares of the image's width."
+    help = "Move by a distance, in image widths."
 
     dx: float = value(NUMBER, "To the right.")
     dy: float = value(NUMBER, "Down.")
@@ -40,7 +40,7 @@ class MoveTo(Placed):
     option = "move-to"
     forms = ("I:X,Y",)
     example = "0:0.5,0.7"
-    help = "Move to a place, in 0..1 from the upper left."
+    help = "Move to a place, from 0,0 at the upper left to 1,1."
 
     x: float = value(NUMBER, "From the left.")
     y: float = value(NUMBER, "From above.")

@@ -20,7 +20,7 @@ class Restyle(Edit):
     forms = ("I:SEED",)
     note = "background:SEED"
     example = "2:7"
-    help = "Multi-object models: a new style; I may be 'background'."
+    help = "Multi-object models: give it a new style; I may be 'background'."
 
     object: int | str = value(OBJECT)
     seed: int = value(SEED)
@@ -28,7 +28,7 @@ class Restyle(Edit):
     def changes(self, scene: "Scene") -> dict[str, Any]:
         from spatialgan.seeds import object_style_of
 
-        scene.require_styles(self.name, "new styles for all of it (with_new_styles, --new-styles) are what it can have")
+        scene.require_styles(self.name, "use with_new_styles (--new-styles)")
         if isinstance(self.object, str):
             index = scene.num_objects
         else:
@@ -51,7 +51,7 @@ class Duplicate(Edit):
     option = "duplicate"
     forms = ("I:DX,DY",)
     example = "0:0.3,0"
-    help = "Multi-object models: a copy, this far away."
+    help = "Multi-object models: add a copy, at this distance."
 
     object: int = value(INDEX)
     dx: float = value(NUMBER, "To the right.")
@@ -60,7 +60,7 @@ class Duplicate(Edit):
     def changes(self, scene: "Scene") -> dict[str, Any]:
         from spatialgan.editing.objects import with_object
 
-        scene.require_styles(self.name, "what is there can be moved")
+        scene.require_styles(self.name, "use move for what is there")
         i = self.object
         scene.place(i, None)
         copy = scene.require_layout()[i : i + 1].moved((self.dx, self.dy))
@@ -76,7 +76,7 @@ class Add(Edit):
     option = "add"
     forms = ("X,Y,STD:SEED",)
     example = "0.5,0.7,0.1:7"
-    help = "Multi-object models: a new object."
+    help = "Multi-object models: add an object."
 
     x: float = value(NUMBER, "From the left.")
     y: float = value(NUMBER, "From above.")
@@ -87,7 +87,7 @@ class Add(Edit):
         from spatialgan.editing.objects import round_object, with_object
         from spatialgan.seeds import object_style_of
 
-        scene.require_styles(self.name, "a new layout (with_new_layout, --new-layout) places what is there anew")
+        scene.require_styles(self.name, "use with_new_layout (--new-layout) to rearrange what is there")
         scene.require_layout().gaussians(0)  # raises where the heatmaps are pixels, which no object can be added to
         style = object_style_of(scene.model.config.model, self.seed)
         return with_object(scene, round_object(self.x, self.y, self.std), style)

@@ -72,7 +72,7 @@ class Remove(Placed):
     option = "remove"
     forms = ("I", "I:AMOUNT")
     example = "1 or --remove 1:0.5"
-    help = "Remove, or with I:AMOUNT (0..1) partly."
+    help = "Remove; with I:AMOUNT (0 to 1) in part."
 
     amount: float = value(SHARE, "1 takes all of it.", default=1.0)
 

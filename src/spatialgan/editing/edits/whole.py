@@ -19,7 +19,7 @@ class WithNewLayout(Edit):
     option = "new-layout"
     forms = ("SEED",)
     example = "7"
-    help = "The same styles, the layout new."
+    help = "A new layout, with the same styles."
 
     seed: int = value(SEED)
 
@@ -39,7 +39,7 @@ class WithNewStyles(Edit):
     option = "new-styles"
     forms = ("SEED",)
     example = "7"
-    help = "The same layout, all styles new."
+    help = "New styles, with the same layout."
 
     seed: int = value(SEED)
 

@@ -12,13 +12,13 @@ import { emit, on, store } from './store.js';
 const $ = selector => document.querySelector(selector);
 const start = $('#drag-start'), maxSteps = $('#max-steps');
 const REASONS = {
-  reached: 'The points are there.', max_steps: 'It has made all its steps.', stopped: 'Stopped.',
-  lost_track: 'It lost track of a point: the picture changed too much.', no_progress: 'More steps bring nothing.', failed: 'It failed.',
+  reached: 'The points are there.', max_steps: 'It has used up its steps.', stopped: 'Stopped.',
+  lost_track: 'It lost track of a point: the picture changed too much.', no_progress: 'More steps bring no progress.', failed: 'It failed.',
 };
 const TRY = {
   max_steps: 'Start again to go on from here, or allow more steps.',
   stopped: 'Start again to go on from here.',
-  lost_track: 'Try a shorter way, to be gone in two pulls, or paint what may change.',
+  lost_track: 'Try a shorter way, in two drags if need be, or paint what may change.',
   no_progress: 'Try another mode, a nearer target, or a point on an edge: an eye, an ear, a corner.',
   failed: 'Undo, and try fewer points or another mode.',
 };

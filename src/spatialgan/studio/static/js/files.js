@@ -15,7 +15,7 @@ menu.addEventListener('beforetoggle', async ({ newState }) => {
   $('#command').textContent = '…';
   try {
     const { command, scene_file: needed } = await get(here('command'));
-    $('#command').textContent = command;
+    $('#command').replaceChildren(...command.split(' ').flatMap((word, i) => i ? [' ', unbroken(word)] : [unbroken(word)]));
     $('#command-needs').hidden = !needed;
     $('#command-scene').textContent = needed ?? '';
     $('#copy').textContent = copyWords();
@@ -23,6 +23,10 @@ menu.addEventListener('beforetoggle', async ({ newState }) => {
     complain(error);
   }
 });
+
+// Lines break between words only, not after the dashes of an option.
+/** @type {(text: string) => HTMLElement} */
+const unbroken = text => Object.assign(document.createElement('span'), { textContent: text });
 
 const largeScale = () => Math.max(1, Math.floor(1024 / store.state.model.resolution));
 

@@ -28,8 +28,11 @@ on('state', () => {
   if (!over && store.state.position !== store.state.start_position) finish();
 });
 on('frame', header => {
-  if (header.kind === 'preview') box.hidden = true; // it is being done
-  else show();
+  if (header.kind !== 'preview') show();
+  else { // it is being done
+    box.hidden = true;
+    document.body.toggleAttribute('data-guide', false);
+  }
 });
 on('mode', show);
 box.querySelector('button').onclick = finish;

@@ -12,8 +12,8 @@ export function nameOf({ object, level, point }) {
   return point == null ? levelName(level) : `${ONE[level] ?? 'Level'} ${level}.${point}`;
 }
 
-// The server's labels, in these words: "Move level 1.0" => "Move part 1.0".
+// The server's labels, in these words: "Move level 1.0" => "Move part 1.0", "Move level 0" => "Move the whole".
 /** @type {(label: string) => string} */
 export const inWords = label => label
-  .replace(/level (\d+)(?:\.(\d+))?/, (_, level, point) => nameOf({ level: Number(level), point }).toLowerCase())
+  .replace(/level (\d+)(?:\.(\d+))?/, (_, level, point) => nameOf({ level: Number(level), point }).toLowerCase().replace(/^whole$/, 'the whole'))
   .replace(/^Truncation$/, 'Variety');

@@ -71,7 +71,8 @@ function makeLevels(keys) {
       level = key;
       paintOverlay();
     };
-    text.textContent = kind === 'features' ? `${key}×${key}` : store.state.model.kind === 'multi' ? `Level ${key}` : levelName(Number(key));
+    text.textContent = kind === 'features' ? key : store.state.model.kind === 'multi' ? `Level ${key}` : levelName(Number(key));
+    if (kind === 'features') label.title = `${key}×${key} pixels`;
     label.append(input, text);
     return label;
   }));

@@ -35,6 +35,7 @@ export function drawPoints(now = null) {
   list.replaceChildren(...pairs.map((pair, i) => {
     const item = document.createElement('li'), text = document.createElement('span'), button = document.createElement('button');
     const percent = p => p ? `${Math.round(100 * p.x)}, ${Math.round(100 * p.y)}` : 'click its target';
+    item.title = 'From the left and from the top, in per cent of the width';
     text.textContent = `${percent(pair.from)} → ${percent(pair.to)}`;
     button.className = 'icon';
     button.setAttribute('aria-label', `Remove pair ${i + 1}`);

@@ -103,7 +103,7 @@ export function restyleSelected() {
   const handle = selectedHandle();
   if (store.dragging) tell('A drag is under way; stop it first');
   else if (!store.state.model.object_styles) {
-    tell(`In ${store.state.model.name.split(/[/\\]/).at(-1)} all parts share one style, so none can be restyled by itself. New styles, beside the picture, changes them all`);
+    tell(`In ${store.state.model.name.split(/[/\\]/).at(-1)} all parts share one style, so none can be restyled by itself. “New styles” beside the picture changes them all`);
   } else if (handle) {
     openGallery(`Style of ${nameOf(handle.place).toLowerCase()}`, seed => ({ edits: [{ edit: 'restyle', ...placeOf(handle), seed }] }));
   } else {
