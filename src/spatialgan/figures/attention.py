@@ -157,7 +157,7 @@ def _over_training(
     reference: Tensor,
     chance: Sequence[Summary],
     on_progress: Progress | None,
-) -> tuple[list[Grid | Chart], dict]:
+) -> tuple[list[Grid | Chart], list[dict]]:
     ages = [_age(s) for s in snapshots]
     maps = []
     for done, snapshot in enumerate(snapshots, 1):
