@@ -67,7 +67,7 @@ def test_figure_10_moves_a_centre_of_each_level() -> None:
         assert abs(end[0] - start[0]) == pytest.approx(MOVE) and end[1] == start[1] and after.rings == (end,)
         assert before.image.tobytes() == model.sample(seed).image.tobytes() != after.image.tobytes()
     moves = figure.values["moves"]
-    assert [move["level"] for move in moves.values()] == [0, 1, 2]
+    assert list(moves) == ["level 0", "level 1", "level 2"]
     assert all(0 < move["inside"]["mean"] < 1 and move["outside"]["mean"] >= 0 for move in moves.values())
 
 

@@ -3,6 +3,7 @@ heatmap pixels does to them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,12 +24,8 @@ AMOUNTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of removing
 STYLES = 3  # of an object, beside its own
 DRAG = 60 / 256  # of Fig. 12, in image widths
 DRAG_COLUMNS = 5
-MODES: tuple[tuple[Mode, str], ...] = (
-    ("pixels", "heatmap pixels and styles"),
-    ("joint", "heatmap centres and styles"),
-)
+DRAG_MODES: dict[Mode, str] = {"pixels": "heatmap pixels and styles", "joint": "heatmap centres and styles"}
 CHANGED = 0.05  # a heatmap pixel that changed by more has changed
-Edit = Callable[[Scene], Scene]
 
 
 def figure_5(model: SpatialGAN, seeds: Sequence[int], *, num_styles: int = 6, num_samples: int = 64) -> Figure:
@@ -62,25 +59,15 @@ def figure_10(model: SpatialGAN, seeds: Sequence[int], *, num_samples: int = 64)
         (),
         ("heatmap", *(f"style {i + 1}" for i in range(6))),
     )
-    moves: dict[str, tuple[int, int | None, float]] = {
-        "level 0": (0, None, MOVE),
-        "level 1": (1, 0, MOVE / 2),
-        "level 2": (2, 1, MOVE / 2),
-    }
     parts, values = [styles], {}
-    for name, (level, point, length) in moves.items():
-        rows = [[], []]
-        for seed in seeds:
-            scene = model.sample(seed)
-            moved = _moved(scene, level, point, length)
-            rows[0].append(plain(scene.image, arrows=moved.arrows))
-            rows[1].append(plain(moved.after.image, rings=tuple(end for _, end in moved.arrows)))
-        what = f"centre {point}"
-        title = f"Level {level}: {what} moved" if level else "Level 0 moved, and the others with it"
-        parts.append(Grid(title, tuple(map(tuple, rows)), ("before", "after")))
-        values[name] = _changes(
-            model, seeds[0], num_samples, lambda s, m=(level, point, length): _moved(s, *m), {"level": level}
-        )
+    for level, point, length in ((0, None, MOVE), (1, 0, MOVE / 2), (2, 1, MOVE / 2)):
+        moved = [_moved(model.sample(seed), level, point, length) for seed in seeds]
+        before = tuple(plain(m.before.image, arrows=m.arrows) for m in moved)
+        after = tuple(plain(m.after.image, rings=tuple(end for _, end in m.arrows)) for m in moved)
+        title = "Level 0 moved, and the others with it" if point is None else f"Level {level}: centre {point} moved"
+        parts.append(Grid(title, (before, after), ("before", "after")))
+        move = partial(_moved, level=level, point=point, length=length)
+        values[f"level {level}"] = _changes(model, seeds[0], num_samples, move)
     return Figure("figure-10", tuple(parts), {"moves": values, **_likeness(model, seeds[0], num_samples)}, num_samples)
 
 
@@ -102,7 +89,7 @@ def figure_9(model: SpatialGAN, seeds: Sequence[int], *, num_samples: int = 64) 
         )
     chosen = [(scene, _clearest(scene)) for scene in map(model.sample, seeds)]
     moved = [_moved(scene, i, None, MOVE) for scene, i in chosen]
-    before = tuple(plain(s.image, arrows=m.arrows) for (s, _), m in zip(chosen, moved, strict=True))
+    before = tuple(plain(m.before.image, arrows=m.arrows) for m in moved)
     after = tuple(plain(m.after.image, rings=tuple(end for _, end in m.arrows)) for m in moved)
     parts = [Grid("An object moved", (before, after), ("before", "after"))]
     removed = tuple(
@@ -156,7 +143,7 @@ def figure_12(
     changes: dict[str, list[list[Tensor]]] = {}  # by mode, drag and level: (K, r, r)
     for seed in range(seeds[0], seeds[0] + num_samples):
         task = draw_task(model, seed, DRAG)
-        for mode, what in MODES:
+        for mode, what in DRAG_MODES.items():
             result = task.scene.drag([(task.start, task.target)], mode=mode, max_steps=max_steps)
             first, last = (_read_maps(s) for s in (result.trace[0].scene, result.scene))
             changes.setdefault(mode, []).append([(b - a).abs() for a, b in zip(first, last, strict=True)])
@@ -256,13 +243,11 @@ def _change(e: Edited) -> tuple[float, float]:
     return float(inside.mean()), float(outside.mean())
 
 
-def _changes(
-    model: SpatialGAN, first_seed: int, num_samples: int, edit: Callable[[Scene], Edited], about: dict | None = None
-) -> dict:
+def _changes(model: SpatialGAN, first_seed: int, num_samples: int, edit: Callable[[Scene], Edited]) -> dict:
     """What an edit changes inside and outside of its region, over pictures."""
     found = torch.tensor([_change(edit(model.sample(s))) for s in range(first_seed, first_seed + num_samples)])
     inside, outside = found.double().unbind(dim=1)
-    return {**(about or {}), "inside": summarize(inside).to_json(), "outside": summarize(outside).to_json()}
+    return {"inside": summarize(inside).to_json(), "outside": summarize(outside).to_json()}
 
 
 def _row_of_styles(scene: Scene, count: int) -> tuple[Picture, ...]:
@@ -280,7 +265,7 @@ def _likeness(model: SpatialGAN, first_seed: int, num_samples: int) -> dict:
         return {}
     seeds = range(first_seed, first_seed + num_samples)
     scenes = [model.sample(seed) for seed in seeds]
-    others = [s.with_new_styles(seed + 1000) for s, seed in zip(scenes, seeds, strict=True)]
+    others = [scene.with_new_styles(seed + 1000) for scene, seed in zip(scenes, seeds, strict=True)]
     a, b = (look(model, torch.stack([s.tensor for s in group])) for group in (scenes, others))
     same, different = correlation(a, b), correlation(a, b.roll(1, 0))  # (N, 3)
     return {
