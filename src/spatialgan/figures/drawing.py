@@ -20,6 +20,7 @@ WIDTH = 7.0  # inches, of a page with two columns; all lengths here are inches
 MARGIN, GAP, LINE = 0.06, 0.03, 0.19
 ROW_NAMES = 0.22  # room for the names of rows, which stand upright
 PART_GAP = 0.14
+TITLE_LETTER = 0.075  # no letter of a title takes more, on average
 CHART_HEIGHT, CHART_LEFT, CHART_BOTTOM, LEGEND = 1.9, 0.55, 0.42, 1.45
 LARGEST_CELL = 1.66  # four fill the width
 DPI = 150
@@ -96,7 +97,8 @@ def _cell(grid: Grid) -> float:
 
 def _grid_width(grid: Grid) -> float:
     columns = len(grid.rows[0])
-    return 2 * MARGIN + (ROW_NAMES if grid.row_names else 0) + columns * (_cell(grid) + GAP) - GAP
+    pictures = (ROW_NAMES if grid.row_names else 0) + columns * (_cell(grid) + GAP) - GAP
+    return 2 * MARGIN + max(pictures, TITLE_LETTER * len(grid.title))
 
 
 def _grid_height(grid: Grid) -> float:

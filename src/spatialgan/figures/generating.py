@@ -180,9 +180,7 @@ def receptive_field(model: SpatialGAN, *, num_samples: int = 16) -> Figure:
         values[name] = {"rms_distance": _rms_distance(found), "heatmap_px": found.shape[-1]}
     row = tuple(map_alone(m) for m in maps)
     about = f"{config.processing} processing, kernel {config.heatmap_kernel}, dilation {config.heatmap_dilation}"
-    grid = Grid(
-        f"Influence of heatmap pixels on the encoder's output in the middle: {about}", (row,), (), tuple(layers)
-    )
+    grid = Grid(f"Influence on the middle: {about}", (row,), (), tuple(layers))
     encoder = {"processing": config.processing, "kernel": config.heatmap_kernel, "dilation": config.heatmap_dilation}
     return Figure("figure-receptive-field", (grid,), {"encoder": encoder, "layers": values}, num_samples)
 
