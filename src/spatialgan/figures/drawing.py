@@ -26,7 +26,7 @@ LARGEST_CELL = 1.66  # four fill the width
 DPI = 150
 SHORTEST_ARROW = 0.06  # picture widths: others would be heads alone
 MAP_PX = 256  # width of maps that are shown pixel by pixel, roughly
-STYLE: dict[str, Any] = {
+STYLE: Any = {  # Matplotlib's own types know each name
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib
     "font.size": 8,
