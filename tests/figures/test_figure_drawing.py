@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
@@ -66,9 +67,10 @@ def test_a_place_may_be_empty_and_columns_many() -> None:
 
 
 def test_a_title_is_not_cut_off() -> None:
-    canvas = draw(Figure("f", (Grid("Moved, and the others with it " * 2, ((Picture(RED),),)),)))
-    (text,) = canvas.texts
-    assert text.get_window_extent(FigureCanvasAgg(canvas).get_renderer()).x1 <= canvas.bbox.x1
+    with rc_context(drawing.STYLE):
+        canvas = draw(Figure("f", (Grid("Moved, and the others with it " * 2, ((Picture(RED),),)),)))
+        (text,) = canvas.texts
+        assert text.get_window_extent(FigureCanvasAgg(canvas).get_renderer()).x1 <= canvas.bbox.x1
 
 
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
