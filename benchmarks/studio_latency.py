@@ -159,10 +159,10 @@ def measure(page: Page, url: str, model: str, moves: int, rate_seconds: float) -
     page.set_default_timeout(180_000)
     page.goto(url)
     page.wait_for_selector("body:not([data-loading])")
-    page.select_option("#model", model)
-    page.wait_for_function(
-        "async name => (await import('./js/store.js')).store.state?.model.name === name", arg=model, polling=500
-    )
+    if page.input_value("#model") != model:
+        page.select_option("#model", model)
+    page.wait_for_timeout(200)
+    page.wait_for_selector("body:not([data-busy])")  # previews of the picture before would never be shown
     page.wait_for_timeout(1500)
     page.evaluate(PROBE, {"moves": 10, "rateSeconds": 0.5})  # warm
     page.wait_for_timeout(1000)
