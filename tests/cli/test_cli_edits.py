@@ -50,7 +50,7 @@ def test_edits_in_order_merges_options():
 
 
 def test_of_typers_own_modules_no_more_is_used_than_its_class_of_commands():
-    """Typer 0.28 gave its class of options other arguments, and no command could be run any more."""
+    """Typer 0.29 gave its class of options other arguments, and no command could be run any more."""
     used = set()
     for path in Path(spatialgan.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
