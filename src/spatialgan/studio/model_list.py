@@ -67,8 +67,9 @@ class Models:
         return self._loaded[name]
 
     def name_of(self, model: Model) -> str:
-        """Under which name a loaded model is offered."""
-        return next(name for name, offer in self.offers.items() if offer.weights_hash == model.weights_hash)
+        """Under which name a loaded model is offered, or the one that it was tuned from."""
+        same = (model.weights_hash, model.config.model)  # models without weights for heatmaps may share the rest
+        return next(name for name, offer in self.offers.items() if (offer.weights_hash, offer.config) == same)
 
     def for_scene(self, data: Any) -> SpatialGAN:
         """The model that a scene's JSON was made with; raises SpatialGANError where it is not among ours."""

@@ -63,7 +63,9 @@ function show({ stage, share, stop_reason: ended }) {
 $('#fit-stop').onclick = () => act(() => remove('photo'));
 
 on('photo', show);
-on('online', () => get(here('photo')).then(show, hide)); // where the connection was lost meanwhile
+on('online', () => { // where the connection was lost meanwhile
+  if (!$('#fitting').hidden) get(here('photo')).then(show, hide);
+});
 on('photo-end', status => {
   show(status);
   if (!status.likeness) return;
