@@ -42,7 +42,7 @@ def measure(snapshot: Path, data: Path, segmenter: str | None) -> dict[str, Any]
     fd = evaluated(["fd", *model, *on_data, *seed])
     pr = evaluated(["pr", *model, *on_data, *seed])
     seen = evaluated(["overfitting", *model, "--data", str(data), *seed])
-    line = {"fd": fd["distance"], **pr, "r_v": seen["r_v"]}
+    line = {"fd": fd["distance"], "precision": pr["precision"], "recall": pr["recall"], "r_v": seen["r_v"]}
     pairs = ("--samples", str(PAIRS), *seed)
     if segmenter is not None:
         found = evaluated(["comove", *model, *pairs, "--segmenter", segmenter])["antithetic"]
