@@ -50,7 +50,7 @@ def test_the_token_opens_the_studio(tab, home):
     assert tab.url == f"{home}login"
     tab.fill("#token", "not-it-at-all")
     tab.press("#token", "Enter")
-    tab.wait_for_function("document.querySelector('#answer').textContent.includes('not the token')")
+    tab.wait_for_function("() => document.querySelector('#answer').textContent.includes('not the token')")
     tab.fill("#token", TOKEN)
     tab.click("button")
     arrives(tab, home)

@@ -46,4 +46,4 @@ def test_sliding_goes_from_one_picture_to_another_and_back(visit):
     assert not np.array_equal(slide(1, 3), second)
     page.click("#undo")
     page.click("#dice")  # a new picture is a new beginning
-    page.wait_for_function("document.querySelector('#between').value === '0'")
+    page.wait_for_function("() => document.querySelector('#between').value === '0'")
