@@ -20,7 +20,7 @@ from spatialgan.networks.generator import (
     sample_noise,
     sample_z,
 )
-from spatialgan.networks.layers import Scale, modulated_conv
+from spatialgan.networks.layers import Kernel, Scale, modulated_conv
 from spatialgan.networks.resample import upsample2
 from spatialgan.sampling import sample_layout
 
@@ -140,7 +140,7 @@ def test_noise_is_added_pixel_by_pixel_before_the_activation(tiny: Tiny):
     x, w, noise = torch.randn(2, 3, 8, 8), torch.randn(2, 1, 16), torch.randn(2, 1, 8, 8)
     scale = layer.affine(w)[:, 0, :, None, None]
     y = (
-        modulated_conv(x, layer.weight / 27**0.5, Scale.of(scale), demodulate=True)
+        modulated_conv(x, Kernel.of(layer.weight / 27**0.5, demodulate=True), Scale.of(scale))
         + 0.7 * noise
         + layer.bias[:, None, None]
     )

@@ -1,11 +1,21 @@
+import copy
 import math
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from spatialgan.networks.layers import Conv, Linear, Scale, lrelu, modulated_conv, normalize_second_moment
-from spatialgan.networks.resample import conv_down2, conv_up2
+from spatialgan.networks.layers import (
+    Conv,
+    FixedKernel,
+    Kernel,
+    Linear,
+    Scale,
+    lrelu,
+    modulated_conv,
+    normalize_second_moment,
+)
+from spatialgan.networks.resample import conv_down2, conv_up2, up_kernel
 
 
 def per_sample(
@@ -18,7 +28,7 @@ def per_sample(
         if demodulate:
             w = torch.stack([row / torch.sqrt(sum(v * v for v in row.flatten()) + 1e-8) for row in w])
         picture = picture[None]
-        out.append(conv_up2(picture, w) if up else F.conv2d(picture, w, padding=w.shape[-1] // 2))
+        out.append(conv_up2(picture, up_kernel(w)) if up else F.conv2d(picture, w, padding=w.shape[-1] // 2))
     return torch.cat(out)
 
 
@@ -27,7 +37,9 @@ def per_sample(
 @pytest.mark.parametrize("gain", [1.0, 1.7])
 def test_modulated_conv_against_per_sample_weights(demodulate: bool, kernel: int, up: bool, gain: float):
     x, weight, style = torch.randn(3, 4, 5, 5), torch.randn(2, 4, kernel, kernel), torch.randn(3, 4) + 1
-    y = modulated_conv(x, weight, Scale.of(style[:, :, None, None]), demodulate=demodulate, up=up, gain=gain)
+    y = modulated_conv(
+        x, Kernel.of(weight, demodulate=demodulate, up=up), Scale.of(style[:, :, None, None]), up=up, gain=gain
+    )
     expected = per_sample(x, weight, style, demodulate=demodulate, up=up) * gain
     torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-5)
 
@@ -36,30 +48,32 @@ def test_modulated_conv_against_per_sample_weights(demodulate: bool, kernel: int
 @pytest.mark.parametrize("up", [True, False])
 def test_the_same_style_everywhere_equals_one_style(demodulate: bool, up: bool):
     x, weight, style = torch.randn(2, 4, 6, 6), torch.randn(3, 4, 3, 3), torch.randn(2, 4, 1, 1)
-    one = modulated_conv(x, weight, Scale.of(style), demodulate=demodulate, up=up)
-    everywhere = modulated_conv(x, weight, Scale.of(style.expand(2, 4, 6, 6)), demodulate=demodulate, up=up)
+    one = modulated_conv(x, Kernel.of(weight, demodulate=demodulate, up=up), Scale.of(style), up=up)
+    everywhere = modulated_conv(
+        x, Kernel.of(weight, demodulate=demodulate, up=up), Scale.of(style.expand(2, 4, 6, 6)), up=up
+    )
     torch.testing.assert_close(everywhere, one)
 
 
 def test_a_style_map_is_demodulated_by_the_mean_of_its_square():
     x, weight, style = torch.randn(2, 3, 4, 4), torch.randn(5, 3, 3, 3), torch.randn(2, 3, 4, 4)
     plain = F.conv2d(x * style, weight, padding=1)
-    torch.testing.assert_close(modulated_conv(x, weight, Scale.of(style), demodulate=False), plain)
+    torch.testing.assert_close(modulated_conv(x, Kernel.of(weight, demodulate=False), Scale.of(style)), plain)
     expected = torch.empty_like(plain)
     for b in range(2):
         for o in range(5):
             power = sum(float((style[b, i] ** 2).mean() * (weight[o, i] ** 2).sum()) for i in range(3))
             expected[b, o] = plain[b, o] / math.sqrt(power)
-    torch.testing.assert_close(modulated_conv(x, weight, Scale.of(style), demodulate=True), expected)
+    torch.testing.assert_close(modulated_conv(x, Kernel.of(weight, demodulate=True), Scale.of(style)), expected)
 
 
 @pytest.mark.parametrize("spatial", [False, True])
 def test_demodulation_keeps_unit_variance(spatial: bool):
     x, weight = torch.randn(2, 32, 32, 32), torch.randn(32, 32, 3, 3)
     style = torch.rand(2, 32, 32, 32) * 5 if spatial else torch.rand(2, 32, 1, 1) * 5
-    y = modulated_conv(x, weight, Scale.of(style), demodulate=True)[:, :, 1:-1, 1:-1]
+    y = modulated_conv(x, Kernel.of(weight, demodulate=True), Scale.of(style))[:, :, 1:-1, 1:-1]
     assert float(y.std()) == pytest.approx(1, rel=0.02)
-    assert float(modulated_conv(x, weight, Scale.of(style), demodulate=False).std()) > 10
+    assert float(modulated_conv(x, Kernel.of(weight, demodulate=False), Scale.of(style)).std()) > 10
 
 
 def test_modulated_conv_gradients():
@@ -68,7 +82,7 @@ def test_modulated_conv_gradients():
     style = torch.rand(2, 2, 1, 1, dtype=torch.float64, requires_grad=True)
 
     def f(x: torch.Tensor, weight: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        return modulated_conv(x, weight, Scale.of(style), demodulate=False, up=True)
+        return modulated_conv(x, Kernel.of(weight, demodulate=False, up=True), Scale.of(style), up=True)
 
     assert torch.autograd.gradcheck(f, (x, weight, style))
     assert torch.autograd.gradgradcheck(f, (x, weight, style))
@@ -154,3 +168,73 @@ def test_normalize_second_moment():
 
 def test_lrelu():
     torch.testing.assert_close(lrelu(torch.tensor([-1.0, 0.0, 2.0])), torch.tensor([-0.2, 0.0, 2.0]))
+
+
+FORMS = [{"demodulate": True, "up": True}, {"demodulate": True}, {}]
+
+
+def fixed_weight() -> torch.Tensor:
+    return torch.randn(4, 4, 3, 3)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_fixed_kernel_is_the_weights_and_is_made_once(form: dict[str, bool]):
+    kept, weight = FixedKernel(), fixed_weight()
+    expected = Kernel.of(weight * 0.3, **{"demodulate": False} | form)
+    kernel = kept.of(weight, 0.3, **form)
+    assert torch.equal(kernel.weight, expected.weight)
+    assert (kernel.power is None and expected.power is None) or torch.equal(kernel.power, expected.power)
+    assert kept.of(weight, 0.3, **form) is kernel
+    half = kept.of(weight, 0.15, **form)
+    torch.testing.assert_close(half.weight, expected.weight / 2)
+    assert kept.of(weight, 0.3, **form) is kernel
+
+
+def test_a_fixed_kernel_follows_its_weight():
+    kept, weight = FixedKernel(), fixed_weight()
+    first = kept.of(weight, 1.0)
+    with torch.no_grad():
+        weight.lerp_(torch.ones(()), 0.5)
+    assert torch.equal(kept.of(weight, 1.0).weight, weight)
+    assert not torch.equal(first.weight, weight)
+    other = weight + 1
+    assert torch.equal(kept.of(other, 1.0).weight, other)
+
+
+def test_a_fixed_kernel_has_the_data_type_that_convolutions_compute_in():
+    kept, weight = FixedKernel(), fixed_weight()
+    with torch.autocast("cpu", torch.bfloat16):
+        low = kept.of(weight, 1.0, demodulate=True)
+        assert low.weight.dtype == torch.bfloat16
+        assert low.power is not None and low.power.dtype == torch.float32
+    assert kept.of(weight, 1.0, demodulate=True).weight.dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        assert kept.of(weight, 1.0, demodulate=True) is low  # both are kept
+
+
+def test_a_weight_that_is_learned_keeps_nothing():
+    kept, weight = FixedKernel(), fixed_weight().requires_grad_()
+    kernel = kept.of(weight, 0.5, demodulate=True)
+    assert kernel.power is not None
+    (kernel.weight.sum() + kernel.power.sum()).backward()
+    torch.testing.assert_close(weight.grad, 0.5 + 0.5 * weight.detach())
+    assert kept.of(weight, 0.5, demodulate=True) is not kernel
+
+
+def test_a_kernel_made_without_gradients_serves_a_drag():
+    conv = Conv(4, 4, 3).requires_grad_(False)
+    x = torch.randn(1, 4, 8, 8)
+    with torch.inference_mode():
+        conv(x)
+    conv(x.requires_grad_()).sum().backward()
+    assert x.grad is not None
+
+
+def test_a_copied_layer_has_kernels_of_its_own():
+    conv = Conv(4, 4, 3).requires_grad_(False)
+    x = torch.randn(1, 4, 8, 8)
+    before = conv(x)
+    other = copy.deepcopy(conv)
+    other.weight.zero_()
+    torch.testing.assert_close(other(x), other.bias[None, :, None, None].expand(1, 4, 8, 8))
+    assert torch.equal(conv(x), before)

@@ -14,7 +14,16 @@ from spatialgan.heatmaps import resize_maps
 from spatialgan.layout import Layout
 from spatialgan.networks.coordinates import Place, object_coordinates
 from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, Mixture, SELConcat, SELNorm, style_shares
-from spatialgan.networks.layers import SLOPE, SQRT2, Linear, Modules, Scale, modulated_conv, normalize_second_moment
+from spatialgan.networks.layers import (
+    SLOPE,
+    SQRT2,
+    FixedKernel,
+    Linear,
+    Modules,
+    Scale,
+    modulated_conv,
+    normalize_second_moment,
+)
 from spatialgan.networks.resample import upsample2
 
 
@@ -173,6 +182,7 @@ class StyledConv(nn.Module):
         self.place = make_place(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.weight_gain = 1 / (in_channels * 9) ** 0.5
+        self.kernel = FixedKernel()
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
@@ -181,7 +191,8 @@ class StyledConv(nn.Module):
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
         scale = layer_scale(self, x, w, heatmaps)
-        y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=True, up=self.up, gain=SQRT2)
+        kernel = self.kernel.of(self.weight, self.weight_gain, demodulate=True, up=self.up)
+        y = modulated_conv(x, kernel, scale, up=self.up, gain=SQRT2)
         # The activation's gain is in all three terms, so that no pass over y is spent on it.
         bias = (self.bias * SQRT2)[:, None, None]
         if noise is not None:
@@ -200,13 +211,14 @@ class ToRGB(nn.Module):
         self.place = make_place(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(config.image_channels, in_channels, 1, 1))
         self.weight_gain = 1 / in_channels**0.5
+        self.kernel = FixedKernel()
         self.bias = nn.Parameter(torch.zeros(config.image_channels))
 
     def forward(self, x: Tensor, w: Tensor, heatmaps: HeatmapInput) -> Tensor:
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
         scale = layer_scale(self, x, w, heatmaps)
-        y = modulated_conv(x, self.weight * self.weight_gain, scale, demodulate=False)
+        y = modulated_conv(x, self.kernel.of(self.weight, self.weight_gain), scale)
         return y.float() + self.bias[:, None, None]
 
 

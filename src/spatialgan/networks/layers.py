@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spatialgan.networks.resample import conv_down2, conv_up2
+from spatialgan.networks.resample import conv_down2, conv_up2, up_kernel
 
 SLOPE = 0.2  # of leaky ReLU, everywhere
 SQRT2 = math.sqrt(2.0)  # keeps the variance of what passes a leaky ReLU near 1
@@ -49,6 +49,55 @@ class Linear(nn.Module):
         return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
 
 
+@dataclass(frozen=True)
+class Kernel:
+    """A convolution's weight, as it is used."""
+
+    weight: Tensor
+    """(C_out, C_in, k, k), scaled; of a convolution that up-samples, as :func:`conv_up2` takes it."""
+    power: Tensor | None
+    """(C_out, C_in) in float32: the scaled weight's square, summed over its pixels. None where nothing demodulates."""
+
+    @staticmethod
+    def of(weight: Tensor, *, demodulate: bool, up: bool = False) -> "Kernel":
+        """Of a scaled weight (C_out, C_in, k, k)."""
+        power = weight.float().square().sum(dim=(2, 3)) if demodulate else None
+        return Kernel(up_kernel(weight) if up else weight, power)
+
+
+class FixedKernel:
+    """A layer's kernel, kept for as long as its weight stays as it is.
+
+    Where wide layers draw one picture at a time, making kernels takes longer than the convolutions do. While a weight
+    is learned nothing is kept.
+    """
+
+    def __init__(self) -> None:
+        self._source: Tensor | None = None  # the weight that they are of; held, so that no other can take its place
+        self._version = 0
+        self._kernels: dict[object, Kernel] = {}  # by data type and gain
+
+    def __deepcopy__(self, memo: object) -> "FixedKernel":
+        return FixedKernel()  # of another weight
+
+    def of(self, weight: Tensor, gain: float, *, demodulate: bool = False, up: bool = False) -> Kernel:
+        """The kernel of ``weight * gain``, in the data type that convolutions compute in."""
+        if weight.requires_grad or weight.is_inference() or torch.compiler.is_compiling():
+            return Kernel.of(weight * gain, demodulate=demodulate, up=up)
+        source = self._source
+        if source is None or source.data_ptr() != weight.data_ptr() or self._version != weight._version:
+            self._source, self._version, self._kernels = weight.detach(), weight._version, {}
+        kind = weight.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+        if (dtype, gain) not in self._kernels:
+            with torch.inference_mode(False):  # what is kept must serve a drag, too
+                kernel = Kernel.of(weight * gain, demodulate=demodulate, up=up)
+                # Features are channels last, and a convolution would bring its weight to their memory format each time.
+                used = kernel.weight.to(dtype).contiguous(memory_format=torch.channels_last)
+                self._kernels[dtype, gain] = Kernel(used, kernel.power)
+        return self._kernels[dtype, gain]
+
+
 class Conv(nn.Module):
     """Convolution with equalised learning rate: ``(B, C_in, H, W) -> (B, C_out, ...)``.
 
@@ -70,13 +119,14 @@ class Conv(nn.Module):
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.weight_gain = 1 / math.sqrt(in_channels * kernel**2)
+        self.kernel = FixedKernel()
         self.dilation, self.activate, self.down = dilation, activate, down
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         """``gain`` multiplies the result; it and the activation's gain go into the weight, which is smaller than x."""
         if self.activate:
             gain = gain * SQRT2
-        weight = self.weight * (self.weight_gain * gain)
+        weight = self.kernel.of(self.weight, self.weight_gain * gain).weight
         bias = None if self.bias is None else self.bias * gain
         if self.down:
             y = conv_down2(x, weight, bias)
@@ -101,17 +151,14 @@ class Scale:
         return Scale(values, values.float().square().mean(dim=(2, 3)))
 
 
-def modulated_conv(
-    x: Tensor, weight: Tensor, scale: Scale, *, demodulate: bool, up: bool = False, gain: float = 1.0
-) -> Tensor:
+def modulated_conv(x: Tensor, kernel: Kernel, scale: Scale, *, up: bool = False, gain: float = 1.0) -> Tensor:
     """Modulated convolution of StyleGAN2, as scale - shared convolution - scale.
 
     Args:
         x: (B, C_in, H, W) features.
-        weight: (C_out, C_in, k, k), shared by the batch.
+        kernel: shared by the batch. Where it has a power, the result is divided by the norm of the modulated kernel;
+            where styles differ from pixel to pixel the norm takes the spatial mean of the squared style [ours].
         scale: the style; one a pixel for SEL_multi (Eq. 3).
-        demodulate: divide by the norm of the modulated kernel. Where styles differ from pixel to pixel the norm takes
-            the spatial mean of the squared style [ours].
         up: up-sample by two.
         gain: multiplies the result.
 
@@ -119,15 +166,12 @@ def modulated_conv(
         (B, C_out, H, W), or twice as high and wide.
     """
     y = x * scale.values.to(x.dtype)
-    if not demodulate:
-        weight = weight * gain
     if up:
-        y = conv_up2(y, weight)
+        y = conv_up2(y, kernel.weight)
     else:
-        y = F.conv2d(y, weight, padding=weight.shape[-1] // 2)
-    if demodulate:
-        power_weight = weight.float().square().sum(dim=(2, 3))  # (C_out, C_in)
+        y = F.conv2d(y, kernel.weight, padding=kernel.weight.shape[-1] // 2)
+    if kernel.power is not None:
         with torch.autocast(x.device.type, enabled=False):  # it would take the product to bfloat16
-            power = scale.mean_square @ power_weight.T  # (B, C_out)
-        y = y * ((power + 1e-8).rsqrt() * gain).to(y.dtype)[:, :, None, None]
-    return y
+            power = scale.mean_square @ kernel.power.T  # (B, C_out)
+        return y * ((power + 1e-8).rsqrt() * gain).to(y.dtype)[:, :, None, None]
+    return y if gain == 1 else y * gain

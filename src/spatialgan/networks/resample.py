@@ -39,10 +39,15 @@ def downsample2(x: Tensor) -> Tensor:
     return blur(x, padding=1)[:, :, ::2, ::2]
 
 
-def conv_up2(x: Tensor, weight: Tensor) -> Tensor:
-    """3x3 convolution of x up-sampled by two: ``(B, C_in, H, W), (C_out, C_in, 3, 3) -> (B, C_out, 2H, 2W)``."""
+def up_kernel(weight: Tensor) -> Tensor:
+    """``(C_out, C_in, 3, 3) -> (C_in, C_out, 3, 3)``: a convolution's weight as :func:`conv_up2` takes it."""
     # A transposed convolution is a convolution of the input with zeros in between, with the kernel turned round.
-    y = F.conv_transpose2d(x, weight.flip((2, 3)).transpose(0, 1), stride=2)  # (B, C_out, 2H + 1, 2W + 1)
+    return weight.flip((2, 3)).transpose(0, 1)
+
+
+def conv_up2(x: Tensor, kernel: Tensor) -> Tensor:
+    """3x3 convolution of x up-sampled by two: ``(B, C_in, H, W) -> (B, C_out, 2H, 2W)``, by an :func:`up_kernel`."""
+    y = F.conv_transpose2d(x, kernel, stride=2)  # (B, C_out, 2H + 1, 2W + 1)
     return blur(y, padding=1, gain=4.0)
 
 
