@@ -268,6 +268,25 @@ def latency_table() -> str:
     return "\n".join(lines)
 
 
+def large_table() -> str:
+    """Of models as wide as the official StyleGAN2's: what follows the pointer, and the picture once it rests."""
+    lines = [
+        "| model | width of what moves, px | pictures a second | median ms | full picture ms | memory at most, MB |",
+        "|---" * 6 + "|",
+    ]
+    for name, m in load("benchmarks/results/studio_large.json")["models"].items():
+        cells = [
+            f"{m['resolution']} px",
+            f"{m['moving_picture_px']}",
+            f"{m['frames_per_second']:.0f}",
+            f"{m['latency_median_ms']:.0f}",
+            f"{m['full_picture_median_ms']:.0f}",
+            f"{m['resident_at_most_mb']:.0f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def reading_table() -> str:
     """Milliseconds of a training step by how its pictures are read."""
     lines = ["| pictures | step ms | of it waiting for pictures | images/s |", "|---" * 4 + "|"]
@@ -303,7 +322,7 @@ MEASURED = {  # heading of docs/results.md: the files that its tables are made o
     "Drags": ("docs/results/drag.json", "docs/results/drag-rooms.json"),
     "Fréchet distance": ("docs/results/fd.json", "docs/results/fd-rooms.json"),
     "What alignment costs": ("benchmarks/results/step_time.json", "benchmarks/results/step_time-narrow.json"),
-    "Studio latency": ("benchmarks/results/studio_latency.json",),
+    "Studio latency": ("benchmarks/results/studio_latency.json", "benchmarks/results/studio_large.json"),
 }
 
 
@@ -319,7 +338,8 @@ def commands_table() -> str:
     for heading, files in MEASURED.items():
         for path in files:
             script = f"python benchmarks/{Path(path).stem}.py --json {path}"  # that of a file which names none
-            command = load(path).get("command", script)
+            result = load(path)
+            command = result.get("command") or result.get("machine", {}).get("command", script)
             link = f"../{path}" if path.startswith("benchmarks") else path.removeprefix("docs/")
             lines.append(f"| [{heading}](results.md#{anchor(heading)}) | [{Path(path).name}]({link}) | `{command}` |")
     return "\n".join(lines)
@@ -331,6 +351,7 @@ TABLES = {
     "frechet": frechet_table,
     "self-test": self_test_table,
     "latency": latency_table,
+    "large": large_table,
     "response": response_table,
     "cost": cost_table,
     "drag": drag_table,
