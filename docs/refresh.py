@@ -274,7 +274,7 @@ def large_table() -> str:
         "| model | width of what moves, px | pictures a second | median ms | full picture ms | memory at most, MB |",
         "|---" * 6 + "|",
     ]
-    for name, m in load("benchmarks/results/studio_large.json")["models"].items():
+    for m in load("benchmarks/results/studio_large.json")["models"].values():
         cells = [
             f"{m['resolution']} px",
             f"{m['moving_picture_px']}",
