@@ -64,6 +64,9 @@ class ModelConfig:
     release: fine, and all levels together go through the release's ``HeatmapStem`` first (with ``encoding=norm``)."""
     encoded_max_resolution: int = 16
     """Blocks up to this resolution have a SEL of concat or norm: a power of two; with ``multi`` all blocks do."""
+    styles: Literal["own", "learned"] = "own"
+    """own: each object has a style of its own; learned [ours]: how far from the background's is learned, and 0 at
+    first, so that a plain StyleGAN2 can be retrofitted (``training/retrofit.py``; with ``multi``)."""
     coordinates_max_resolution: int = 0
     """[ours] Blocks up to this resolution know where in its object each pixel lies (``networks/coordinates.py``; with
     ``multi``): a power of two; 0, as in the paper: none do."""
@@ -121,6 +124,7 @@ class ModelConfig:
             self.processing != "release" or self.encoding in ("norm", "none"),
             "model.processing=release needs model.encoding=norm",
         )
+        require(self.styles == "own" or self.encoding == "multi", "model.styles=learned needs model.encoding=multi")
         if self.encoding == "multi":
             require(self.layout == "multi", "model.encoding=multi needs model.layout=multi")
         if self.layout == "multi":

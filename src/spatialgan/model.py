@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -287,10 +287,10 @@ def load_network(make: Callable[[], Network], path: Path) -> Network:
     return network
 
 
-def load_weights(network: nn.Module, path: Path, *, free: str | None = None) -> None:
+def load_weights(network: nn.Module, path: Path, *, free: Sequence[str] = ()) -> None:
     """Copy a safetensors file into a network; every tensor must be there, with its shape.
 
-    Tensors whose names begin with ``free`` need not be on both sides: the network's own stay as they are.
+    Tensors whose names contain one of ``free`` need not be on both sides: the network's own stay as they are.
 
     Raises:
         SpatialGANError: the file is not readable, or not of that network; the message names it.
@@ -308,15 +308,14 @@ def _in_todays_shape(name: str, tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _read_weights(path: Path, wanted: dict[str, Tensor], *, free: str | None = None) -> dict[str, Tensor]:
+def _read_weights(path: Path, wanted: dict[str, Tensor], *, free: Sequence[str] = ()) -> dict[str, Tensor]:
     require_file(path)
     try:
         stored = load_file(path)
     except UNREADABLE as e:
         raise SpatialGANError(f"{path} is not readable as safetensors: {e}") from None
-    if free is not None:
-        own = {n: t for n, t in wanted.items() if n.startswith(free)}
-        stored = own | {n: t for n, t in stored.items() if n in wanted or not n.startswith(free)}
+    own = {n: t for n, t in wanted.items() if any(part in n for part in free)}
+    stored = own | {n: t for n, t in stored.items() if n in wanted or not any(part in n for part in free)}
     stored = {n: _in_todays_shape(n, t) for n, t in stored.items()}
     problems = [f"{n} is missing" for n in wanted if n not in stored]
     problems += [f"{n} is not part of the model" for n in stored if n not in wanted]

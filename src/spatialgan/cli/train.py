@@ -40,7 +40,10 @@ def train(
     threads: Threads = None,
     init_from: Annotated[
         str | None,
-        typer.Option(metavar="NAME|PATH", help="Start from a model's weights; those of a smaller size are grown."),
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Start from a model's weights; those of a smaller size are grown, a plain StyleGAN2's retrofitted.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
 ) -> None:
@@ -53,7 +56,12 @@ def train(
     if preset is None and config_file is None:
         raise SpatialGANError(f"give --preset ({', '.join(PRESETS)}), or --config with a file of settings")
     changes = [*(settings or []), *([] if kimg is None else [f"train.kimg={kimg}"])]
-    config = with_settings(RunConfig() if preset is None else preset_by_name(preset), changes, file=config_file)
+    config = RunConfig() if preset is None else preset_by_name(preset)
+    if preset is not None and preset.startswith("retrofit"):
+        from spatialgan.training.retrofit import with_architecture_of
+
+        config = with_architecture_of(config, init_from)
+    config = with_settings(config, changes, file=config_file)
     if dry_run:
         if init_from is not None:
             from spatialgan.training.growing import check_source

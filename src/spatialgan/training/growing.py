@@ -19,6 +19,7 @@ from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.layers import SLOPE, SQRT2, Conv
 from spatialgan.streams import stream_seed
+from spatialgan.training.retrofit import is_retrofit, require_retrofittable, retrofit_generator
 
 FREE_FIELDS = (
     "resolution",
@@ -33,12 +34,13 @@ FREE_FIELDS = (
     "minibatch_std_group",
 )
 """Of ModelConfig, those in which a run may differ from the model that it starts from."""
-CONSTANT_NOISE = "noise."  # of a model that has some, in its weights' names: a run need not have it
+CONSTANT_NOISE = ("noise.",)  # of a model that has some, in its weights' names: a run need not have it
 DISCRIMINATOR_FIELDS = ("discriminator", "projected_input")
 
 
 def load_or_grow(config: RunConfig, generator: Generator, discriminator: Discriminator, source: str | Path) -> None:
-    """Set both networks, built as ``config`` says, to another model's weights; a smaller one's are grown.
+    """Set both networks, built as ``config`` says, to another model's weights; a smaller one's are grown, and a plain
+    StyleGAN2 is retrofitted (``training/retrofit.py``).
 
     A residual discriminator becomes the residual part of a combined one.
 
@@ -60,7 +62,10 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: Discrim
     if _becomes_a_part(stored, config):
         model, discriminator = replace(model, discriminator="residual"), discriminator.regularized
     if size == wanted:
-        load_weights(generator, weights, free=CONSTANT_NOISE)
+        if is_retrofit(stored.model, model):
+            retrofit_generator(generator, weights)
+        else:
+            load_weights(generator, weights, free=CONSTANT_NOISE)
         if second.exists():
             load_weights(discriminator, second)
         return
@@ -94,6 +99,9 @@ def check_source(config: RunConfig, source: str | Path) -> tuple[Path, RunConfig
             f"--init-from {source} draws pictures of {size} pixels; a run of {wanted} can start from "
             "a smaller model or one of its own size"
         )
+    if is_retrofit(stored.model, config.model):
+        require_retrofittable(stored.model, config.model, source)
+        return weights, stored
     kept = second.exists() and not _becomes_a_part(stored, config)
     _require_same(stored, config, source, with_discriminator=kept)
     if size < wanted:

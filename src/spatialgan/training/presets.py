@@ -315,6 +315,43 @@ def rooms128() -> RunConfig:
     )
 
 
+# ---------------------------------------------------------------- a plain StyleGAN2 learns to read heatmaps
+#
+# Its layers are those of the model that --init-from names (training/retrofit.py).
+
+
+def retrofit_single() -> RunConfig:
+    """A StyleGAN2 of one kind of object, with hierarchical heatmaps as in the paper."""
+    return RunConfig(
+        model=ModelConfig(layout="single", sampling="hierarchical", encoding="norm", encoded_max_resolution=16),
+        loss=LossConfig(r1_gamma=1.0, align="single"),
+        train=TrainConfig(
+            kimg=1000,
+            batch_size=16,
+            g_lr=0.001,
+            d_lr=0.001,
+            ema_half_life_kimg=10,
+            precision="bfloat16",
+        ),
+    )
+
+
+def retrofit_indoor() -> RunConfig:
+    """A StyleGAN2 of rooms and the like, with a heatmap and a style for each of three objects."""
+    return RunConfig(
+        model=ModelConfig(layout="multi", num_objects=3, encoding="multi", styles="learned"),
+        loss=LossConfig(r1_gamma=1.0, align="multi"),
+        train=TrainConfig(
+            kimg=1000,
+            batch_size=16,
+            g_lr=0.001,
+            d_lr=0.001,
+            ema_half_life_kimg=10,
+            precision="bfloat16",
+        ),
+    )
+
+
 def tiny() -> RunConfig:
     """32x32 in a minute or two on any computer: to try things out, and for tests."""
     return RunConfig(
@@ -350,6 +387,8 @@ PRESETS: dict[str, Callable[[], RunConfig]] = {
     "rooms64": floors64,  # walls and windows make the same task harder
     "cats128": cats128,
     "rooms128": rooms128,
+    "retrofit-single": retrofit_single,
+    "retrofit-indoor": retrofit_indoor,
     "tiny": tiny,
 }
 

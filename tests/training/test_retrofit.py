@@ -1,0 +1,126 @@
+"""A plain StyleGAN2 that learns to read heatmaps: its pictures, what learns, the whole run, what is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_run import tiny_config
+from typer.testing import CliRunner
+
+from spatialgan.api import SpatialGAN
+from spatialgan.cli.commands import app
+from spatialgan.config import ModelConfig, RunConfig
+from spatialgan.errors import SpatialGANError
+from spatialgan.model import save_model
+from spatialgan.networks.discriminators.residual import ResidualDiscriminator
+from spatialgan.networks.generator import Generator, sample_noise, sample_z
+from spatialgan.sampling import sample_layout
+from spatialgan.streams import random_stream
+from spatialgan.training.growing import load_or_grow
+from spatialgan.training.presets import preset
+from spatialgan.training.retrofit import with_architecture_of
+from spatialgan.training.step import make_trainee, training_step
+
+PLAIN = tiny_config(loss={"align": "none"})
+PLAIN = replace(PLAIN, model=replace(PLAIN.model, encoding="none"))
+KINDS = {"retrofit-single": "norm", "retrofit-indoor": "multi"}
+SMALL = ("train.batch_size=4", "train.precision=float32", "loss.r1_gamma=0.1", "model.minibatch_std_group=4")
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    g, d = Generator(PLAIN.model), ResidualDiscriminator(PLAIN.model)
+    for p in g.parameters():
+        p.data += 0.1 * torch.randn_like(p)  # noise and biases, too, which start at 0
+    return save_model(tmp_path / "plain", PLAIN, g, d, card={}, dtype=torch.float32)
+
+
+def retrofit_config(name: str, source: Path) -> RunConfig:
+    config = with_architecture_of(preset(name), source)
+    small = replace(config.train, batch_size=4, precision="float32")
+    return replace(config, model=replace(config.model, minibatch_std_group=4), train=small)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_pictures_are_the_plain_models_whatever_the_heatmaps(plain: Path, name: str):
+    config = retrofit_config(name, plain)
+    assert config.model.encoding == KINDS[name] and config.model.channel_base == PLAIN.model.channel_base
+    g, d = Generator(config.model), ResidualDiscriminator(config.model)
+    load_or_grow(config, g, d, plain)
+    random = random_stream(0, "test")
+    z, noise = sample_z(config.model, 3, random), sample_noise(config.model, 3, random)
+    source = SpatialGAN.from_pretrained(plain)
+    with torch.no_grad():
+        expected = source.generator(z[:, -1:], sample_layout(PLAIN.model, 3, random), noise).image
+        for _ in range(2):
+            image = g(z, sample_layout(config.model, 3, random), noise).image
+            torch.testing.assert_close(image, expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(d(image).logits, source.discriminator(image).logits)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_heatmaps_matter_after_a_few_steps(plain: Path, name: str):
+    config = retrofit_config(name, plain)
+    t = make_trainee(config, torch.device("cpu"))
+    load_or_grow(config, t.generator, t.discriminator, plain)
+    for _ in range(3):
+        training_step(t, torch.rand(4, 3, 32, 32) * 2 - 1)
+    random = random_stream(0, "test")
+    z = sample_z(config.model, 2, random)
+    with torch.no_grad():
+        a, b = (t.generator(z, sample_layout(config.model, 2, random), None).image for _ in range(2))
+    assert float((a - b).abs().mean()) > 1e-4
+
+
+def test_every_reader_of_heatmaps_learns(plain: Path):
+    config = retrofit_config("retrofit-single", plain)
+    t = make_trainee(config, torch.device("cpu"))
+    load_or_grow(config, t.generator, t.discriminator, plain)
+    new = [(n, p) for n, p in t.generator.named_parameters() if ".sel." in n]
+    before = [p.detach().clone() for _, p in new]
+    for _ in range(2):  # in the first, what comes before the residual's convolution is still silent
+        training_step(t, torch.rand(4, 3, 32, 32) * 2 - 1)
+    assert new
+    for old, (name, p) in zip(before, new, strict=True):
+        assert (p != old).float().mean() > 0.5, name
+
+
+def test_the_whole_run(plain: Path, pictures: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    words = ["train", "--preset", "retrofit-single", "--init-from", str(plain), "--data", str(pictures)]
+    words += [word for s in SMALL for word in ("--set", s)]
+    words += ["--out", str(run), "--kimg", "0.008", "--device", "cpu"]
+    for _ in range(2):  # the same command again finds that it is done
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.output
+    stored = json.loads((run / "config.json").read_text())
+    stored = stored.get("config", stored)["model"]
+    assert stored["encoding"] == "norm" and stored["resolution"] == 32 and stored["w_dim"] == PLAIN.model.w_dim
+    scene = SpatialGAN.from_pretrained(run).sample(seed=0)
+    assert scene.layout.has_centers and not torch.equal(scene.tensor, scene.move(0, dx=0.2).tensor)
+
+
+def refused(config: ModelConfig, source: Path) -> str:
+    with pytest.raises(SpatialGANError) as error:
+        load_or_grow(RunConfig(model=config), Generator(config), ResidualDiscriminator(config), source)
+    return str(error.value)
+
+
+def test_what_cannot_be_retrofitted_is_refused(plain: Path, tmp_path: Path):
+    with pytest.raises(SpatialGANError, match="add --init-from with a plain StyleGAN2"):
+        with_architecture_of(preset("retrofit-single"), None)
+    model = retrofit_config("retrofit-single", plain).model
+    assert refused(replace(model, w_dim=8), plain).endswith("add --set model.w_dim=16")
+    assert "can enter it without a change" in refused(replace(model, encoding="concat"), plain)
+    multi = retrofit_config("retrofit-indoor", plain).model
+    assert "model.styles=learned" in refused(replace(multi, styles="own"), plain)
+    assert "coordinates_max_resolution=0" in refused(replace(multi, coordinates_max_resolution=8), plain)
+    alone = save_model(tmp_path / "alone", PLAIN, Generator(PLAIN.model), None, card={})
+    assert "has no discriminator" in refused(model, alone)
+    seeing = RunConfig(model=replace(PLAIN.model, encoding="norm"))
+    steered = save_model(tmp_path / "steered", seeing, Generator(seeing.model), None, card={})
+    with pytest.raises(SpatialGANError, match="reads heatmaps already"):
+        with_architecture_of(preset("retrofit-single"), steered)
