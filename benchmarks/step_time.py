@@ -30,7 +30,7 @@ def variants(base: RunConfig) -> dict[str, RunConfig]:
     which cost the same in all three and would make the quotients look smaller."""
     base = replace(base, model=replace(base.model, discriminator="residual"), aids=AidsConfig())
     no_align = replace(base.loss, align="none")
-    plain = replace(base.model, encoding="none", coordinates_max_resolution=0)
+    plain = replace(base.model, encoding="none", coordinates_max_resolution=0, styles="own")
     return {
         "StyleGAN2": replace(base, model=plain, loss=no_align),
         "+ SEL": replace(base, loss=no_align),
