@@ -302,9 +302,12 @@ async def open_photo(
     request: Request,
     model: Annotated[str, Query(max_length=1000)],
     name: Annotated[str, Query(max_length=200)] = "photo",
-    tune: bool = False,
+    tune: bool = True,
 ) -> PhotoStatus:
-    """Begin to look for the scene that draws a photograph. It becomes the history's next entry."""
+    """Begin to look for the scene that draws a photograph, on a copy of the model tuned for it, but with ``tune=false``.
+
+    It becomes the history's next entry.
+    """
     body = await request.body()
     return PhotoStatus(**await studio.fit(who, lambda s: Fitting(s, model, body, name, tune=tune)))
 

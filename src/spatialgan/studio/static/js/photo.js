@@ -10,7 +10,7 @@ const STAGES = {
   search: 'Random pictures that come near it',
   'one code': 'Where things are, and what they look like',
   'a code a layer': 'Details',
-  tuning: 'The model itself',
+  tuning: 'A copy of the model, for this photograph',
 };
 const $ = selector => document.querySelector(selector);
 
