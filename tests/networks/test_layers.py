@@ -181,48 +181,48 @@ def fixed_weight() -> torch.Tensor:
 def test_a_fixed_kernel_is_the_weights_and_is_made_once(form: dict[str, bool]):
     kept, weight = FixedKernel(), fixed_weight()
     expected = Kernel.of(weight * 0.3, **{"demodulate": False} | form)
-    kernel = kept.of(weight, 0.3, **form)
+    kernel = kept.of(weight, 0.3, training=False, **form)
     assert torch.equal(kernel.weight, expected.weight)
     assert (kernel.power is None and expected.power is None) or torch.equal(kernel.power, expected.power)
-    assert kept.of(weight, 0.3, **form) is kernel
-    half = kept.of(weight, 0.15, **form)
+    assert kept.of(weight, 0.3, training=False, **form) is kernel
+    half = kept.of(weight, 0.15, training=False, **form)
     torch.testing.assert_close(half.weight, expected.weight / 2)
-    assert kept.of(weight, 0.3, **form) is kernel
+    assert kept.of(weight, 0.3, training=False, **form) is kernel
 
 
 def test_a_fixed_kernel_follows_its_weight():
     kept, weight = FixedKernel(), fixed_weight()
-    first = kept.of(weight, 1.0)
+    first = kept.of(weight, 1.0, training=False)
     with torch.no_grad():
         weight.lerp_(torch.ones(()), 0.5)
-    assert torch.equal(kept.of(weight, 1.0).weight, weight)
+    assert torch.equal(kept.of(weight, 1.0, training=False).weight, weight)
     assert not torch.equal(first.weight, weight)
     other = weight + 1
-    assert torch.equal(kept.of(other, 1.0).weight, other)
+    assert torch.equal(kept.of(other, 1.0, training=False).weight, other)
 
 
 def test_a_fixed_kernel_has_the_data_type_that_convolutions_compute_in():
     kept, weight = FixedKernel(), fixed_weight()
     with torch.autocast("cpu", torch.bfloat16):
-        low = kept.of(weight, 1.0, demodulate=True)
+        low = kept.of(weight, 1.0, training=False, demodulate=True)
         assert low.weight.dtype == torch.bfloat16
         assert low.power is not None and low.power.dtype == torch.float32
-    assert kept.of(weight, 1.0, demodulate=True).weight.dtype == torch.float32
+    assert kept.of(weight, 1.0, training=False, demodulate=True).weight.dtype == torch.float32
     with torch.autocast("cpu", torch.bfloat16):
-        assert kept.of(weight, 1.0, demodulate=True) is low  # both are kept
+        assert kept.of(weight, 1.0, training=False, demodulate=True) is low  # both are kept
 
 
 def test_a_weight_that_is_learned_keeps_nothing():
     kept, weight = FixedKernel(), fixed_weight().requires_grad_()
-    kernel = kept.of(weight, 0.5, demodulate=True)
+    kernel = kept.of(weight, 0.5, training=False, demodulate=True)
     assert kernel.power is not None
     (kernel.weight.sum() + kernel.power.sum()).backward()
     torch.testing.assert_close(weight.grad, 0.5 + 0.5 * weight.detach())
-    assert kept.of(weight, 0.5, demodulate=True) is not kernel
+    assert kept.of(weight, 0.5, training=False, demodulate=True) is not kernel
 
 
 def test_a_kernel_made_without_gradients_serves_a_drag():
-    conv = Conv(4, 4, 3).requires_grad_(False)
+    conv = Conv(4, 4, 3).eval().requires_grad_(False)
     x = torch.randn(1, 4, 8, 8)
     with torch.inference_mode():
         conv(x)
@@ -231,10 +231,26 @@ def test_a_kernel_made_without_gradients_serves_a_drag():
 
 
 def test_a_copied_layer_has_kernels_of_its_own():
-    conv = Conv(4, 4, 3).requires_grad_(False)
+    conv = Conv(4, 4, 3).eval().requires_grad_(False)
     x = torch.randn(1, 4, 8, 8)
     before = conv(x)
     other = copy.deepcopy(conv)
     other.weight.zero_()
     torch.testing.assert_close(other(x), other.bias[None, :, None, None].expand(1, 4, 8, 8))
     assert torch.equal(conv(x), before)
+
+
+def test_a_network_in_training_follows_a_fused_optimiser():
+    """It leaves no trace in a weight's version; D's weights are without gradients in G's step."""
+    conv = Conv(4, 4, 3)
+    optimizer = torch.optim.Adam(conv.parameters(), lr=0.1, fused=True)
+    x = torch.randn(1, 4, 8, 8)
+    conv.requires_grad_(False)
+    before = conv(x)
+    conv.requires_grad_(True)
+    conv(x).sum().backward()
+    optimizer.step()
+    conv.requires_grad_(False)
+    after = conv(x)
+    torch.testing.assert_close(after, F.conv2d(x, conv.weight * conv.weight_gain, conv.bias, padding=1))
+    assert not torch.allclose(before, after)

@@ -68,7 +68,7 @@ class SELNorm(nn.Module):
 def instance_normalized(x: Tensor, eps: float = 1e-8) -> Tensor:
     """``(F - mu(F)) / sd(F)`` of each picture and channel of F (B, C, h, w), in x's data type."""
     # The statistics need float32: with bfloat16's 8 bits, squares of a thousand pixels do not add up. They are sums,
-    # since the gradients of means and of torch.var_mean take several times as long on CPUs; adding a negative mean spares
+    # since gradients of means and of torch.var_mean take several times as long on CPUs; adding what is negative spares
     # a pass.
     features, share = x.float(), 1 / x[0, 0].numel()
     centered = features + features.sum(dim=(2, 3), keepdim=True) * -share

@@ -192,7 +192,7 @@ class StyledConv(nn.Module):
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
         scale = layer_scale(self, x, w, heatmaps)
-        kernel = self.kernel.of(self.weight, self.weight_gain, demodulate=True, up=self.up)
+        kernel = self.kernel.of(self.weight, self.weight_gain, training=self.training, demodulate=True, up=self.up)
         y = modulated_conv(x, kernel, scale, up=self.up, gain=SQRT2)
         # The activation's gain is in all three terms, so that no pass over y is spent on it.
         bias = (self.bias * SQRT2)[:, None, None]
@@ -219,7 +219,7 @@ class ToRGB(nn.Module):
         if self.sel is not None:
             x = self.sel(x, heatmaps.maps(self.block_resolution, x.shape[-1]))
         scale = layer_scale(self, x, w, heatmaps)
-        y = modulated_conv(x, self.kernel.of(self.weight, self.weight_gain), scale)
+        y = modulated_conv(x, self.kernel.of(self.weight, self.weight_gain, training=self.training), scale)
         return y.float() + self.bias[:, None, None]
 
 

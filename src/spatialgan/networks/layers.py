@@ -68,8 +68,9 @@ class Kernel:
 class FixedKernel:
     """A layer's kernel, kept for as long as its weight stays as it is.
 
-    Where wide layers draw one picture at a time, making kernels takes longer than the convolutions do. While a weight
-    is learned nothing is kept.
+    Where wide layers draw one picture at a time, making kernels takes longer than the convolutions do. Of networks in
+    training nothing is kept: a fused optimiser changes weights without a trace in their version, by which in-place
+    changes are noticed here.
     """
 
     def __init__(self) -> None:
@@ -80,9 +81,9 @@ class FixedKernel:
     def __deepcopy__(self, memo: object) -> "FixedKernel":
         return FixedKernel()  # of another weight
 
-    def of(self, weight: Tensor, gain: float, *, demodulate: bool = False, up: bool = False) -> Kernel:
+    def of(self, weight: Tensor, gain: float, *, training: bool, demodulate: bool = False, up: bool = False) -> Kernel:
         """The kernel of ``weight * gain``, in the data type that convolutions compute in."""
-        if weight.requires_grad or weight.is_inference() or torch.compiler.is_compiling():
+        if training or weight.requires_grad or weight.is_inference() or torch.compiler.is_compiling():
             return Kernel.of(weight * gain, demodulate=demodulate, up=up)
         source = self._source
         if source is None or source.data_ptr() != weight.data_ptr() or self._version != weight._version:
@@ -126,7 +127,7 @@ class Conv(nn.Module):
         """``gain`` multiplies the result; it and the activation's gain go into the weight, which is smaller than x."""
         if self.activate:
             gain = gain * SQRT2
-        weight = self.kernel.of(self.weight, self.weight_gain * gain).weight
+        weight = self.kernel.of(self.weight, self.weight_gain * gain, training=self.training).weight
         bias = None if self.bias is None else self.bias * gain
         if self.down:
             y = conv_down2(x, weight, bias)

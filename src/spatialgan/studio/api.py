@@ -304,7 +304,7 @@ async def open_photo(
     name: Annotated[str, Query(max_length=200)] = "photo",
     tune: bool = True,
 ) -> PhotoStatus:
-    """Begin to look for the scene that draws a photograph, on a copy of the model tuned for it, but with ``tune=false``.
+    """Begin to look for the scene that draws a photograph, by default on a copy of the model tuned for it.
 
     It becomes the history's next entry.
     """
