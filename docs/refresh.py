@@ -287,6 +287,29 @@ def large_table() -> str:
     return "\n".join(lines)
 
 
+def invert_table() -> str:
+    """What each step of an inversion comes to, on photographs that training never saw."""
+    r = load("docs/results/invert/cats-64.json")["values"]
+    lines = [
+        "| step | PSNR, dB | perceptual distance | of a random picture's | seconds | response of edits |",
+        "|---" * 6 + "|",
+    ]
+    for name, s in r["stages"].items():
+        found = s["response"]
+        cells = [
+            {"nearest": "nearest of 1,000", "codes": "heatmaps and codes", "tuned": "tuned"}[name],
+            f"{s['psnr_db']:.1f}",
+            f"{s['perceptual']:.2f}",
+            f"{s['share']:.0%}",
+            f"{s['seconds']:.0f}",
+            f"{found['mean']:.2f} ({found['found']} of {found['of']} found)",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    own = r["random pictures"]["response"]
+    lines.append(f"| random pictures | | | 100% | | {own['mean']:.2f} ({own['found']} of {own['of']} found) |")
+    return "\n".join(lines)
+
+
 def reading_table() -> str:
     """Milliseconds of a training step by how its pictures are read."""
     lines = ["| pictures | step ms | of it waiting for pictures | images/s |", "|---" * 4 + "|"]
@@ -322,6 +345,7 @@ MEASURED = {  # heading of docs/results.md: the files that its tables are made o
     "Drags": ("docs/results/drag.json", "docs/results/drag-rooms.json"),
     "Fréchet distance": ("docs/results/fd.json", "docs/results/fd-rooms.json"),
     "What alignment costs": ("benchmarks/results/step_time.json", "benchmarks/results/step_time-narrow.json"),
+    "Photographs": ("docs/results/invert/cats-64.json",),
     "Studio latency": ("benchmarks/results/studio_latency.json", "benchmarks/results/studio_large.json"),
 }
 
@@ -352,6 +376,7 @@ TABLES = {
     "self-test": self_test_table,
     "latency": latency_table,
     "large": large_table,
+    "invert": invert_table,
     "response": response_table,
     "cost": cost_table,
     "drag": drag_table,
