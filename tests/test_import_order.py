@@ -39,6 +39,7 @@ ORDER = [
     # what is done with models
     "importing",
     "editing",
+    "hub",
     "api",
     "training",
     "segmenter",
@@ -47,6 +48,7 @@ ORDER = [
     "reproduction",
     # how people reach it
     "studio",
+    "notebook",
     "cli",
 ]
 

@@ -14,6 +14,8 @@ from spatialgan.editing.photo import photo_tensor, read_photo
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import user_path
+from spatialgan.hub.fetching import fetched
+from spatialgan.hub.repository import SCHEME, repository
 from spatialgan.importing.converting import converted
 from spatialgan.model import CARD, DISCRIMINATOR, WEIGHTS, Model, bundled_models
 
@@ -29,12 +31,14 @@ class SpatialGAN(Model):
 
         Args:
             source: a bundled model's name, a ``.safetensors`` file, a folder that holds one model or a training run
-                (its newest snapshot is taken), or another program's StyleGAN2 (``.pkl`` or ``.pt``, see
-                ``importing/``), which is converted once.
+                (its newest snapshot is taken), another program's StyleGAN2 (``.pkl`` or ``.pt``, see
+                ``importing/``), which is converted once, or a repository of the Hugging Face Hub,
+                ``hf://owner/name`` or ``hf://owner/name@revision``, which is fetched once.
             device: ``auto`` takes a CUDA GPU, else Apple's, else the CPU.
 
         Raises:
-            SpatialGANError: no such model, or files that do not fit; the message names what differs.
+            SpatialGANError: no such model, or files that do not fit; the message names what differs. Of the Hub also
+                where it cannot be reached and the cache does not have the model.
         """
         return cls.load(find_weights(source), device=device)
 
@@ -76,6 +80,8 @@ def find_weights(source: str | Path) -> Path:
     bundled = bundled_models()
     if str(source) in bundled:
         return bundled[str(source)]
+    if str(source).startswith(SCHEME):
+        return fetched(repository(str(source)))
     path = user_path(source)
     if path.is_dir():
         for folder in (path, path / "snapshots"):
@@ -104,5 +110,6 @@ def find_weights(source: str | Path) -> Path:
         return path
     names = ", ".join(bundled) or "none"
     raise SpatialGANError(
-        f"there is no model {source}: it is no file, no folder and none of the bundled models ({names})"
+        f"there is no model {source}: it is no file, no folder, none of the bundled models ({names}) "
+        "and no hf://owner/name"
     )

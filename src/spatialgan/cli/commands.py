@@ -18,6 +18,7 @@ from spatialgan.cli.edit_options import EditCommand
 from spatialgan.cli.evaluate import app as eval_app
 from spatialgan.cli.figures import figures
 from spatialgan.cli.generate import generate
+from spatialgan.cli.hub import pull, push
 from spatialgan.cli.interpolate import interpolate
 from spatialgan.cli.invert import invert
 from spatialgan.cli.models import app as models_app
@@ -45,6 +46,8 @@ app.command()(figures)
 app.command()(reproduce)
 app.command("import")(import_model)
 app.command("export")(export_model)
+app.command()(push)
+app.command()(pull)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -19,19 +19,19 @@ Model = Annotated[
     str,
     typer.Option(
         "--model",
-        metavar="NAME|PATH",
-        help="A bundled model, a .safetensors file, the folder of a model or a run, or "
-        "another program's StyleGAN2 (.pkl, .pt).",
+        metavar="NAME|PATH|hf://OWNER/NAME",
+        help="A bundled model, a .safetensors file, the folder of a model or a run, "
+        "another program's StyleGAN2 (.pkl, .pt), or a repository of the Hugging Face Hub.",
     ),
 ]
 ModelOfScene = Annotated[
     str | None,
     typer.Option(
         "--model",
-        metavar="NAME|PATH",
-        help="A bundled model, a .safetensors file, the folder of a model or a run, or "
-        "another program's StyleGAN2 (.pkl, .pt). A scene names its own, where that "
-        "is bundled.",
+        metavar="NAME|PATH|hf://OWNER/NAME",
+        help="A bundled model, a .safetensors file, the folder of a model or a run, "
+        "another program's StyleGAN2 (.pkl, .pt), or a repository of the Hugging Face Hub. A scene names "
+        "its own, where that is bundled.",
     ),
 ]
 Seed = Annotated[int | None, typer.Option(metavar="S", min=0, help="Start from this random picture.")]
