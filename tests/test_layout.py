@@ -47,6 +47,14 @@ def equal(a: Layout, b: Layout) -> bool:
 # Rendering
 
 
+def test_its_representation_is_short():
+    single, multi = ModelConfig(), ModelConfig(layout="multi", encoding="multi")
+    random = torch.Generator().manual_seed(0)
+    assert repr(sample_layout(single, 2, random)) == "Layout(single, 1+2+4, hierarchical)"
+    assert repr(sample_layout(multi, 2, random)) == "Layout(multi, 3)"
+    assert repr(Layout()) == "Layout(none)"
+
+
 def test_equation_1_against_loops():
     centers = torch.tensor([[[0.3, 0.6], [0.8, 0.1]], [[0.5, 0.5], [-0.1, 0.4]]])
     std = torch.tensor([[0.1, 0.25], [0.4, 0.15]])

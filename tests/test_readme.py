@@ -20,7 +20,7 @@ RUN = [
     README,
     *(ROOT / f"docs/{n}.md" for n in ("start-studio", "start-editing", "start-training", "training", "dragging")),
 ]
-TAKEN = [ROOT / f"docs/{n}.md" for n in ("measuring", "realism", "tables")]
+TAKEN = [ROOT / f"docs/{n}.md" for n in ("measuring", "realism", "tables", "hub")]
 
 
 def blocks(page: Path, language: str) -> list[str]:

@@ -31,6 +31,11 @@ class Layout:
     hierarchical: bool = False
     """Whether levels 1 and 2 hold offsets from the level-0 centre."""
 
+    def __repr__(self) -> str:
+        counts = "+".join(f"{e.num_maps}{'' if e.has_centers else ' rasters'}" for e in self.levels)
+        words = [self.kind, *([counts] if counts else []), *(["hierarchical"] if self.hierarchical else [])]
+        return f"Layout({', '.join(words)})"
+
     @property
     def kind(self) -> Kind:
         """``none`` where it is empty, ``multi`` where its one level has a centre an object, else ``single``."""

@@ -1,5 +1,6 @@
 """Scenes: sampling, each edit's effect on layout and styles, and what edits refuse."""
 
+import io
 import math
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
@@ -7,6 +8,7 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_models import make_model
 
 from spatialgan.coords import centroid_xy
@@ -36,6 +38,13 @@ def asymmetric(scene: Scene) -> Scene:
 def test_a_seed_determines_the_picture(single):
     assert torch.equal(single.sample(3).tensor, single.sample(3).tensor)
     assert differs(single.sample(3), single.sample(4))
+
+
+def test_a_notebook_shows_the_picture_large_enough_to_see(single):
+    shown = Image.open(io.BytesIO(single.sample(3)._repr_png_()))
+    assert (shown.format, shown.size) == ("PNG", (256, 256))
+    assert np.abs(np.asarray(shown.resize((32, 32)), float) - np.asarray(single.sample(3).image)).mean() < 8
+    assert repr(single.sample(3)) == "Scene(tiny, seed=3, layout_seed=3, 0 edits)"
 
 
 def test_layout_seed_changes_the_layout_alone(single):

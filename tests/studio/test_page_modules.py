@@ -1,4 +1,4 @@
-"""The page's modules that need no browser, by Node's own test runner: ``tests/studio/js``."""
+"""Modules that need no browser, of the studio's page and the notebook's widget, by Node's own test runner."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-FILES = sorted((HERE / "js").glob("*.test.js"))
+FILES = sorted(HERE.parent.glob("*/js/*.test.js"))
 # The one that came with the test extra, wherever Python was started from; or the system's.
 NODE = shutil.which("node", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 

@@ -74,6 +74,16 @@ def enlarge(image: Image.Image, scale: float | None) -> Image.Image:
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
+def to_png(image: Image.Image, *, max_px: int = 0, quick: bool = False) -> bytes:
+    """PNG; no larger than ``max_px``, where that is not 0; ``quick``: for pictures that are gone in a moment."""
+    if max_px and max(image.size) > max_px:
+        image = image.copy()
+        image.thumbnail((max_px, max_px))
+    data = io.BytesIO()
+    image.save(data, format="PNG", compress_level=1 if quick else 6)
+    return data.getvalue()
+
+
 def save_png(image: Image.Image, path: str | Path, *, scale: float = 1.0) -> Path:
     """Write a PNG, at the picture's own size unless ``scale`` says otherwise.
 

@@ -30,7 +30,7 @@ from spatialgan.editing.edits import (
     WithNewLayout,
     WithNewStyles,
 )
-from spatialgan.editing.export import to_image
+from spatialgan.editing.export import enlarge, to_image, to_png
 from spatialgan.editing.rendering import inputs_of, render_batch
 from spatialgan.editing.scene_file import read_scene, save_scene, scene_fields, scene_to_json
 from spatialgan.errors import SpatialGANError
@@ -71,6 +71,10 @@ class Scene:
 
     def __repr__(self) -> str:
         return f"Scene({self.model.name}, seed={self.seed}, layout_seed={self.layout_seed}, {len(self.edits)} edits)"
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the picture, a small one enlarged for viewing."""
+        return to_png(enlarge(self.image, None))
 
     @classmethod
     def sample(cls, model: Model, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> "Scene":

@@ -74,11 +74,13 @@ scene = SpatialGAN.from_pretrained("hf://{repo_id}").sample(seed=0)
 def _summary(model: Model) -> str:
     m = model.config.model
     colour = "grey" if m.image_channels == 1 else "colour"
-    steered = {
-        "none": "It reads no heatmaps: styles can be mixed, and points dragged",
-        "single": "Its subject is steered by heatmaps: move, resize and remove it, or parts of it",
-        "multi": "Its objects are steered by heatmaps: move, resize, remove and restyle each",
-    }["none" if m.encoding == "none" else m.layout]
+    if m.encoding == "none":
+        steered = "It reads no heatmaps: styles can be mixed, and points dragged"
+    elif m.layout == "single":
+        steered = "Its subject is steered by heatmaps: move, resize and remove it, or parts of it"
+    else:
+        edits = "resize, remove and restyle" if m.encoding == "multi" else "resize and remove"
+        steered = f"Its objects are steered by heatmaps: move, {edits} each"
     attention = (
         "" if model.discriminator is None else " The discriminator, whose attention can be looked at, is beside it."
     )

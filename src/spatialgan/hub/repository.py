@@ -84,7 +84,14 @@ def is_out_of_reach(error: Exception) -> bool:
 
     if isinstance(error, errors.HfHubHTTPError):
         return error.response.status_code >= 500
-    return constants.HF_HUB_OFFLINE or isinstance(error, errors.HTTPError | errors.OfflineModeIsEnabled)
+    return constants.HF_HUB_OFFLINE or isinstance(error, _http_error() | errors.OfflineModeIsEnabled)
+
+
+def _http_error() -> type[Exception]:
+    """What the library's HTTP client raises, which is httpx or httpx2, by the library's version."""
+    from huggingface_hub import errors
+
+    return errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]  it has no public home
 
 
 def _sentence(error: BaseException, repo: Repository) -> str:
@@ -103,7 +110,7 @@ def _sentence(error: BaseException, repo: Repository) -> str:
         return f"there is no {repo} on {hub}, or it is private and not for you; where it is, {LOGIN}"
     if isinstance(error, errors.HfHubHTTPError):
         return _refusal(error.response.status_code, repo, hub)
-    if isinstance(error, errors.HTTPError):  # of the connection
+    if isinstance(error, _http_error()):  # of the connection
         return (
             f"{hub} cannot be reached, or the connection broke off ({type(error).__name__}); "
             "try again later: what has arrived is kept"

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from spatialgan import __version__
 from spatialgan.editing.command import command_line
 from spatialgan.editing.edits import EDITS
-from spatialgan.editing.export import save_gif
+from spatialgan.editing.export import save_gif, to_png
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene_file import scene_to_json
 from spatialgan.editing.video import find_encoder, save_mp4
@@ -41,7 +41,7 @@ from spatialgan.studio.schemas import (
     StudioInfo,
     binary,
 )
-from spatialgan.studio.session import Busy, Outdated, to_png
+from spatialgan.studio.session import Busy, Outdated
 from spatialgan.studio.session_store import Full, NoSession, Visitor
 from spatialgan.studio.stateless import sized
 from spatialgan.studio.visits import TooMany, visitor_name

@@ -11,7 +11,6 @@ from typing import Any, TypeVar, get_args
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from torch import Tensor
 
-from spatialgan.editing.rendering import render_draft
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import Dragging
@@ -119,14 +118,10 @@ class Studio:
 
     def live_picture(self, scene: Scene, overlay: Overlay) -> Tensor:
         """``(C, r, r)``: as much of the picture as the machine draws while a hand moves. In the worker's thread."""
-        resolution = scene.model.config.model.resolution
-        if scene.is_drawn or overlay in NEEDS_ALL:
+        if overlay in NEEDS_ALL:
             return scene.tensor
         pace = self._paces.setdefault(self.models.name_of(scene.model), Pace(scene.model.config.model))
-        size, begun = pace.size, time.perf_counter()
-        picture = scene.tensor if size == resolution else render_draft(scene, size)
-        pace.note(size, time.perf_counter() - begun)
-        return picture
+        return pace.draw(scene)
 
     async def drag(self, visitor: Visitor, make: Callable[[Session], Dragging]) -> dict[str, Any]:
         """Begin a drag; its steps follow as frames, one turn of the worker each. Returns its status."""

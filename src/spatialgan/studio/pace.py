@@ -5,7 +5,13 @@ architecture). While something moves, the studio draws the largest of them that 
 full one follows when the hand rests.
 """
 
+import time
+
+from torch import Tensor
+
 from spatialgan.config import ModelConfig
+from spatialgan.editing.rendering import render_draft
+from spatialgan.editing.scene import Scene
 
 FRAMES_PER_SECOND = 30
 GENERATOR_SHARE = 0.75  # of a frame's time; the rest is for encoding, sending and painting
@@ -31,6 +37,15 @@ class Pace:
         fitting = [r for r in self._sizes if self._expected_s(r) <= budget_s * (HEADROOM if r > self._size else 1)]
         self._size = min(max(fitting, default=self._sizes[0]), 2 * self._size)
         return self._size
+
+    def draw(self, scene: Scene) -> Tensor:
+        """``(C, r, r)``: as much of a scene's picture as follows a hand; in full where it is drawn already."""
+        if scene.is_drawn:
+            return scene.tensor
+        size, begun = self.size, time.perf_counter()
+        picture = scene.tensor if size == scene.model.config.model.resolution else render_draft(scene, size)
+        self.note(size, time.perf_counter() - begun)
+        return picture
 
     def note(self, size: int, seconds: float) -> None:
         """A picture of this size has taken so long."""

@@ -1,16 +1,15 @@
 """A session: one person's picture, with its history. No web framework, no threads; the worker's thread calls it."""
 
-import io
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-from PIL import Image
 from torch import Tensor
 
 from spatialgan.editing.arguments import MAX_SEED, finite
 from spatialgan.editing.edits import edit_from_json
 from spatialgan.editing.edits.fields import share
+from spatialgan.editing.export import to_png
 from spatialgan.editing.interpolation import animate, scene_between
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
@@ -260,13 +259,3 @@ def label_of(change: Change) -> str:
     if change.edits:
         return edit_from_json(change.edits[-1]).title
     return "Truncation" if change.between is None else "Between"
-
-
-def to_png(image: Image.Image, *, max_px: int = 0) -> bytes:
-    """PNG; no larger than ``max_px``, where that is not 0."""
-    if max_px and max(image.size) > max_px:
-        image = image.copy()
-        image.thumbnail((max_px, max_px))
-    data = io.BytesIO()
-    image.save(data, format="PNG")
-    return data.getvalue()
