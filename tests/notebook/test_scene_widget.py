@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from notebooks import tiny_models
 from PIL import Image
 
 from spatialgan import SpatialGANError
@@ -161,8 +162,6 @@ def test_a_fault_of_ours_is_answered_too(single, monkeypatch, capsys):
 
 
 def test_while_something_moves_pictures_are_as_large_as_follows_a_hand(monkeypatch):
-    from conftest import tiny_models
-
     model = tiny_models.make_model(resolution=128)
     shown = widget(model.sample(3))
     state = ask(shown, "preview", edits=RIGHT)
@@ -175,8 +174,6 @@ def test_while_something_moves_pictures_are_as_large_as_follows_a_hand(monkeypat
 
 
 def test_a_plain_model_has_no_handles_and_other_styles():
-    from conftest import tiny_models
-
     shown = widget(tiny_models.make_model(encoding="none").sample(1))
     assert shown._shown["handles"] == []
     before = np.asarray(shown.scene.image)

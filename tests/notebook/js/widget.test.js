@@ -12,9 +12,9 @@ test('of what is wanted while one is asked for, the newest is asked for next', (
   const { sent, preview, answered } = line();
   for (const at of [1, 2, 3, 4]) preview({ at });
   assert.deepEqual(sent, [{ at: 1, serial: 'view.1' }]);
-  answered('view.1');
+  assert.equal(answered('view.1'), false);
   assert.deepEqual(sent.slice(1), [{ at: 4, serial: 'view.2' }]);
-  answered('view.2');
+  assert.equal(answered('view.2'), true);
   assert.equal(sent.length, 2);
 });
 
@@ -22,8 +22,8 @@ test("another view's answer is not ours", () => {
   const { sent, preview, answered } = line();
   preview({ at: 1 });
   preview({ at: 2 });
-  answered('other.1');
-  answered(null);
+  assert.equal(answered('other.1'), false);
+  assert.equal(answered(null), false);
   assert.equal(sent.length, 1);
 });
 

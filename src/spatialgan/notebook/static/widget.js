@@ -47,7 +47,7 @@ export const wheelFactor = ({ deltaY, deltaMode }) => 2 ** (-Math.max(-240, Math
 
 // One preview at a time is asked for; of those that are wanted meanwhile the newest waits, and the others are no more.
 /** @type {(send: (message: object) => void, name: string) => { preview: (message: object) => void, act: (message: object) => string,
- *   answered: (serial: string | null) => void }} */
+ *   answered: (serial: string | null) => boolean }} */
 export function oneAtATime(send, name) {
   let count = 0;
   /** @type {string | null} */
@@ -74,8 +74,10 @@ export function oneAtATime(send, name) {
       return give(message);
     },
     answered: serial => {
-      if (serial === asked) asked = null;
+      if (serial !== asked) return false; // another view's, or of something done
+      asked = null;
       next();
+      return asked === null; // whether that was all
     },
   };
 }
@@ -104,6 +106,8 @@ function render({ model, el }) {
   /** What keys and the wheel have done since the last pause. @type {any} */
   let nudge = null;
   let painting = 0;
+  /** Of the latest preview. @type {object[]} */
+  let wanted = [];
   /** @type {any} */
   let rest = 0;
   const buttons = new Map();
@@ -115,9 +119,9 @@ function render({ model, el }) {
   };
 
   function preview(edits) {
-    line.preview({ kind: 'preview', edits });
     clearTimeout(rest);
-    rest = setTimeout(() => line.preview({ kind: 'preview', edits, full: true }), REST_MS);
+    wanted = edits;
+    line.preview({ kind: 'preview', edits });
   }
   function act(message) {
     clearTimeout(rest);
@@ -337,7 +341,9 @@ function render({ model, el }) {
   function answered() {
     shown = model.get('_shown');
     if (held?.serial !== undefined && held.serial === shown.serial) held = null;
-    line.answered(shown.serial);
+    if (line.answered(shown.serial) && !shown.full) {
+      rest = setTimeout(() => line.preview({ kind: 'preview', edits: wanted, full: true }), REST_MS);
+    }
     delete root.dataset.busy;
     draw();
     paint();
