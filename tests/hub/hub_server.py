@@ -100,7 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
         if token not in ("", OWNERS_TOKEN, READERS_TOKEN):
             raise Refused(401, message="Invalid credentials in Authorization header")
         if path == "/api/validate-yaml":
-            return self._json({"errors": [], "warnings": []})
+            bad = b"license: nonsense" in json.loads(body)["content"].encode()
+            return self._json({"errors": [{"message": "license"}] * bad, "warnings": []}, 400 if bad else 200)
         if path == "/api/repos/create":
             return self._create(json.loads(body), token)
         if match := re.fullmatch(r"/lfs/(\w+)", path):

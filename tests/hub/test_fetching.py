@@ -141,7 +141,7 @@ def test_other_failures_are_a_sentence_each(hub, stored, run, monkeypatch):
     hub.status, hub.page = None, True
     assert "does not answer as the Hub does" in failure(run)
     hub.page = False
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://me:secret@127.0.0.1:9")
     assert "http://127.0.0.1:9 cannot be reached, or the connection broke off (ConnectError)" in failure(run)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert "is not whole in the cache" in failure(run)

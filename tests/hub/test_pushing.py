@@ -145,5 +145,11 @@ def test_a_refusal_is_a_sentence_without_the_token(token, status, sentence, hub,
 def test_offline_nothing_is_pushed(hub, owner, source, run, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     code, _, err = run("push", source, "hf://ann/cats")
-    assert code == 2 and "HF_HUB_OFFLINE forbids" in err
-    assert hub.repos == {}
+    assert code == 2 and err == "error: HF_HUB_OFFLINE is set, and so nothing can be pushed to hf://ann/cats\n"
+    assert hub.requests == []
+
+
+def test_a_license_that_the_hub_does_not_know(hub, owner, source, run):
+    code, _, err = run("push", source, "hf://ann/cats", "--license", "nonsense")
+    assert code == 2 and "--license must be one of those that it knows" in err
+    assert set(hub.repos["ann/cats"].files()) == {".gitattributes"}

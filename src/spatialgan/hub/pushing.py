@@ -30,7 +30,8 @@ def pushed(
     Raises:
         SpatialGANError: the files are no model, the repository holds another, or the Hub refuses.
     """
-    hub_library()
+    if hub_library().constants.HF_HUB_OFFLINE:
+        raise SpatialGANError(f"HF_HUB_OFFLINE is set, and so nothing can be pushed to {repo}")
     model = Model.load(weights, device="cpu")  # what could not be loaded would be of no use there
     contents = _contents(model, weights, repo, license)
     with told_in_words(repo):

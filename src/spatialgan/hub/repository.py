@@ -97,11 +97,13 @@ def _http_error() -> type[Exception]:
 def _sentence(error: BaseException, repo: Repository) -> str:
     from huggingface_hub import constants, errors
 
-    hub, cause = constants.ENDPOINT, error.__cause__
+    hub, cause = re.sub(r"//[^/]*@", "//", constants.ENDPOINT), error.__cause__  # without a password
     if isinstance(error, errors.LocalEntryNotFoundError | RuntimeError) and cause is not None:
         return _sentence(cause, repo)  # what the library says of it is less
     if constants.HF_HUB_OFFLINE or isinstance(error, errors.OfflineModeIsEnabled):
         return f"{repo} is not whole in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids to fetch it"
+    if isinstance(error, ValueError) and isinstance(cause, errors.BadRequestError):
+        return f"{hub} does not take the fields of README.md; --license must be one of those that it knows"
     if isinstance(error, errors.RevisionNotFoundError):
         return f"hf://{repo.id} has no revision {repo.revision}; without @{repo.revision} it is the main branch"
     if isinstance(error, errors.GatedRepoError):
