@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from spatialgan.cli.options import Model, writable
+from spatialgan.cli.options import writable
+from spatialgan.errors import SpatialGANError
 
 
 def import_model(
@@ -30,17 +31,42 @@ def import_model(
 
 
 def export_model(
-    model: Model,
     to: Annotated[
-        str, typer.Option(metavar="rosinality|stylegan2-state-dict|onnx", help="The program that is to read it.")
+        str, typer.Option(metavar="rosinality|stylegan2-state-dict|onnx|web", help="The program that is to read it.")
     ],
-    out: Annotated[Path, typer.Option(metavar="F.pt|F.onnx", help="The file.", callback=writable)],
+    out: Annotated[Path, typer.Option(metavar="F.pt|F.onnx|DIR", help="The file, or with --to web the folder.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A bundled model, a .safetensors file, the folder of a model or a run, or another program's "
+            "StyleGAN2 (.pkl, .pt). With --to web it may be repeated, and without it all bundled models are taken.",
+        ),
+    ] = None,
+    ort: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="With --to web: an installed onnxruntime-web. Without it: the one in node_modules."
+        ),
+    ] = None,
 ) -> None:
-    """Write a plain StyleGAN2 (encoding=none) as a file of another program, or any model as ONNX graphs."""
+    """Write a plain StyleGAN2 (encoding=none) as a file of another program, any model as ONNX graphs, or the studio
+    itself as a folder of static files (web), which draws in the browser."""
     from spatialgan.api import SpatialGAN
     from spatialgan.importing.export import check_format, export_model
 
+    models = model or []
+    if to == "web":
+        from spatialgan.studio.exporting import export_web
+
+        typer.echo(str(export_web(models, out, runtime=ort, report=lambda line: typer.echo(line, err=True))))
+        return
     check_format(to)
-    for note in export_model(SpatialGAN.from_pretrained(model, device="cpu"), out, to):
+    if ort is not None:
+        raise SpatialGANError("--ort goes with --to web")
+    if len(models) != 1:
+        raise SpatialGANError(f"--to {to} takes one --model; {len(models)} were given")
+    writable(out)
+    for note in export_model(SpatialGAN.from_pretrained(models[0], device="cpu"), out, to):
         typer.echo(f"note: {note}", err=True)
     typer.echo(str(out))

@@ -38,8 +38,7 @@ def export_model(model: Model, out: str | Path, to: str) -> list[str]:
     config = model.config.model
     if to == "onnx":
         export_onnx(model, Path(out))
-        drawn = config.noise_inputs and config.noise == "random"
-        return ["the model draws noise anew for each picture; the graph has one noise for all"] if drawn else []
+        return noise_notes(config)
     if config.encoding != "none":
         raise SpatialGANError(
             f"the model {model.name} reads heatmaps (encoding={config.encoding}), which a plain "
@@ -61,10 +60,16 @@ def export_model(model: Model, out: str | Path, to: str) -> list[str]:
     return notes
 
 
+def noise_notes(config: ModelConfig) -> list[str]:
+    """What graphs do not have of the model."""
+    drawn = config.noise_inputs and config.noise == "random"
+    return ["the model draws noise anew for each picture; the graph has one noise for all"] if drawn else []
+
+
 def check_format(to: str) -> None:
     """Raise SpatialGANError for a format that there is not, or that needs packages which are not installed."""
     if to not in FORMATS:
-        raise SpatialGANError(f"--to {to}: use {' or '.join(FORMATS)}")
+        raise SpatialGANError(f"--to {to}: use {' or '.join(FORMATS)}, or web for a folder")
     if to == "onnx":
         require_packages()
 

@@ -210,6 +210,8 @@ def example_inputs(model: Model, batch: int) -> dict[str, Tensor]:
 
 
 def _graph(module: nn.Module, ports: list[Port], inputs: tuple[Tensor, ...], output: str) -> "onnx.ModelProto":
+    from onnxscript import optimizer
+
     batch = torch.export.Dim("batch")
     dynamic = [{0: batch} if p.shape[0] == "batch" else {} for p in ports]
     traced = tuple(t[:2] if d else t for t, d in zip(inputs, dynamic, strict=True))
@@ -217,10 +219,19 @@ def _graph(module: nn.Module, ports: list[Port], inputs: tuple[Tensor, ...], out
         module(*traced)  # filters that are kept from call to call are made here, and not from tracers
         program = torch.export.export(module, traced, dynamic_shapes=(tuple(dynamic),), strict=False)
         names = [p.name for p in ports]
+        # Its whole optimizer would take an addition of 1e-8 for one of nothing; this is the part that only computes.
         made = torch.onnx.export(
-            program, dynamo=True, input_names=names, output_names=[output], opset_version=OPSET, verbose=False
+            program,
+            dynamo=True,
+            input_names=names,
+            output_names=[output],
+            opset_version=OPSET,
+            optimize=False,
+            verbose=False,
         )
     assert made is not None
+    optimizer.fold_constants(made.model)
+    optimizer.remove_unused_nodes(made.model)
     proto = made.model_proto
     for part in (*proto.graph.node, *proto.graph.value_info, *proto.graph.initializer, *proto.graph.input, proto.graph):
         del part.metadata_props[:]  # where in this program, and on this computer, each node comes from

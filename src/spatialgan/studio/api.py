@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 
 from spatialgan import __version__
 from spatialgan.editing.command import command_line
-from spatialgan.editing.edits import EDITS
 from spatialgan.editing.export import save_gif, to_png
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene_file import scene_to_json
@@ -45,7 +44,7 @@ from spatialgan.studio.session import Busy, Outdated
 from spatialgan.studio.session_store import Full, NoSession, Visitor
 from spatialgan.studio.stateless import sized
 from spatialgan.studio.visits import TooMany, visitor_name
-from spatialgan.studio.wire import frame, handles_of, planes_of
+from spatialgan.studio.wire import frame, handles_of, offered_actions, planes_of
 from spatialgan.studio.worker import Stopped
 
 SCENE = {"type": "object", "description": "A saved scene: the content of a .scene.json file."}
@@ -84,11 +83,7 @@ async def studio_info(studio: Here) -> dict[str, Any]:
         "version": __version__,
         "mp4": encoder is not None,
         "models": [offer.to_json() for offer in studio.models.offers.values()],
-        "actions": [
-            {"label": a.label, "tip": a.tip, "edit": {"edit": edit.name, **a.values}, "objects": a.objects}
-            for edit in EDITS
-            for a in edit.actions
-        ],
+        "actions": offered_actions(),
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from spatialgan.data.images import to_uint8
-from spatialgan.editing.edits import place_name
+from spatialgan.editing.edits import EDITS, place_name
 from spatialgan.editing.scene import Scene
 from spatialgan.heatmaps import GONE_STD
 from spatialgan.studio.overlays import Overlay, overlay_maps
@@ -37,6 +37,15 @@ def state_of(session: Session) -> dict[str, Any]:
         "start_position": session.start_position,
         "dragging": session.dragging,
     }
+
+
+def offered_actions() -> list[dict[str, Any]]:
+    """The page's buttons for the whole picture."""
+    return [
+        {"label": a.label, "tip": a.tip, "edit": {"edit": edit.name, **a.values}, "objects": a.objects}
+        for edit in EDITS
+        for a in edit.actions
+    ]
 
 
 def handles_of(scene: Scene) -> list[dict[str, Any]]:

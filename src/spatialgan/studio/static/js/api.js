@@ -1,10 +1,14 @@
-// Requests to the server. Whatever fails does so with a sentence for people.
+// Requests to the server, or whatever answers in its place. Whatever fails does so with a sentence for people.
 
+import { ask } from './backend.js';
 import { store } from './store.js';
 
 export const root = new URL('api/v1/', document.baseURI);
 /** @type {(path: string) => URL} */
 export const here = path => new URL(`sessions/${store.session}${path && `/${path}`}`, root);
+
+// Whether the page was exported: there is no server, and what needs one is hidden.
+export const alone = document.body.hasAttribute('data-alone');
 
 export class Failure extends Error {
   /** @param {string} message
@@ -26,7 +30,7 @@ export async function request(method, url, body) {
   }
   let answer;
   try {
-    answer = await fetch(url, options);
+    answer = await ask(url, options);
   } catch {
     throw new Failure('The studio does not answer. Is it still running?', 0);
   }

@@ -134,6 +134,7 @@ stage.addEventListener('click', event => {
   addAt((event.clientX - left) / width, (event.clientY - top) / width);
 });
 
+for (const input of document.querySelectorAll('[data-alone] .needs-server input')) input.disabled = true; // for keys, too
 for (const input of document.querySelectorAll('[name=mode]')) {
   input.onchange = () => {
     store.mode = document.body.dataset.mode = input.value;

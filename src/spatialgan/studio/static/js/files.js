@@ -1,6 +1,6 @@
 // Saving and opening.
 
-import { get, here, request } from './api.js';
+import { alone, get, here, request } from './api.js';
 import { act } from './changes.js';
 import { complain, tell } from './notices.js';
 import { openPhoto } from './photo.js';
@@ -80,6 +80,7 @@ const openFile = chosen => {
   return complain(new Error(`${chosen.name} is neither a scene nor a photograph. The studio opens .scene.json files that it has saved, and pictures`));
 };
 
+if (alone) file.accept = '.json,application/json'; // a photograph needs the server
 $('#open').onclick = () => file.click();
 file.onchange = () => {
   openFile(file.files[0]);

@@ -1,6 +1,7 @@
 // Every step, small; a click goes there.
 
 import { here } from './api.js';
+import { imageAt } from './backend.js';
 import { go } from './changes.js';
 import { inWords } from './names.js';
 import { on, store } from './store.js';
@@ -41,7 +42,7 @@ new ResizeObserver(() => bringIntoSight('instant')).observe(list);
 function make(entry) {
   const item = document.createElement('li'), button = document.createElement('button');
   const image = new Image(), text = document.createElement('span');
-  image.src = here(`thumbnails/${entry.id}.png`).href;
+  image.src = imageAt(here(`thumbnails/${entry.id}.png`));
   image.alt = '';
   text.textContent = button.title = inWords(entry.label);
   button.append(image, text);

@@ -1,6 +1,7 @@
 // The WebSocket: frames come in, previews go out. A frame is a header and pictures as raw bytes; see studio/wire.py.
 
 import { get, here } from './api.js';
+import { connection } from './backend.js';
 import { complain, tell } from './notices.js';
 import { emit, on, store } from './store.js';
 
@@ -12,9 +13,7 @@ let serial = 0;
 // `lost()` makes another session of what the page knows, where the server no longer has this one.
 /** @type {(options: { lost: () => Promise<void> }) => void} */
 export function connect({ lost }) {
-  const url = here('live');
-  url.protocol = url.protocol.replace('http', 'ws');
-  const mine = socket = new WebSocket(url);
+  const mine = socket = connection(here('live'));
   socket.binaryType = 'arraybuffer';
   socket.onopen = () => {
     retry = 0;

@@ -1,6 +1,6 @@
 // The session of this tab: a new one, the one that it had, or all of the old one's steps in a new one.
 
-import { get, here, post, request, root } from './api.js';
+import { alone, get, here, post, request, root } from './api.js';
 import { keepFrom, kept } from './keep.js';
 import { complain, tell } from './notices.js';
 import { store } from './store.js';
@@ -68,6 +68,6 @@ export async function again() {
   keepFrom(taken);
   await post(`history/${at}`);
   if (failure) complain(new Error(`${taken.length} of ${steps.length} steps of the history are here again: ${failure.message}`));
-  else tell('The studio was restarted. Your picture and its history are here again', { seconds: 20 });
+  else if (!alone) tell('The studio was restarted. Your picture and its history are here again', { seconds: 20 });
   return undefined;
 }

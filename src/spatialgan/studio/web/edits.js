@@ -1,0 +1,69 @@
+// Edits of a scene, from the records that the page sends; as spatialgan/editing/edits. Each gives what changes.
+
+import { centersOf, lerp, mirrored, moved, resized, rotated } from './layouts.js';
+import { layoutOf, objectStyleOf, styleOf } from './sampling.js';
+
+/** w of every layer after truncation, without what mixing added; of another z where one is given.
+ * @typedef {(scene: Scene, z?: Float32Array) => Promise<Float32Array>} WsOf */
+
+const where = ({ object, level, point }) => object === undefined ? { level, point } : { level: 0, point: object };
+const place = edit => f => scene => ({ layout: f(layoutIn(scene), where(edit)) });
+const layoutIn = ({ layout }) => {
+  if (!layout) throw new Error('this model reads no layout; new styles and mixed ones are the edits that work');
+  return layout;
+};
+
+/** @type {Record<string, (scene: Scene, edit: any, wsOf: WsOf) => Partial<Scene> | Promise<Partial<Scene>>>} */
+const EDITS = {
+  move: (scene, edit) => place(edit)((layout, at) => moved(layout, at, edit.dx, edit.dy))(scene),
+  move_to: (scene, edit) => place(edit)((layout, at) => {
+    const centers = centersOf(layout, at.level).filter((_, i) => at.point == null || i === at.point);
+    const mean = axis => centers.reduce((sum, c) => sum + c[axis], 0) / centers.length;
+    return moved(layout, at, edit.x - mean(0), edit.y - mean(1));
+  })(scene),
+  resize: (scene, edit) => place(edit)((layout, at) => resized(layout, at, edit.factor, edit.factor))(scene),
+  stretch: (scene, edit) => place(edit)((layout, at) => resized(layout, at, edit.sx, edit.sy))(scene),
+  rotate: (scene, edit) => place(edit)((layout, at) => rotated(layout, at, edit.degrees * Math.PI / 180))(scene),
+  remove: (scene, edit) => place(edit)((layout, at) => resized(layout, at, 1 - (edit.amount ?? 1), 1 - (edit.amount ?? 1)))(scene),
+  mirror: scene => ({ layout: mirrored(layoutIn(scene)) }),
+  align: (scene, { objects, axis, at = null }) => {
+    const layout = layoutIn(scene), across = axis === 'horizontal' ? 1 : 0, places = centersOf(layout, 0).map(c => c[across]);
+    const line = at ?? objects.reduce((sum, i) => sum + places[i], 0) / objects.length;
+    return { layout: objects.reduce((now, i) => {
+      const step = line - places[i];
+      return moved(now, { level: 0, point: i }, across ? 0 : step, across ? step : 0);
+    }, layout) };
+  },
+  restyle: (scene, { object, seed }) => {
+    const { config } = scene.model, z = scene.z.slice(), index = object === 'background' ? config.num_styles - 1 : object;
+    if (config.encoding !== 'multi') throw new Error(`in ${scene.model.info.name} all parts share one style`);
+    z.set(objectStyleOf(config, seed), index * config.z_dim);
+    const w_offset = scene.w_offset?.map((value, i) => Math.floor(i / config.w_dim) % config.num_styles === index ? 0 : value) ?? null;
+    return { z, w_offset };
+  },
+  with_new_layout: (scene, { seed }) => layoutIn(scene) && { layout: layoutOf(scene.model.config, seed) },
+  with_new_styles: (scene, { seed }) => ({ z: styleOf(scene.model.config, seed), w_offset: null }),
+  mix_styles: async (scene, { seed, first, last, amount = 1 }, wsOf) => {
+    const { config } = scene.model, row = config.num_styles * config.w_dim;
+    const own = await wsOf(scene), other = await wsOf(scene, styleOf(config, seed));
+    const w_offset = own.map((w, i) => {
+      const layer = Math.floor(i / row), before = scene.w_offset?.[i] ?? 0;
+      return first <= layer && layer <= last ? lerp(before, other[i] - w, amount) : before;
+    });
+    return { w_offset };
+  },
+};
+
+/** @type {(scene: Scene, edit: Edit, wsOf: WsOf) => Promise<Scene>} */
+export async function apply(scene, edit, wsOf) {
+  if (!(edit.edit in EDITS)) throw new Error(`this page has no edit ${edit.edit}; the studio on a computer of its own has: spatialgan studio`);
+  return { ...scene, ...await EDITS[edit.edit](scene, edit, wsOf), edits: [...scene.edits, edit] };
+}
+
+// As people read it in a history, before the page puts it in its own words: "Move level 1.0".
+/** @type {(labels: Record<string, string>, edit: any) => string} */
+export function titleOf(labels, { edit, objects, object, level, point }) {
+  const place = objects ? `objects ${objects.join(', ')}` : object === 'background' ? object : object !== undefined ? `object ${object}`
+    : level === undefined ? '' : `level ${level}${point == null ? '' : `.${point}`}`;
+  return `${labels[edit]} ${place}`.trim();
+}

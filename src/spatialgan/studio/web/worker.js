@@ -1,0 +1,37 @@
+// Runs ONNX graphs one after the other: { id, graph: address, inputs: { name: [values, shape] } } => { id, data } or { id, error }.
+
+/** @type {Promise<any> | null} */
+let runtime = null;
+/** @type {Map<string, Promise<any>>} */
+const sessions = new Map();
+
+async function fetched(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${new URL(url).pathname} is missing on this server (${answer.status})`);
+  return answer.arrayBuffer();
+}
+
+async function begin() {
+  const [ort, wasmBinary] = await Promise.all([import(new URL('../../ort/ort.js', import.meta.url).href), fetched(new URL('../../ort/ort.wasm', import.meta.url))]);
+  Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary }); // several threads need headers that few hosts send
+  return ort;
+}
+
+async function run({ graph, inputs }) {
+  const ort = await (runtime ??= begin());
+  if (!sessions.has(graph)) sessions.set(graph, fetched(graph).then(bytes => ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: ['wasm'] })));
+  const session = await sessions.get(graph);
+  const feeds = Object.fromEntries(Object.entries(inputs).map(([name, [values, shape]]) => [name, new ort.Tensor('float32', values, shape)]));
+  return (await session.run(feeds))[session.outputNames[0]].data;
+}
+
+let queue = Promise.resolve();
+onmessage = ({ data: { id, ...job } }) => {
+  queue = queue.then(async () => {
+    try {
+      postMessage({ id, data: await run(job) });
+    } catch (error) {
+      postMessage({ id, error: error.message });
+    }
+  });
+};
