@@ -3,6 +3,8 @@
     python benchmarks/studio_latency.py --json benchmarks/results/studio_latency.json
     python benchmarks/studio_latency.py --official 256 --official 1024 --moves 30 \\
         --json benchmarks/results/studio_large.json
+    spatialgan export --to web --out out/site && \\
+        python benchmarks/studio_latency.py --web out/site --json benchmarks/results/studio_web.json
 
 The studio runs as users run it, in a process of its own; Chromium opens the page, and a script inside the page moves a
 handle along a circle with pointer events, as a mouse does. Two things are measured, on one model after the other:
@@ -18,12 +20,16 @@ rest
     From the last move to the full picture, where pictures are smaller while a handle moves (``studio/pace.py``).
 
 ``--official R`` makes a single-object model of the official StyleGAN2's widths at R pixels, with random weights.
+``--web DIR`` measures an exported page (docs/web.md) as well, in the same browser from a plain file server: there no
+server draws, but the page itself.
 
 Where the time goes is told by the server's own clock (queue, generator, encoding) and the page's (sending, decoding and
 painting, waiting for the next frame of the screen); the network is what is left.
 """
 
 import argparse
+import functools
+import http.server
 import json
 import os
 import platform
@@ -32,6 +38,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import torch
@@ -57,8 +65,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Runs in the page. Moves are pointer events on the handle, previews are matched by their serial number.
 PROBE = """async ({ moves, rateSeconds }) => {
   const stage = document.querySelector('#stage'), sent = new Map(), arrived = new Map(), samples = [];
-  const send = WebSocket.prototype.send;
-  WebSocket.prototype.send = function (text) {
+  const { Connection = WebSocket } = await import('./js/backend.js'), wire = Connection.prototype, send = wire.send;
+  wire.send = function (text) {
     const { kind, serial } = JSON.parse(text);
     if (kind === 'preview') sent.set(serial, performance.now());
     return send.call(this, text);
@@ -129,7 +137,7 @@ PROBE = """async ({ moves, rateSeconds }) => {
     rests.push(performance.now() - began);
   }
   window.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));
-  WebSocket.prototype.send = send;
+  wire.send = send;
   JSON.parse = parse;
   return { samples, frames, asked, ages, moving, rests };
 }"""
@@ -172,7 +180,9 @@ def measure(page: Page, url: str, model: str, moves: int, rate_seconds: float) -
         "moves": len(totals),
         "latency_median_ms": statistics.median(totals),
         "latency_p95_ms": percentile(totals, 0.95),
-        "parts_median_ms": {p: statistics.median(s[p] for s in raw["samples"]) for p in PARTS},
+        "parts_median_ms": {
+            p: statistics.median(s[p] for s in raw["samples"]) for p in PARTS if raw["samples"][0][p] is not None
+        },
         "frames_per_second": raw["frames"] / rate_seconds,
         "previews_asked_per_second": raw["asked"] / rate_seconds,
         "age_median_ms": statistics.median(raw["ages"]),
@@ -182,10 +192,37 @@ def measure(page: Page, url: str, model: str, moves: int, rate_seconds: float) -
     }
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files, and says nothing."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def measure_web(page: Page, folder: Path, moves: int, rate_seconds: float) -> dict[str, dict]:
+    """The figures of an exported page, by model; with the seconds until a first visitor sees the first picture."""
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url, begun = f"http://127.0.0.1:{server.server_port}/", time.perf_counter()
+        page.goto(url)
+        page.wait_for_selector("body:not([data-loading])", timeout=180_000)
+        first_s = time.perf_counter() - begun
+        found = {}
+        for model in page.request.get(f"{url}studio.json").json()["models"]:
+            figures = measure(page, url, model["name"], moves, rate_seconds)
+            found[model["name"]] = {"resolution": model["resolution"], **figures, "first_picture_s": first_s}
+        server.shutdown()
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", action="append", help="as for spatialgan studio; all bundled models without it")
     parser.add_argument("--official", type=int, action="append", help="a random model of this many pixels, as official")
+    parser.add_argument(
+        "--web", type=Path, metavar="DIR", help="a folder of spatialgan export --to web, to compare with"
+    )
     parser.add_argument("--note", help="what else the machine did, for the result")
     parser.add_argument("--moves", type=int, default=200)
     parser.add_argument("--rate-seconds", type=float, default=5.0)
@@ -215,6 +252,7 @@ def main() -> None:
                     **measure(page, url, model["name"], args.moves, args.rate_seconds),
                     **memory_mb(studio.pid),
                 }
+            on_page = measure_web(page, args.web, args.moves, args.rate_seconds) if args.web else {}
             version = browser.version
             browser.close()
     finally:
@@ -224,6 +262,7 @@ def main() -> None:
 
     result = {
         "models": models,
+        **({"web": on_page} if args.web else {}),
         "machine": {
             "cpus": os.cpu_count(),
             "processor": platform.processor() or platform.machine(),
@@ -235,8 +274,8 @@ def main() -> None:
             "command": " ".join(["python", *sys.argv]),
         },
     }
-    for name, m in models.items():
-        parts = ", ".join(f"{p} {m['parts_median_ms'][p]:.1f}" for p in PARTS)
+    for name, m in (*models.items(), *((f"{name}, exported", m) for name, m in on_page.items())):
+        parts = ", ".join(f"{p} {ms:.1f}" for p, ms in m["parts_median_ms"].items())
         print(
             f"{name}: median {m['latency_median_ms']:.1f} ms, p95 {m['latency_p95_ms']:.1f} ms ({parts}); "
             f"{m['frames_per_second']:.1f} frames/s of {m['moving_picture_px']} pixels, "

@@ -310,6 +310,21 @@ def invert_table() -> str:
     return "\n".join(lines)
 
 
+def web_table() -> str:
+    """An exported page beside the studio with its server: latency and rate; from benchmarks/results."""
+    r = load("benchmarks/results/studio_web.json")
+    lines = ["| model | drawn by | median ms | p95 ms | drawing, ms | pictures a second |", "|---" * 6 + "|"]
+    for name in r["web"]:
+        for who, m in (("server", r["models"][name]), ("page", r["web"][name])):
+            cells = [m["latency_median_ms"], m["latency_p95_ms"], m["parts_median_ms"]["generator"]]
+            milliseconds = " | ".join(f"{c:.0f}" for c in cells)
+            lines.append(f"| `{name}` | {who} | {milliseconds} | {m['frames_per_second']:.1f} |")
+    machine = r["machine"]
+    note = f"; {machine['note']}" if "note" in machine else ""
+    text = f"{machine['cpus']} cores (load {machine['load']:.1f}{note}), Chromium {machine['chromium']}"
+    return "\n".join([*lines, "", f"{text}; `{machine['command']}`."])
+
+
 def reading_table() -> str:
     """Milliseconds of a training step by how its pictures are read."""
     lines = ["| pictures | step ms | of it waiting for pictures | images/s |", "|---" * 4 + "|"]
@@ -386,6 +401,7 @@ TABLES = {
     "steering": steering_table,
     "reading": reading_table,
     "threads": threads_table,
+    "web": web_table,
 }
 
 

@@ -16,7 +16,7 @@ function canvasOf({ width, height, channels, values }, size = width) {
   return sized;
 }
 
-const context = canvas => /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+const context = canvas => /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { alpha: false }));
 
 /** @type {(plane: Plane, scale?: number) => Promise<Blob>} */
 export const toPng = (plane, scale = 1) => new Promise((resolve, reject) => {

@@ -11,15 +11,18 @@ async function fetched(url) {
   return answer.arrayBuffer();
 }
 
+const there = name => new URL(`../../ort/${name}`, import.meta.url).href;
+
 async function begin() {
-  const [ort, wasmBinary] = await Promise.all([import(new URL('../../ort/ort.js', import.meta.url).href), fetched(new URL('../../ort/ort.wasm', import.meta.url))]);
-  Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary }); // several threads need headers that few hosts send
+  const ort = await import(there('ort.js'));
+  // Several threads would need headers that few hosts send.
+  Object.assign(ort.env.wasm, { numThreads: 1, wasmPaths: { wasm: there('ort.wasm') } });
   return ort;
 }
 
 async function run({ graph, inputs }) {
   const ort = await (runtime ??= begin());
-  if (!sessions.has(graph)) sessions.set(graph, fetched(graph).then(bytes => ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: ['wasm'] })));
+  if (!sessions.has(graph)) sessions.set(graph, fetched(graph).then(bytes => ort.InferenceSession.create(new Uint8Array(bytes))));
   const session = await sessions.get(graph);
   const feeds = Object.fromEntries(Object.entries(inputs).map(([name, [values, shape]]) => [name, new ort.Tensor('float32', values, shape)]));
   return (await session.run(feeds))[session.outputNames[0]].data;
