@@ -7,7 +7,7 @@ import { Session, planesOf } from './session.js';
 
 const root = new URL('api/v1/', document.baseURI);
 const NEEDS_SERVER = 'this needs the studio on a computer of its own: spatialgan studio';
-const id = `page ${Math.random().toString(36).slice(2)}`; // of the only session
+const id = `page-${Math.random().toString(36).slice(2)}`; // of the only session
 const artist = new Artist(new Worker(new URL('worker.js', import.meta.url), { type: 'module' }));
 
 /** @type {Promise<{ info: any, models: Model[], session: Session }> | null} */

@@ -1,7 +1,5 @@
 // Runs ONNX graphs one after the other: { id, graph: address, inputs: { name: [values, shape] } } => { id, data } or { id, error }.
 
-/** @type {Promise<any> | null} */
-let runtime = null;
 /** @type {Map<string, Promise<any>>} */
 const sessions = new Map();
 
@@ -20,8 +18,11 @@ async function begin() {
   return ort;
 }
 
+const runtime = begin(); // while the page learns what to draw
+runtime.catch(() => {}); // each job says so
+
 async function run({ graph, inputs }) {
-  const ort = await (runtime ??= begin());
+  const ort = await runtime;
   if (!sessions.has(graph)) sessions.set(graph, fetched(graph).then(bytes => ort.InferenceSession.create(new Uint8Array(bytes))));
   const session = await sessions.get(graph);
   const feeds = Object.fromEntries(Object.entries(inputs).map(([name, [values, shape]]) => [name, new ort.Tensor('float32', values, shape)]));
