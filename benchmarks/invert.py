@@ -17,6 +17,7 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +33,7 @@ from spatialgan.editing.inversion import InvertOptions, invert
 from spatialgan.editing.scene import Scene
 from spatialgan.evaluation.comove import nearest, object_at
 from spatialgan.evaluation.response import hwc_uint8
-from spatialgan.evaluation.result_file import result_record, write_result
+from spatialgan.evaluation.result_file import command_line, result_record, write_result
 from spatialgan.segmenter.segmentation import PanopticSegmenter
 from spatialgan.threads import threads_for
 from spatialgan.vision.detector import CatFaceDetector
@@ -165,7 +166,8 @@ def main() -> None:
     name = args.name or model.name
     RESULTS.mkdir(parents=True, exist_ok=True)
     record = result_record("invert benchmark", json.loads(json.dumps(result)), model, num_samples=args.photos, seed=0)
-    write_result(RESULTS / f"{name}.json", record)
+    command = command_line(sys.argv).replace("spatialgan", "python benchmarks/invert.py", 1)
+    write_result(RESULTS / f"{name}.json", record | {"command": command})
     save_png(image_grid(sheet, columns=len(sheet) // args.photos, scale=SHEET_SCALE), RESULTS / f"{name}.png")
     print(table(result))
 

@@ -340,7 +340,7 @@ def threads_table() -> str:
     for row in r["threads"]:
         cells = [row[k] for k in ("busy neighbours", "threads", "step ms", "images/s", "picture ms")]
         lines.append(f"| {' | '.join(str(c) for c in cells)} |")
-    text = f"{r['cores']} cores, on which others worked, too (load {r['load before']:.1f} before)"
+    text = f"{r['cores']} cores (load {r['load before']:.1f} before)"
     return "\n".join([*lines, "", f"{text}; `{r['command']}`."])
 
 

@@ -1,5 +1,6 @@
 import copy
 import math
+import weakref
 
 import pytest
 import torch
@@ -254,3 +255,18 @@ def test_a_network_in_training_follows_a_fused_optimiser():
     after = conv(x)
     torch.testing.assert_close(after, F.conv2d(x, conv.weight * conv.weight_gain, conv.bias, padding=1))
     assert not torch.allclose(before, after)
+
+
+def test_a_fixed_kernel_leaves_float64_alone_as_autocast_does():
+    conv = Conv(4, 4, 3).double().eval().requires_grad_(False)
+    x = torch.randn(1, 4, 8, 8, dtype=torch.float64)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert conv(x).dtype == torch.float64
+
+
+def test_kernels_are_freed_when_a_layer_changes_its_data_type():
+    conv = Conv(4, 4, 3).eval().requires_grad_(False)
+    conv(torch.randn(1, 4, 8, 8))
+    source = weakref.ref(conv.kernel.of(conv.weight, conv.weight_gain, training=False).weight)
+    conv.double()
+    assert source() is None

@@ -135,6 +135,16 @@ def test_a_click_chooses_and_moves_nothing(open_page, single):
     assert page.locator("#cell .sg-ring").count() == 0
 
 
+def test_escape_takes_back_what_keys_have_begun(open_page, single):
+    shown, page = open_page(centred(single.sample(3)))
+    page.mouse.click(*middle(page, WHOLE))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => window.sent.at(-1)?.edits?.length === 0")
+    page.wait_for_timeout(700)  # longer than a pause of the keys
+    assert centre(shown) == pytest.approx([0.5, 0.5]) and "commit" not in kinds(page)
+
+
 def test_the_wheel_resizes_and_is_one_edit(open_page, single):
     shown, page = open_page(centred(single.sample(3)))
     before = float(shown.scene.layout.stds[0, 0])
@@ -297,9 +307,25 @@ def test_a_second_view_follows_the_first_and_a_closed_one_listens_no_more(open_p
     after(page, shown, 1)
     left = "() => document.querySelector('{} .sg-handle').style.left"
     assert page.evaluate(left.format("#second")) == page.evaluate(left.format("#cell")) != "50%"
-    assert page.evaluate("() => window.listening()") == 2
+    assert page.evaluate("() => window.listening()") == 4
     page.evaluate("() => window.close_first()")
-    assert page.evaluate("() => window.listening()") == 1
+    assert page.evaluate("() => window.listening()") == 2
+
+
+def test_a_picture_is_painted_where_nothing_else_changes(open_page, single):
+    shown, page = open_page(single.sample(3))
+    pixels = "() => document.querySelector('#cell canvas').toDataURL()"
+    seen = []
+    for seed in (7, 8):  # from the second on there is something to undo in both
+        before = len(shown.comm.sent)
+        shown.scene = shown.scene.with_new_styles(seed)
+        page.evaluate("updates => window.apply(updates)", sendable(shown.comm.sent[before:]))
+        page.wait_for_function(
+            "was => document.querySelector('#cell canvas').toDataURL() !== was", arg=(seen or [""])[-1]
+        )
+        page.wait_for_timeout(200)
+        seen.append(page.evaluate(pixels))
+    assert seen[0] != seen[1]
 
 
 def test_what_python_does_is_shown(open_page, single, multi):

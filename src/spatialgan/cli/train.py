@@ -50,17 +50,17 @@ def train(
     """Train a model. The same command again continues the run exactly where it stopped."""
     from spatialgan.config import RunConfig
     from spatialgan.settings import with_settings
-    from spatialgan.training.presets import PRESETS
+    from spatialgan.training.presets import PRESETS, RETROFITS
     from spatialgan.training.presets import preset as preset_by_name
 
     if preset is None and config_file is None:
         raise SpatialGANError(f"give --preset ({', '.join(PRESETS)}), or --config with a file of settings")
     changes = [*(settings or []), *([] if kimg is None else [f"train.kimg={kimg}"])]
     config = RunConfig() if preset is None else preset_by_name(preset)
-    if preset is not None and preset.startswith("retrofit"):
+    if preset in RETROFITS:
         from spatialgan.training.retrofit import with_architecture_of
 
-        config = with_architecture_of(config, init_from)
+        config = with_architecture_of(config, init_from, out)
     config = with_settings(config, changes, file=config_file)
     if dry_run:
         if init_from is not None:

@@ -48,7 +48,9 @@ def fetched(repo: Repository, *, page: bool = False) -> Path:
         _check_sizes(repo, sizes, limits)
         folder = Path(hub.snapshot_download(repo.id, revision=repo.revision, allow_patterns=list(limits)))
         for file in limits:
-            if not (folder / file).exists() or sizes[file] not in (None, (folder / file).stat().st_size):
+            size = (folder / file).stat().st_size if (folder / file).exists() else -1
+            _check_sizes(repo, {file: size}, {file: limits[file]})  # the Hub need not have told it before
+            if size < 0 or sizes[file] not in (None, size):
                 raise SpatialGANError(f"{file} of {repo} is not as long as the Hub says it is; try again")
         return folder / f"{name}{WEIGHTS}"
 

@@ -38,6 +38,8 @@ def pushed(
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         api = hub_api()
+        if repo.revision not in (None, "main"):
+            api.model_info(repo.id, revision=repo.revision)  # else an empty repository would be left behind
         address = str(api.create_repo(repo.id, private=private or None, exist_ok=True))  # None: as the owner has it
         info = api.model_info(repo.id, revision=repo.revision)
         there = {file.rfilename for file in info.siblings or ()}

@@ -17,7 +17,7 @@ from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, Mixture, SE
 from spatialgan.networks.layers import (
     SLOPE,
     SQRT2,
-    FixedKernel,
+    KernelLayer,
     Linear,
     Modules,
     Scale,
@@ -172,7 +172,7 @@ def layer_scale(layer: "StyledConv | ToRGB", x: Tensor, w: Tensor, heatmaps: Hea
     return mixture.scale(scales)
 
 
-class StyledConv(nn.Module):
+class StyledConv(KernelLayer):
     """One layer: spatial encoding, modulated 3x3 convolution, noise, bias, leaky ReLU."""
 
     def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, block_resolution: int, *, up: bool):
@@ -183,7 +183,6 @@ class StyledConv(nn.Module):
         self.place = make_place(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.weight_gain = 1 / (in_channels * 9) ** 0.5
-        self.kernel = FixedKernel()
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
@@ -201,7 +200,7 @@ class StyledConv(nn.Module):
         return F.leaky_relu_(y + bias.to(y.dtype), SLOPE)
 
 
-class ToRGB(nn.Module):
+class ToRGB(KernelLayer):
     """Features to picture channels: a modulated 1x1 convolution without demodulation."""
 
     def __init__(self, config: ModelConfig, in_channels: int, block_resolution: int):
@@ -212,7 +211,6 @@ class ToRGB(nn.Module):
         self.place = make_place(config, in_channels, block_resolution)
         self.weight = nn.Parameter(torch.randn(config.image_channels, in_channels, 1, 1))
         self.weight_gain = 1 / in_channels**0.5
-        self.kernel = FixedKernel()
         self.bias = nn.Parameter(torch.zeros(config.image_channels))
 
     def forward(self, x: Tensor, w: Tensor, heatmaps: HeatmapInput) -> Tensor:

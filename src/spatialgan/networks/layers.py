@@ -1,9 +1,9 @@
 """Layers with equalised learning rates, and the modulated convolution (Karras et al., 2018 and 2020)."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -70,36 +70,52 @@ class FixedKernel:
 
     Where wide layers draw one picture at a time, making kernels takes longer than the convolutions do. Of networks in
     training nothing is kept: a fused optimiser changes weights without a trace in their version, by which in-place
-    changes are noticed here.
+    changes are noticed here. So does whoever changes ``weight.data``.
     """
 
     def __init__(self) -> None:
-        self._source: Tensor | None = None  # the weight that they are of; held, so that no other can take its place
-        self._version = 0
-        self._kernels: dict[object, Kernel] = {}  # by data type and gain
+        # The weight, held so that no other can take its place in memory; its version; kernels by data type and gain.
+        self._kept: tuple[Tensor, int, dict[object, Kernel]] | None = None
+
+    def forget(self) -> None:
+        """Free the memory."""
+        self._kept = None
 
     def __deepcopy__(self, memo: object) -> "FixedKernel":
         return FixedKernel()  # of another weight
 
     def of(self, weight: Tensor, gain: float, *, training: bool, demodulate: bool = False, up: bool = False) -> Kernel:
         """The kernel of ``weight * gain``, in the data type that convolutions compute in."""
-        if training or weight.requires_grad or weight.is_inference() or torch.compiler.is_compiling():
+        if training or torch.compiler.is_compiling() or weight.requires_grad or weight.is_inference():
             return Kernel.of(weight * gain, demodulate=demodulate, up=up)
-        source = self._source
-        if source is None or source.data_ptr() != weight.data_ptr() or self._version != weight._version:
-            self._source, self._version, self._kernels = weight.detach(), weight._version, {}
-        kind = weight.device.type
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
-        if (dtype, gain) not in self._kernels:
+        kept = self._kept
+        if kept is None or (kept[0].data_ptr(), kept[1]) != (weight.data_ptr(), weight._version):
+            kept = self._kept = (weight.detach(), weight._version, {})
+        kind, dtype, kernels = weight.device.type, weight.dtype, kept[2]
+        if torch.is_autocast_enabled(kind) and dtype != torch.float64:  # which it leaves alone
+            dtype = torch.get_autocast_dtype(kind)
+        if (dtype, gain) not in kernels:
             with torch.inference_mode(False):  # what is kept must serve a drag, too
                 kernel = Kernel.of(weight * gain, demodulate=demodulate, up=up)
                 # Features are channels last, and a convolution would bring its weight to their memory format each time.
                 used = kernel.weight.to(dtype).contiguous(memory_format=torch.channels_last)
-                self._kernels[dtype, gain] = Kernel(used, kernel.power)
-        return self._kernels[dtype, gain]
+                kernels[dtype, gain] = Kernel(used, kernel.power)
+        return kernels[dtype, gain]
 
 
-class Conv(nn.Module):
+class KernelLayer(nn.Module):
+    """A layer with a :class:`FixedKernel`, whose memory it frees when it goes to another device or data type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = FixedKernel()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self.kernel.forget()
+        return super()._apply(fn, recurse)
+
+
+class Conv(KernelLayer):
     """Convolution with equalised learning rate: ``(B, C_in, H, W) -> (B, C_out, ...)``.
 
     Activation and down-sampling are optional.
@@ -120,7 +136,6 @@ class Conv(nn.Module):
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.weight_gain = 1 / math.sqrt(in_channels * kernel**2)
-        self.kernel = FixedKernel()
         self.dilation, self.activate, self.down = dilation, activate, down
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:

@@ -100,7 +100,7 @@ def check_source(config: RunConfig, source: str | Path) -> tuple[Path, RunConfig
             "a smaller model or one of its own size"
         )
     if is_retrofit(stored.model, config.model):
-        require_retrofittable(stored.model, config.model, source)
+        require_retrofittable(stored.model, config.model, source, weights)
         return weights, stored
     kept = second.exists() and not _becomes_a_part(stored, config)
     _require_same(stored, config, source, with_discriminator=kept)

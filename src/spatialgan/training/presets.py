@@ -393,6 +393,10 @@ PRESETS: dict[str, Callable[[], RunConfig]] = {
 }
 
 
+RETROFITS = frozenset({"retrofit-single", "retrofit-indoor"})
+"""Presets whose layers are those of the model that a run starts from."""
+
+
 def preset(name: str) -> RunConfig:
     """A preset by name; raises SpatialGANError listing the names."""
     if name not in PRESETS:

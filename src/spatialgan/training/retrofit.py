@@ -20,6 +20,8 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.model import CARD, DISCRIMINATOR, load_weights, read_card
 from spatialgan.networks.encoding import SELNorm
 from spatialgan.networks.generator import Generator
+from spatialgan.settings import with_settings
+from spatialgan.training.resuming import CONFIG
 
 ARCHITECTURE = (
     "resolution",
@@ -30,6 +32,7 @@ ARCHITECTURE = (
     "channel_base",
     "channel_max",
     "discriminator",
+    "projected_input",
     "noise_inputs",
     "noise",
 )
@@ -43,12 +46,20 @@ def is_retrofit(plain: ModelConfig, wanted: ModelConfig) -> bool:
     return plain.encoding == "none" and wanted.encoding != "none"
 
 
-def with_architecture_of(config: RunConfig, source: str | Path | None) -> RunConfig:
+def with_architecture_of(config: RunConfig, source: str | Path | None, out: Path | None = None) -> RunConfig:
     """The configuration with the layers of the model that it is to retrofit.
+
+    Args:
+        config: of the run.
+        source: the model.
+        out: the run's folder. A run that has begun has these layers already, and the source may be gone.
 
     Raises:
         SpatialGANError: there is no source, or it reads heatmaps already.
     """
+    if out is not None and (out / CONFIG).exists():
+        begun = with_settings(config, [], file=out / CONFIG)
+        return _with_architecture(config, begun.model)
     if source is None:
         raise SpatialGANError(
             "this preset retrofits a model: add --init-from with a plain StyleGAN2, such as faces.pkl"
@@ -58,11 +69,16 @@ def with_architecture_of(config: RunConfig, source: str | Path | None) -> RunCon
         raise SpatialGANError(
             f"--init-from {source} reads heatmaps already; go on with the preset that it was trained by"
         )
-    return replace(config, model=replace(config.model, **{f: getattr(stored.model, f) for f in ARCHITECTURE}))
+    return _with_architecture(config, stored.model)
 
 
-def require_retrofittable(plain: ModelConfig, wanted: ModelConfig, source: str | Path) -> None:
-    """Raise SpatialGANError where heatmaps cannot enter a model as something that changes nothing."""
+def _with_architecture(config: RunConfig, model: ModelConfig) -> RunConfig:
+    return replace(config, model=replace(config.model, **{f: getattr(model, f) for f in ARCHITECTURE}))
+
+
+def require_retrofittable(plain: ModelConfig, wanted: ModelConfig, source: str | Path, weights: Path) -> None:
+    """Raise SpatialGANError where heatmaps cannot enter a model, with these ``weights``, as something that changes
+    nothing."""
     different = [f for f in ARCHITECTURE if f != "noise" and getattr(plain, f) != getattr(wanted, f)]
     if different:
         settings = " ".join(f"--set model.{f}={str(getattr(plain, f)).lower()}" for f in different)
@@ -74,7 +90,6 @@ def require_retrofittable(plain: ModelConfig, wanted: ModelConfig, source: str |
             "model.encoding=norm, or by model.encoding=multi with model.styles=learned and "
             "model.coordinates_max_resolution=0; the presets retrofit-single and retrofit-indoor have them so"
         )
-    weights = find_weights(source)
     if not weights.with_suffix(DISCRIMINATOR).exists():
         raise SpatialGANError(
             f"--init-from {source} has no discriminator beside it, whose attention heatmaps would be aligned with"

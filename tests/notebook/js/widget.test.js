@@ -47,3 +47,12 @@ test('the wheel makes larger upwards and smaller downwards, by as much there and
 });
 
 test('it is what anywidget takes', () => assert.deepEqual(Object.keys(widget), ['render']));
+
+test('an answer to what was asked for before something was done is not the last word', () => {
+  const { sent, preview, act, answered } = line();
+  preview({ at: 1 });
+  act({ kind: 'commit' });
+  assert.equal(answered('view.1'), false);
+  assert.equal(answered('view.2'), false);
+  assert.equal(sent.length, 2);
+});

@@ -69,8 +69,8 @@ export function oneAtATime(send, name) {
       waiting = message;
       next();
     },
-    act: message => { // never waits, and no preview from before it follows
-      waiting = null;
+    act: message => { // never waits, and no preview from before it follows, nor one in full when the last is answered
+      waiting = asked = null;
       return give(message);
     },
     answered: serial => {
@@ -277,6 +277,12 @@ function render({ model, el }) {
     else takeBack();
   }
 
+  function drop() {
+    clearTimeout(nudge.timer);
+    nudge = null;
+    takeBack();
+  }
+
   const onSelected = f => () => selected !== null && f(selected);
   const actions = {
     smaller: onSelected(key => change(key, { factor: 1 / 1.1 })),
@@ -308,6 +314,7 @@ function render({ model, el }) {
       return;
     } else if (key === 'Escape') {
       if (drag) drag.end(false);
+      else if (nudge) drop();
       else select(null);
     } else if (onHandle && keys[key]) {
       change(selected ?? '', keys[key]);
@@ -349,6 +356,7 @@ function render({ model, el }) {
     paint();
   }
   model.on('change:_shown', answered);
+  model.on('change:_picture', paint); // alone, where what is told of the scene stays the same
   draw();
   paint();
 
@@ -357,6 +365,7 @@ function render({ model, el }) {
     drag?.end(false);
     clearTimeout(rest);
     model.off('change:_shown', answered);
+    model.off('change:_picture', paint);
   };
 }
 
