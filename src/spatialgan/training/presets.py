@@ -326,12 +326,7 @@ def retrofit_single() -> RunConfig:
         model=ModelConfig(layout="single", sampling="hierarchical", encoding="norm", encoded_max_resolution=16),
         loss=LossConfig(r1_gamma=1.0, align="single"),
         train=TrainConfig(
-            kimg=1000,
-            batch_size=16,
-            g_lr=0.001,
-            d_lr=0.001,
-            ema_half_life_kimg=10,
-            precision="bfloat16",
+            kimg=1000, batch_size=16, g_lr=0.001, d_lr=0.001, ema_half_life_kimg=10, precision="bfloat16"
         ),
     )
 
@@ -342,12 +337,7 @@ def retrofit_indoor() -> RunConfig:
         model=ModelConfig(layout="multi", num_objects=3, encoding="multi", styles="learned"),
         loss=LossConfig(r1_gamma=1.0, align="multi"),
         train=TrainConfig(
-            kimg=1000,
-            batch_size=16,
-            g_lr=0.001,
-            d_lr=0.001,
-            ema_half_life_kimg=10,
-            precision="bfloat16",
+            kimg=1000, batch_size=16, g_lr=0.001, d_lr=0.001, ema_half_life_kimg=10, precision="bfloat16"
         ),
     )
 
