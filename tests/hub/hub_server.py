@@ -44,7 +44,7 @@ class StandIn:
         self.tokens: set[str] = set()  # that came with requests
         self.large: dict[str, bytes] = {}  # uploaded by their SHA-256
         self.status: int | None = None  # answered to everything
-        self.sizes: dict[str, int] = {}  # told of files, where it is not their own
+        self.sizes: dict[str, int | None] = {}  # told of files, where it is not their own
         self.cuts: list[bool] = []  # of the files to come: whether the connection breaks off within
         self.gone = False  # after a cut, never answer again for files
         self.page = False  # be some other web site

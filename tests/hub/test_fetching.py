@@ -12,6 +12,7 @@ from hub_server import OWNERS_TOKEN, READERS_TOKEN, StoredRepo
 from huggingface_hub import constants
 
 from spatialgan import SpatialGAN, SpatialGANError
+from spatialgan.hub import fetching
 from spatialgan.studio.model_list import Models
 
 NAMES = ["tiny.discriminator.safetensors", "tiny.json", "tiny.safetensors"]
@@ -188,6 +189,12 @@ def test_what_is_too_large_is_not_fetched(name, size, hub, stored, run):
     hub.sizes[name] = size
     assert f"{name} of hf://ann/tiny has {size / 1e6:,.0f} MB, more than the" in failure(run)
     assert hub.downloads == []
+
+
+def test_what_turns_out_too_large_is_refused(hub, stored, run, monkeypatch):
+    hub.sizes["tiny.json"] = None  # the Hub need not tell
+    monkeypatch.setattr(fetching, "MAX_JSON_BYTES", 10)
+    assert "tiny.json of hf://ann/tiny has 0 MB, more than the" in failure(run)
 
 
 def test_another_length_than_was_told_is_noticed(hub, stored, run):

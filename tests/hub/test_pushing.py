@@ -107,6 +107,11 @@ def test_a_branch_is_pushed_to_where_it_is(hub, owner, source, run):
     assert code == 2 and "error: hf://ann/cats has no revision none" in err
 
 
+def test_a_branch_that_is_not_there_leaves_no_repository_behind(hub, owner, source, run):
+    code, _, err = run("push", source, "hf://ann/tiny@nowhere")
+    assert code == 2 and "Traceback" not in err and "ann/tiny" not in hub.repos
+
+
 def test_another_model_there_is_not_put_beside(hub, owner, source, run, stored):
     stored.branches["main"] = stored.commit({"dogs.safetensors": b"x", "dogs.json": b"{}"})
     code, _, err = run("push", source, "hf://ann/tiny")

@@ -125,3 +125,11 @@ def test_what_cannot_be_retrofitted_is_refused(plain: Path, tmp_path: Path):
     steered = save_model(tmp_path / "steered", seeing, Generator(seeing.model), None, card={})
     with pytest.raises(SpatialGANError, match="reads heatmaps already"):
         with_architecture_of(preset("retrofit-single"), steered)
+
+
+def test_the_discriminator_is_the_plain_models_too(tmp_path: Path):
+    model = replace(PLAIN.model, discriminator="combined", projected_input=64)
+    combined = RunConfig(model=model, loss=PLAIN.loss)
+    source = save_model(tmp_path / "combined", combined, Generator(model), None, card={})
+    found = with_architecture_of(preset("retrofit-single"), source).model
+    assert (found.discriminator, found.projected_input) == ("combined", 64)

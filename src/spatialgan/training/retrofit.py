@@ -1,8 +1,8 @@
 """Retrofitting [ours]: a plain StyleGAN2 that already draws well learns to read heatmaps.
 
 Training from scratch learns to draw and to be steered at once. Here the first is done: what reads heatmaps is put into
-G as something that changes nothing, and a short adversarial training with alignment teaches G to make use of it, while
-its pictures stay about what they were. D is the model's own, so that its attention means something from the start.
+G as something that changes nothing, and a short adversarial training with alignment is to teach G to make use of it,
+while its pictures stay about what they were. D is the model's own: its attention means something from the start.
 
 - ``encoding=norm``: SEL_norm's residual branch ends in a convolution, whose weight begins at 0.
 - ``encoding=multi``: objects' styles begin as the background's, and how far apart they are is learned
