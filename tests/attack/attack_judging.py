@@ -109,10 +109,10 @@ def _alarm() -> Iterator[None]:
 
 def _memory(*, reset: bool = False) -> float:
     """The most bytes that this process had since the last reset; where there is none, since its start."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        if reset:
-            with open("/proc/self/clear_refs", "w") as f:
-                f.write("5")
+    if reset:
+        with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as f:
+            f.write("5")
+    with contextlib.suppress(OSError, TypeError):
         with open("/proc/self/status") as f:
             return int(re.search(r"VmHWM:\s+(\d+) kB", f.read())[1]) * 1024.0
     import resource  # not on Windows
