@@ -112,9 +112,8 @@ def _memory(*, reset: bool = False) -> float:
     if reset:
         with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as f:
             f.write("5")
-    with contextlib.suppress(OSError, TypeError):
-        with open("/proc/self/status") as f:
-            return int(re.search(r"VmHWM:\s+(\d+) kB", f.read())[1]) * 1024.0
+    with contextlib.suppress(OSError, TypeError), open("/proc/self/status") as f:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", f.read())[1]) * 1024.0
     import resource  # not on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
