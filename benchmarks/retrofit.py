@@ -1,127 +1,157 @@
-"""Retrofitting against training from scratch: how soon pictures follow their heatmaps, and what it costs in quality.
+"""Retrofitting: a plain StyleGAN2 that draws already learns to read heatmaps. How soon, and what of its pictures?
 
-    python benchmarks/retrofit.py train --data catheads.zip --runs runs/retrofit --only plain
-    python benchmarks/retrofit.py train --data catheads.zip --runs runs/retrofit --only retrofit scratch
-    python benchmarks/retrofit.py measure --data catheads.zip --runs runs/retrofit
-    python benchmarks/retrofit.py table
+    python benchmarks/retrofit.py --seeds 0-4 --json benchmarks/results/retrofit.json --pictures out
 
-Cats' heads at 64 pixels, the paper's losses and its discriminator, no aids, one process of one thread a run. The plain
-StyleGAN2 sees PLAIN_KIMG thousand pictures and is then retrofitted (``--preset retrofit-single``); the other learns all
-at once. Snapshots are measured by the response of a detector of faces (240 pairs) and the Frechet distance (2,000
-pictures); both lie in docs/results/retrofit, with the same pictures drawn by each. The same command again goes on where
-it was stopped.
+The made-up pictures of ``steering.py``, whose right answer is known, and the paper's losses alone. For each seed three
+runs of the project's own training steps: a StyleGAN2 without heatmaps; that one retrofitted (``training/retrofit.py``);
+and a model that learns both at once, for as many steps as the other two together. The response is that of
+``steering.py``: 1 follows its level-0 centre exactly, 0 not at all. The Frechet distance is in features of
+EfficientNet-Lite2, over PICTURES pictures each. One CPU thread, float32.
 """
 
 import argparse
 import json
+import platform
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from zoo import evaluated, spatialgan
+import steering
+import torch
+from steering import made_up_pictures, measure_steering, picture_grid, seed_range, steering_config
+from torch import Tensor
 
-RESULTS = Path(__file__).resolve().parents[1] / "docs/results/retrofit"
-PLAIN_KIMG, RETROFIT_KIMG, SNAPSHOT_KIMG = 100, 50, 10
-SEED, PICTURES, PAIRS = 5000, 2000, 240
-SHOWN = "0-15"
-COMMON = (
-    "data.mirror=true",
-    "data.holdout=20",
-    "loss.r1_gamma=0.5",
-    "train.batch_size=16",
-    "train.precision=bfloat16",
-    "train.ema_half_life_kimg=5",
-    "train.g_lr=0.001",
-    "train.d_lr=0.002",
-)
-LAYERS = (
-    "model.resolution=64",
-    "model.z_dim=128",
-    "model.w_dim=128",
-    "model.mapping_layers=2",
-    "model.channel_base=1024",
-    "model.channel_max=256",
-)
-HEATMAPS = ("model.center_std=0.14", "model.sel_residual_kernel=1")
-RUNS = {
-    "plain": (
-        "cats128",
-        PLAIN_KIMG,
-        (*LAYERS, "model.encoding=none", "loss.align=none", f"train.snapshot_kimg={PLAIN_KIMG}"),
-    ),
-    "retrofit": ("retrofit-single", RETROFIT_KIMG, (*HEATMAPS, f"train.snapshot_kimg={SNAPSHOT_KIMG}")),
-    "scratch": (
-        "cats128",
-        PLAIN_KIMG + RETROFIT_KIMG,
-        (*LAYERS, *HEATMAPS, f"train.snapshot_kimg={SNAPSHOT_KIMG}"),
-    ),
-}  # preset, thousands of pictures, what is set beside COMMON
+from spatialgan.data.images import to_uint8
+from spatialgan.evaluation.frechet import Gaussian, RunningGaussian, frechet_distance
+from spatialgan.figures.content import Chart, Figure, Line
+from spatialgan.figures.drawing import save_figure
+from spatialgan.model import save_model
+from spatialgan.networks.generator import Generator, sample_noise, sample_z
+from spatialgan.sampling import sample_layout
+from spatialgan.settings import with_settings
+from spatialgan.streams import random_stream
+from spatialgan.training.growing import load_or_grow
+from spatialgan.training.step import Trainee, make_trainee
+from spatialgan.vision.features import EfficientNetLite2Features
+
+STEPS = 400  # of the plain model, and again of its retrofit
+EVERY = 50  # steps from one measurement of the response to the next
+PICTURES, BATCH = 1000, 50  # of each distance; fewer than there are features, but all distances are of as many
+PLAIN = ("model.encoding=none", "loss.align=none")
 
 
-def train(name: str, data: Path, runs: Path) -> None:
-    """Train a run, as far as that is still to do."""
-    preset, kimg, settings = RUNS[name]
-    words = [word for s in (*COMMON, "train.augment=none", *settings) for word in ("--set", s)]
-    if name == "retrofit":
-        words += ["--init-from", str(runs / "plain")]
-    out = ("--out", str(runs / name))
-    spatialgan("train", "--data", str(data), "--preset", preset, "--kimg", str(kimg), "--device", "cpu", *words, *out)
+def random_pictures(generator: Generator) -> Iterable[Tensor]:
+    """Always the same PICTURES pictures of a model, uint8, batch by batch; of all models the same z."""
+    config = generator.config
+    random, layouts = random_stream(0, "z of retrofitted models"), random_stream(0, "layouts of retrofitted models")
+    for _ in range(PICTURES // BATCH):
+        z, noise = sample_z(config, BATCH, random), sample_noise(config, BATCH, random)
+        with torch.no_grad():
+            yield to_uint8(generator(z, sample_layout(config, BATCH, layouts), noise).image)
 
 
-def measure(name: str, data: Path, run: Path) -> None:
-    """Append a line for each snapshot that has none yet."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{name}.jsonl"
-    done = [line["kimg"] for line in lines_of(name)]
-    for snapshot in sorted(p for p in (run / "snapshots").glob("*.safetensors") if "discriminator" not in p.name):
-        kimg = int(snapshot.stem) / 1000
-        if kimg in done or kimg % SNAPSHOT_KIMG >= 1:  # where a run was stopped it wrote one as well
-            continue
-        model = ("--model", str(snapshot), "--seed", str(SEED))
-        line: dict[str, Any] = {"kimg": kimg}
-        line["fd"] = evaluated(["fd", *model, "--data", str(data), "--samples", str(PICTURES)])["distance"]
-        if name != "plain":
-            found = evaluated(["response", *model, "--samples", str(PAIRS)])["measures"]["detector"]
-            line |= {k: found[k]["mean"] for k in ("response", "control")} | {"found": found["response"]["count"]}
-        with path.open("a") as f:
-            f.write(json.dumps(line) + "\n")
+def gaussian_of(batches: Iterable[Tensor], features: EfficientNetLite2Features) -> Gaussian:
+    seen = RunningGaussian()
+    for images in batches:
+        seen.add(features(images))
+    return seen.gaussian()
+
+
+class Study:
+    """The three runs of one seed."""
+
+    def __init__(self, seed: int, *, steps: int = STEPS, every: int = EVERY):
+        self.config = steering_config(seed, align=True)
+        self.plain_config = with_settings(self.config, list(PLAIN))
+        self.steps, self.every = steps, every
+        self.features = EfficientNetLite2Features()
+        pictures = made_up_pictures(PICTURES, 1, center_std=self.config.model.center_std)  # no picture of the training
+        self.reference = gaussian_of(map(to_uint8, pictures.split(BATCH)), self.features)
+
+    def run(self) -> tuple[dict[str, Any], dict[str, Generator]]:
+        """What was measured, by run, and the generators."""
+        plain = self._follow(make_trainee(self.plain_config, torch.device("cpu")), self.steps)
+        trainee = make_trainee(self.config, torch.device("cpu"))
         with tempfile.TemporaryDirectory() as folder:
-            spatialgan("generate", "--model", str(snapshot), "--seeds", SHOWN, "--grid", "--out", folder)
-            (RESULTS / f"{name}-{kimg:.0f}.png").write_bytes((Path(folder) / "grid.png").read_bytes())
+            path = Path(folder) / "plain.safetensors"
+            t = plain["trainee"]
+            save_model(path, self.plain_config, t.ema, t.discriminator, card={}, dtype=torch.float32)
+            load_or_grow(self.config, trainee.generator, trainee.discriminator, path)
+        trainee.ema.load_state_dict(trainee.generator.state_dict())
+        runs = {
+            "plain": plain,
+            "retrofit": self._follow(trainee, self.steps),
+            "scratch": self._follow(make_trainee(self.config, torch.device("cpu")), 2 * self.steps),
+        }
+        generators = {name: run.pop("trainee").ema for name, run in runs.items()}
+        return runs, generators
+
+    def _follow(self, trainee: Trainee, steps: int) -> dict[str, Any]:
+        """Train for so many steps; responses and distances on the way, and the trainee."""
+        responses, distances = [], []
+
+        def look(step: int, generator: Generator) -> None:
+            if trainee.config.model.encoding != "none" and step % self.every == 0:
+                s = measure_steering(generator)
+                responses.append({"step": step, "response": round(s.response, 3), "error": round(s.error, 3)})
+            if step % (self.steps // 2) == 0:
+                seen = gaussian_of(random_pictures(generator), self.features)
+                distances.append({"step": step, "fd": round(frechet_distance(seen, self.reference), 1)})
+
+        look(0, trainee.ema)
+        steering.train_on(trainee, steps, look)
+        return {"responses": responses, "distances": distances, "trainee": trainee}
 
 
-def lines_of(name: str) -> list[dict[str, Any]]:
-    path = RESULTS / f"{name}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def table() -> str:
-    """What has been measured, as Markdown; pictures shown count those of the plain model, too."""
-    names = ("fd", "response", "control", "found")
-    rows = ["| run | kimg in all | FD | response | control | pairs found |", "|---" * 6 + "|"]
-    for run in RUNS:
-        for line in lines_of(run):
-            kimg = line["kimg"] + (PLAIN_KIMG if run == "retrofit" else 0)
-            cells = [f"{line[n]:.3g}" if line.get(n) is not None else "" for n in names]
-            rows.append(f"| {run} | {kimg:.0f} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+def curves(record: dict[str, Any]) -> Figure:
+    """Means over the seeds, and their range, against the thousands of pictures that a model was shown in all."""
+    kimg, begun = record["batch"] / 1000, {"retrofit": record["steps"], "scratch": 0}
+    names = {"retrofit": "StyleGAN2, then\nretrofitted", "scratch": "both at once"}
+    parts = []
+    for kind, field, label in (("responses", "response", "response"), ("distances", "fd", "Fréchet distance")):
+        lines = []
+        for run, name in names.items():
+            seeds = [runs[run][kind] for runs in record["seeds"].values()]
+            x = tuple((begun[run] + point["step"]) * kimg for point in seeds[0])
+            values = [[points[i][field] for points in seeds] for i in range(len(x))]
+            means = tuple(sum(v) / len(v) for v in values)
+            lines.append(Line(name, x, means, tuple(map(min, values)), tuple(map(max, values))))
+        parts.append(Chart("", "thousands of pictures shown", label, tuple(lines)))
+    return Figure("retrofit", tuple(parts))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "measure", "table"))
-    parser.add_argument("--data", type=Path, help="the pictures")
-    parser.add_argument("--runs", type=Path, help="folder for the trainings")
-    parser.add_argument("--only", nargs="+", choices=RUNS, default=list(RUNS))
+    parser.add_argument("--seeds", default="0-4")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--pictures", type=Path, help="folder for grids of pictures, and the curves")
     args = parser.parse_args()
-    if args.what != "table" and (args.data is None or args.runs is None):
-        parser.error(f"{args.what} needs --data and --runs")
-    for name in args.only if args.what != "table" else ():
-        if args.what == "train":
-            train(name, args.data, args.runs)
-        elif (args.runs / name).exists():
-            measure(name, args.data, args.runs / name)
-    print(table())
+    torch.set_num_threads(1)
+    record = {
+        "command": f"python benchmarks/retrofit.py --seeds {args.seeds}",
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": 1,
+        "steps": STEPS,
+        "batch": steering_config(0, align=True).train.batch_size,
+        "pictures": PICTURES,
+        "seeds": {},
+    }
+    for seed in seed_range(args.seeds):
+        record["seeds"][str(seed)], generators = Study(seed).run()
+        for name, run in record["seeds"][str(seed)].items():
+            responses = ", ".join(f"{r['response']:.2f}" for r in run["responses"])
+            distances = ", ".join(f"{d['fd']:.0f}" for d in run["distances"])
+            print(f"seed {seed} {name:8} response {responses or 'none'}; FD {distances}", flush=True)
+            if args.pictures:
+                args.pictures.mkdir(parents=True, exist_ok=True)
+                picture_grid(generators[name]).save(args.pictures / f"seed{seed}-{name}.png")
+        if args.json:
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            args.json.write_text(json.dumps(record, indent=1) + "\n")
+    if args.pictures:
+        save_figure(curves(record), args.pictures)
 
 
 if __name__ == "__main__":

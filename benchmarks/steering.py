@@ -40,7 +40,7 @@ from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.sampling import centers_inside, sample_layout
 from spatialgan.settings import with_settings
 from spatialgan.streams import random_stream
-from spatialgan.training.step import make_trainee, training_step
+from spatialgan.training.step import Trainee, make_trainee, training_step
 
 RESOLUTION = 32
 THING_STD = 1 / 8  # of a thing's brightness around its middle, in image widths
@@ -129,21 +129,28 @@ def measure_steering(generator: Generator) -> Steering:
 
 
 def train(config: RunConfig, on_step: Callable[[int, Generator], None] | None = None) -> Generator:
-    """The averaged generator of a run of the project's own training steps.
+    """The averaged generator of a run of the project's own training steps; ``train.kimg`` is its length."""
+    t = make_trainee(config, torch.device("cpu"))
+    train_on(t, round(config.train.kimg * 1000 / config.train.batch_size), on_step)
+    return t.ema
+
+
+def train_on(t: Trainee, num_steps: int, on_step: Callable[[int, Generator], None] | None = None) -> None:
+    """Take so many of the project's own training steps on made-up pictures.
 
     Args:
-        config: its ``train.kimg`` is the length.
+        t: changed in place.
+        num_steps: how many.
         on_step: called after each step with the number of steps so far and the averaged generator.
     """
-    t = make_trainee(config, torch.device("cpu"))
+    config = t.config
     pictures = made_up_pictures(NUM_PICTURES, 0, center_std=config.model.center_std)
     order = random_stream(config.train.seed, "order of made-up things")
-    for step in range(round(config.train.kimg * 1000 / config.train.batch_size)):
+    for step in range(num_steps):
         shown = torch.randint(NUM_PICTURES, (config.train.batch_size,), generator=order)
         training_step(t, pictures[shown].contiguous(memory_format=torch.channels_last))
         if on_step is not None:
             on_step(step + 1, t.ema)
-    return t.ema
 
 
 def trained_steering(seed: int, align: bool) -> Steering:

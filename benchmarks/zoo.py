@@ -3,9 +3,9 @@
     python benchmarks/zoo.py --run runs/floors64 --data floors128.zip --segmenter floors
     python benchmarks/zoo.py --run runs/cats64 --data catheads.zip
 
-Appends a line a snapshot to docs/results/zoo/NAME.jsonl, NAME of the run's folder, draws the same pictures for all
-beside it, and prints the table. With --segmenter objects are followed (antithetic Co-move), without it heatmaps
-(response). Every number has its command in ``spatialgan eval``.
+Appends a line for each snapshot at a multiple of EVERY_KIMG to docs/results/zoo/NAME.jsonl, NAME of the run's folder,
+draws the same pictures for all beside it, and prints the table. With --segmenter objects are followed (antithetic
+Co-move), without it heatmaps (response). Every number has its command in ``spatialgan eval``.
 """
 
 import argparse
@@ -21,6 +21,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "docs/results/zoo"
 SEED = 5000  # no seed that training's grids show
 PICTURES, PAIRS = 2000, 240
 SHOWN = "0-31"
+EVERY_KIMG = 50  # snapshots in between, which a run writes where it is stopped, are not measured
 
 
 def evaluated(words: list[str]) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def main() -> None:
     snapshots = sorted(p for p in (args.run / "snapshots").glob("*.safetensors") if "discriminator" not in p.name)
     for snapshot in snapshots[-1:] if args.newest else snapshots:
         kimg = int(snapshot.stem) / 1000
-        if any(line["kimg"] == kimg for line in lines):
+        if any(line["kimg"] == kimg for line in lines) or (kimg % EVERY_KIMG and not args.newest):
             continue
         lines.append({"kimg": kimg, **measure(snapshot, args.data, args.segmenter)})
         with path.open("a") as f:

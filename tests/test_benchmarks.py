@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import drag
 import pytest
+import retrofit
+import steering
 import step_time
 import torch
 
@@ -39,3 +41,20 @@ def test_drags_of_all_modes_are_timed():
     table = drag.measure(SpatialGAN(RunConfig(model=config), Generator(config)), num_steps=1)
     assert set(table) == {"hybrid", "joint", "pixels", "latent"}
     assert all(row["step wall ms"] > 0 for row in table.values())
+
+
+def test_retrofit_compares_three_runs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(retrofit, "PICTURES", 20)
+    monkeypatch.setattr(retrofit, "BATCH", 10)
+    monkeypatch.setattr(retrofit, "EfficientNetLite2Features", lambda: lambda images: images.float().mean(dim=(2, 3)))
+    monkeypatch.setattr(steering, "NUM_PAIRS", 4)
+    study = retrofit.Study(0, steps=2, every=1)
+    runs, generators = study.run()
+    assert [len(runs[name]["responses"]) for name in ("plain", "retrofit", "scratch")] == [0, 3, 5]
+    plain, begun = generators["plain"], runs["retrofit"]["distances"][0]
+    assert plain.config.encoding == "none" and generators["retrofit"].config == generators["scratch"].config
+    # what is retrofitted begins as the plain model: the same pictures, which do not heed their heatmap
+    assert begun["fd"] == runs["plain"]["distances"][-1]["fd"] and runs["retrofit"]["responses"][0]["response"] == 0
+    record = {"batch": 16, "steps": 2, "seeds": {"0": runs}}
+    response, distance = retrofit.curves(record).parts
+    assert response.lines[0].x == (0.032, 0.048, 0.064) and distance.lines[1].x == (0.0, 0.016, 0.032, 0.048, 0.064)
