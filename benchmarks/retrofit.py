@@ -95,7 +95,7 @@ class Study:
             if trainee.config.model.encoding != "none" and step % self.every == 0:
                 s = measure_steering(generator)
                 responses.append({"step": step, "response": round(s.response, 3), "error": round(s.error, 3)})
-            if step % (self.steps // 2) == 0:
+            if step % self.steps == 0:
                 seen = gaussian_of(random_pictures(generator), self.features)
                 distances.append({"step": step, "fd": round(frechet_distance(seen, self.reference), 1)})
 
@@ -140,16 +140,16 @@ def main() -> None:
     }
     for seed in seed_range(args.seeds):
         record["seeds"][str(seed)], generators = Study(seed).run()
+        if args.json:
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            args.json.write_text(json.dumps(record, indent=1) + "\n")
         for name, run in record["seeds"][str(seed)].items():
             responses = ", ".join(f"{r['response']:.2f}" for r in run["responses"])
             distances = ", ".join(f"{d['fd']:.0f}" for d in run["distances"])
             print(f"seed {seed} {name:8} response {responses or 'none'}; FD {distances}", flush=True)
-            if args.pictures:
+            if args.pictures and name != "plain":  # which has no centre to move
                 args.pictures.mkdir(parents=True, exist_ok=True)
                 picture_grid(generators[name]).save(args.pictures / f"seed{seed}-{name}.png")
-        if args.json:
-            args.json.parent.mkdir(parents=True, exist_ok=True)
-            args.json.write_text(json.dumps(record, indent=1) + "\n")
     if args.pictures:
         save_figure(curves(record), args.pictures)
 

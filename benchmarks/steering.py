@@ -153,10 +153,12 @@ def train_on(t: Trainee, num_steps: int, on_step: Callable[[int, Generator], Non
             on_step(step + 1, t.ema)
 
 
-def trained_steering(seed: int, align: bool) -> Steering:
+def trained_steering(seed: int, align: bool, num_steps: int = NUM_STEPS) -> Steering:
     """Train one model and measure it, on one thread: a job for a process of its own."""
     torch.set_num_threads(1)
-    return measure_steering(train(steering_config(seed, align=align)))
+    t = make_trainee(steering_config(seed, align=align), torch.device("cpu"))
+    train_on(t, num_steps)
+    return measure_steering(t.ema)
 
 
 def follow_up(config: RunConfig, every: int) -> tuple[Generator, dict[str, object]]:

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-MODEL, ROOMS = "cats-64", "rooms-64"
+MODEL, FLOORS = "cats-64", "floors-64"
 STEER_SEEDS = (3, 6)
 SAMPLE_SEEDS = range(24)
-ROOM_SEEDS = (18, 1, 22)
-STUDIO_SHOTS = ("studio", "studio-drag", "studio-gif")
+SHEET_SEEDS = range(40)
+FLOOR_SEEDS = (20, 14, 28)
+STUDIO_SHOTS = {"studio": (FLOORS, "20"), "studio-drag": (MODEL, "6"), "studio-gif": (FLOORS, "20")}
 
 
 def load(name: str) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def with_interval(summary: dict[str, Any]) -> str:
     return f"{summary['mean']:.2f} ({low:.2f} to {high:.2f})"
 
 
+CLASSES = 5  # that the Co-move table has, the commonest first
 PAPER_COMOVE = 0.69  # Table I, rooms after 25 million images
 PAPER_COST = "about 30 %"  # of training time over StyleGAN2, Section 4.1
 FAR = 60 / 256  # the longer distance of Table II, in image widths
@@ -50,7 +52,7 @@ def results_table() -> str:
     seeds = load("benchmarks/results/steering.json")["seeds"].values()
     cost = load("benchmarks/results/step_time.json")["table"]["+ SEL + alignment"]
     latency = load("benchmarks/results/studio_latency.json")["models"]
-    drags = [drag_rows(name) for name in ("drag", "drag-rooms")]
+    drags = [drag_rows(name) for name in ("drag", "drag-floors")]
     rows = [
         (
             "Cats: how far a face follows the moved heatmap (1 exactly, 0 not at all)",
@@ -59,7 +61,7 @@ def results_table() -> str:
             "docs/results/response.json",
         ),
         (
-            "Rooms: how far an object follows its heatmap, moved there and back (antithetic Co-move ratio)",
+            "Floors: how far a piece of furniture follows its heatmap, moved there and back (antithetic Co-move ratio)",
             with_interval(antithetic["ratio"]),
             f"chance {with_interval(antithetic['chance'])}",
             "docs/results/comove.json",
@@ -77,21 +79,21 @@ def results_table() -> str:
             "benchmarks/results/steering.json",
         ),
         (
-            "Dragging a point by 60/256: hybrid drags that arrive (cats; rooms)",
+            "Dragging a point by 60/256: hybrid drags that arrive (cats; floors)",
             "; ".join(f"{d['hybrid', FAR]['success_without_noise']['mean']:.0%}" for d in drags),
             "DragGAN with its rate scaled to w, same models: "
             + "; ".join(f"{tuned(d)['success_without_noise']['mean']:.0%}" for d in drags),
             "docs/results/drag.json",
         ),
         (
-            "... and the processor seconds of one (cats; rooms)",
+            "... and the processor seconds of one (cats; floors)",
             "; ".join(f"{d['hybrid', FAR]['cpu_seconds']['median']:.2f}" for d in drags),
             "the same DragGAN: " + "; ".join(f"{tuned(d)['cpu_seconds']['median']:.2f}" for d in drags),
-            "docs/results/drag-rooms.json",
+            "docs/results/drag-floors.json",
         ),
         (
-            "Fréchet distance, in features of EfficientNet-Lite2 (cats; rooms)",
-            "; ".join(f"{load(f'docs/results/{n}.json')['values']['distance']:.0f}" for n in ("fd", "fd-rooms")),
+            "Fréchet distance, in features of EfficientNet-Lite2 (cats; floors)",
+            "; ".join(f"{load(f'docs/results/{n}.json')['values']['distance']:.0f}" for n in ("fd", "fd-floors")),
             "no FID, and not comparable with one",
             "docs/results/fd.json",
         ),
@@ -102,9 +104,9 @@ def results_table() -> str:
             "benchmarks/results/step_time.json",
         ),
         (
-            "Studio, from pointer to picture (cats; rooms)",
-            "; ".join(f"{latency[name]['latency_median_ms']:.0f} ms" for name in (MODEL, ROOMS)),
-            "95th percentile " + "; ".join(f"{latency[name]['latency_p95_ms']:.0f} ms" for name in (MODEL, ROOMS)),
+            "Studio, from pointer to picture (cats; floors)",
+            "; ".join(f"{latency[name]['latency_median_ms']:.0f} ms" for name in (MODEL, FLOORS)),
+            "95th percentile " + "; ".join(f"{latency[name]['latency_p95_ms']:.0f} ms" for name in (MODEL, FLOORS)),
             "benchmarks/results/studio_latency.json",
         ),
     ]
@@ -134,10 +136,64 @@ def tuned(rows: dict[tuple[str, float], dict[str, Any]]) -> dict[str, Any]:
 def frechet_table() -> str:
     """Fréchet distances of the bundled models."""
     lines = ["| | distance | pictures | real pictures |", "|---" * 4 + "|"]
-    for model, name in ((MODEL, "fd"), (ROOMS, "fd-rooms")):
+    for model, name in ((MODEL, "fd"), (FLOORS, "fd-floors")):
         v = load(f"docs/results/{name}.json")["values"]
         lines.append(f"| `{model}` | {v['distance']:.0f} | {v['num_generated']:,} | {v['num_reference']:,} |")
     return "\n".join(lines)
+
+
+def card_table(name: str) -> str:
+    """What a bundled model is, from its card."""
+    from spatialgan.model import read_card
+
+    config, card = read_card(ROOT / f"src/spatialgan/zoo/{name}.json")
+    measured = card.get("measured", {})
+    weights = ROOT / f"src/spatialgan/zoo/{name}.safetensors"
+    sizes = [p.stat().st_size / 2**20 for p in (weights, weights.with_suffix(".discriminator.safetensors"))]
+    rows = {
+        "pictures": f"{config.model.resolution}x{config.model.resolution}, {config.model.layout} layouts",
+        "data": card["data"],
+        "terms": card["terms"],
+        "schedule": card["schedule"],
+        "took": f"{card['hours']:g} hours of {card['hardware']}",
+        "files": f"{sizes[0]:.1f} MB, and {sizes[1]:.1f} MB of the discriminator; half precision",
+        "weaknesses": card["weaknesses"],
+    }
+    if (m := measured.get("fd")) is not None:
+        rows["Fréchet distance"] = f"{m['distance']:.0f}: {m['pictures']:,} pictures, {m['real_pictures']:,} real ones"
+    if (m := measured.get("comove")) is not None:
+        rows["Co-move, antithetic"] = f"{with_interval(m['ratio'])}; chance {with_interval(m['chance'])}"
+        rows["nothing at the centre"] = f"{m['nothing_there']:.0%} of {m['pairs']} pairs"
+        rows["what else changes"] = with_interval(m["locality"])
+    if (m := measured.get("response")) is not None:
+        rows["response of faces"] = f"{with_interval(m['response'])}; across the move {with_interval(m['control'])}"
+        rows["faces found"] = f"in both pictures in {m['found_in_both']:.0%} of {m['pairs']} pairs"
+    if (m := measured.get("drag")) is not None:
+        name = f"hybrid drags by {m['distance'] * 256:.0f}/256"
+        rows[name] = f"{m['arrived']:.0%} arrive; {m['cpu_seconds']:.2f} s of a core"
+    lines = [f"| {key} | {value} |" for key, value in rows.items()]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+ALONG = {  # column of the table: field of docs/results/zoo, how it is written
+    "thousand images": ("kimg", "{:.0f}"),
+    "Fréchet distance": ("fd", "{:.0f}"),
+    "precision": ("precision", "{:.2f}"),
+    "recall": ("recall", "{:.3f}"),
+    "r_v": ("r_v", "{:.2f}"),
+    "follows (Co-move)": ("ratio", "{:.2f}"),
+    "chance": ("chance", "{:.2f}"),
+    "nothing there": ("nothing_there", "{:.0%}"),
+}
+
+
+def growth_table(run: str) -> str:
+    """How a long run came along, snapshot by snapshot."""
+    lines = [json.loads(line) for line in (ROOT / f"docs/results/zoo/{run}.jsonl").read_text().splitlines()]
+    rows = [
+        [form.format(line[field]) for field, form in ALONG.values()] for line in sorted(lines, key=lambda r: r["kimg"])
+    ]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (list(ALONG), ["---"] * len(ALONG), *rows))
 
 
 def self_test_table() -> str:
@@ -186,25 +242,28 @@ def drag_table(name: str = "drag") -> str:
     return "\n".join(table([load(f"docs/results/{name}.json")]))
 
 
-FORMS = {"sum": "as trained: ReLU of the sum", "channel": "ReLU on each channel"}
+FORMS = {"sum": "ReLU of the sum", "channel": "ReLU on each channel"}
 
 
 def focus_table() -> str:
     """By how much more the bundled models' discriminators look at a picture's own heatmaps and objects than at the next
     picture's, and how many maps are empty, by either form of attention."""
+    from spatialgan.model import read_card
+
     lines = [
-        "| D of | attention | empty maps, 4x4 | on heatmaps, 4x4 | 8x8 | 16x16 | on objects of real rooms, 8x8 | "
-        "beds | windows |",
+        "| D of | attention | empty maps, 4x4 | on heatmaps, 4x4 | 8x8 | 16x16 | on things of real floors, 8x8 | "
+        "beds | chairs |",
         "|---" * 9 + "|",
     ]
-    for model in (MODEL, ROOMS):
+    for model in (MODEL, FLOORS):
+        trained = read_card(ROOT / f"src/spatialgan/zoo/{model}.json")[0].loss.attention
         for form, label in FORMS.items():
             v = load(f"docs/results/attention/{model}-{form}.json")["values"]
             heatmaps = v["heatmaps"].values()
-            real = [v["objects"], v["by_class"].get("bed"), v["by_class"].get("window")]
+            real = [v["objects"], v["by_class"].get("bed"), v["by_class"].get("chair")]
             cells = [
                 f"`{model}`",
-                label,
+                label + (", as trained" if form == trained else ""),
                 f"{v['heatmaps']['level0']['empty']:.0%}".replace("%", " %"),
                 *(with_interval(level["beyond"]) for level in heatmaps),
                 *("" if levels is None else with_interval(levels["level1"]["beyond"]) for levels in real),
@@ -214,7 +273,7 @@ def focus_table() -> str:
 
 
 def comove_table() -> str:
-    """The Co-move ratio of the bundled rooms: both protocols, and the antithetic one by class."""
+    """The Co-move ratio of the bundled floors: both protocols, and the antithetic one by class."""
     lines = ["| | antithetic | chance | single-sided, the paper's | chance |", "|---" * 5 + "|"]
     results = {name: load(f"docs/results/{name}.json")["values"] for name in ("comove", "comove-independent")}
     columns = [
@@ -224,8 +283,9 @@ def comove_table() -> str:
     for label, v in columns:
         cells = [label, *(with_interval(c[part]) for c in (v["antithetic"], v) for part in ("ratio", "chance"))]
         lines.append(f"| {' | '.join(cells)} |")
-    for kind in ("window", "bed", "painting"):
-        v = results["comove"]
+    v = results["comove"]
+    found = v["antithetic"]["by_class"]
+    for kind in sorted(found, key=lambda kind: -found[kind]["count"])[:CLASSES]:
         cells = [
             f"{kind}s",
             *(with_interval(c[part][kind]) for c in (v["antithetic"], v) for part in ("by_class", "chance_by_class")),
@@ -242,6 +302,36 @@ def steering_table() -> str:
         rows = [row[name] for row in seeds.values()]
         cells = [f"{r['response']:.2f} ± {r['error']:.2f}".replace("-0.00", "0.00") for r in rows]
         lines.append(f"| {name} alignment | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def retrofit_table() -> str:
+    """A StyleGAN2 that learns to read heatmaps beside one that learns both at once: means and ranges over the seeds."""
+    r = load("benchmarks/results/retrofit.json")
+    kimg, begun, runs = r["batch"] / 1000, r["steps"], r["seeds"].values()
+
+    def cell(run: str, kind: str, field: str, step: int, form: str) -> str:
+        values = [p[field] for seed in runs for p in seed[run][kind] if p["step"] == step]
+        if not values:
+            return ""
+        low, high = (form.format(f(values)).replace("-0.00", "0.00") for f in (min, max))
+        return f"{form.format(sum(values) / len(values))} ({low} to {high})".replace("-0.00", "0.00")
+
+    steps = [p["step"] for p in next(iter(runs))["retrofit"]["responses"]]
+    lines = [
+        "| thousand pictures in all | response, retrofitted | response, both at once | Fréchet distance, retrofitted | "
+        "both at once |",
+        "|---" * 5 + "|",
+    ]
+    for step in steps[:6] + steps[6::2]:
+        cells = [
+            f"{(begun + step) * kimg:.1f}",
+            cell("retrofit", "responses", "response", step, "{:.2f}"),
+            cell("scratch", "responses", "response", begun + step, "{:.2f}"),
+            cell("retrofit", "distances", "fd", step, "{:.0f}"),
+            cell("scratch", "distances", "fd", begun + step, "{:.0f}"),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -347,7 +437,8 @@ def threads_table() -> str:
 MEASURED = {  # heading of docs/results.md: the files that its tables are made of
     "Alignment from scratch": ("benchmarks/results/steering.json", "benchmarks/results/steering-real.json"),
     "Cats: response": ("docs/results/response.json",),
-    "Rooms: Co-move ratio": (
+    "Retrofitting": ("benchmarks/results/retrofit.json",),
+    "Floors: Co-move ratio": (
         "docs/results/comove.json",
         "docs/results/comove-independent.json",
         "docs/results/comove-self-test-128.json",
@@ -355,10 +446,10 @@ MEASURED = {  # heading of docs/results.md: the files that its tables are made o
         "docs/results/comove-self-test-floors-64.json",
     ),
     "Where the discriminator looks": tuple(
-        f"docs/results/attention/{model}-{form}.json" for model in (MODEL, ROOMS) for form in FORMS
+        f"docs/results/attention/{model}-{form}.json" for model in (MODEL, FLOORS) for form in FORMS
     ),
-    "Drags": ("docs/results/drag.json", "docs/results/drag-rooms.json"),
-    "Fréchet distance": ("docs/results/fd.json", "docs/results/fd-rooms.json"),
+    "Drags": ("docs/results/drag.json", "docs/results/drag-floors.json"),
+    "Fréchet distance": ("docs/results/fd.json", "docs/results/fd-floors.json"),
     "What alignment costs": ("benchmarks/results/step_time.json", "benchmarks/results/step_time-narrow.json"),
     "Photographs": ("docs/results/invert/cats-64.json",),
     "Studio latency": ("benchmarks/results/studio_latency.json", "benchmarks/results/studio_large.json"),
@@ -395,13 +486,17 @@ TABLES = {
     "response": response_table,
     "cost": cost_table,
     "drag": drag_table,
-    "drag-rooms": lambda: drag_table("drag-rooms"),
+    "drag-floors": lambda: drag_table("drag-floors"),
     "comove": comove_table,
     "focus": focus_table,
     "steering": steering_table,
+    "retrofit": retrofit_table,
     "reading": reading_table,
     "threads": threads_table,
     "web": web_table,
+    "card-floors-64": lambda: card_table(FLOORS),
+    "card-cats-64": lambda: card_table(MODEL),
+    "growth-floors64": lambda: growth_table("floors64"),
 }
 
 
@@ -445,7 +540,7 @@ def with_lines(text: str) -> str:
 
 
 def make_images() -> None:
-    """``steer.png``: the level-0 centre moved; ``samples.png`` and ``rooms.png``: random pictures, not chosen."""
+    """``steer.png``: the level-0 centre moved; ``samples.png`` and ``floors.png``: random pictures, not chosen."""
     from spatialgan import SpatialGAN
     from spatialgan.editing.export import image_grid, save_png
     from spatialgan.editing.rendering import render_scenes
@@ -457,21 +552,47 @@ def make_images() -> None:
     pictures = render_scenes([model.sample(seed) for seed in SAMPLE_SEEDS])
     save_png(image_grid(pictures, columns=8, scale=2), images / "samples.png")
     save_png(attention_grid(model, (0, 1, 2, 3)), images / "attention.png", scale=0.5)
-    rooms = SpatialGAN.from_pretrained(ROOMS)
-    pictures = render_scenes([rooms.sample(seed) for seed in SAMPLE_SEEDS])
-    save_png(image_grid(pictures, columns=8, scale=2), images / "rooms.png")
-    save_png(image_grid(render_scenes(room_edits(rooms)), columns=6, scale=2), images / "room-edits.png")
-    save_png(image_grid(render_scenes(room_tasks(rooms)), columns=6, scale=2), images / "room-tasks.png")
+    floors = SpatialGAN.from_pretrained(FLOORS)
+    pictures = render_scenes([floors.sample(seed) for seed in SAMPLE_SEEDS])
+    save_png(image_grid(pictures, columns=8, scale=2), images / "floors.png")
+    for each in (model, floors):
+        # As JPEG: there is little but grain to lose, and PNGs would be of 2 MB.
+        contact_sheet(each).save(images / f"sheet-{each.name}.jpg", quality=90)
+    save_png(image_grid(render_scenes(floor_edits(floors)), columns=8, scale=2), images / "floor-edits.png")
 
 
-def room_edits(model: Any) -> list[Any]:
-    """Scenes: each room as it was, object 0 moved, 1 removed, 2 restyled, another background, all styles new."""
+def contact_sheet(model: Any) -> Any:
+    """Forty seeds in rows of four, not chosen: each as it was, then edits."""
+    from spatialgan.editing.export import image_grid
+    from spatialgan.editing.rendering import render_scenes
+
     scenes = []
-    for seed in ROOM_SEEDS:
+    for seed in SHEET_SEEDS:
         scene = model.sample(seed)
+        x, y = (float(c) for c in scene.layout.centers[0])
+        dx, dy = (0.2 if c < 0.5 else -0.2 for c in (x, y))
+        if model.config.model.layout == "multi":
+            edits = [
+                scene.move(0, dx=dx),
+                scene.remove(0),
+                scene.restyle(0, seed=7),
+                scene.duplicate(0, dx=1.75 * dx, dy=0.0),
+            ]
+        else:
+            edits = [scene.move(0, dx=dx), scene.move(0, dy=dy), scene.resize(0, 0.8), scene.with_new_styles(7)]
+        scenes += [scene, *edits]
+    return image_grid(render_scenes(scenes), columns=20, scale=1)
+
+
+def floor_edits(model: Any) -> list[Any]:
+    """Scenes: each floor as it was, each thing moved, 1 removed, 2 restyled, another background, all styles new."""
+    scenes = []
+    for seed in FLOOR_SEEDS:
+        scene = model.sample(seed)
+        inwards = [0.2 if float(x) < 0.5 else -0.2 for x, _ in scene.layout.centers]
         scenes += [
             scene,
-            scene.move(0, dx=0.2),
+            *(scene.move(thing, dx=dx) for thing, dx in enumerate(inwards)),
             scene.remove(1),
             scene.restyle(2, seed=7),
             scene.restyle("background", seed=5),
@@ -480,19 +601,14 @@ def room_edits(model: Any) -> list[Any]:
     return scenes
 
 
-def room_tasks(model: Any) -> list[Any]:
-    """Scenes, two by two: a bed moved, a painting removed, a window restyled."""
-    bed, painting, window = (model.sample(seed) for seed in (64, 2, 22))
-    return [bed, bed.move(0, dx=0.2), painting, painting.remove(2), window, window.restyle(2, seed=7)]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", action="store_true")
     if parser.parse_args().images:
         make_images()
         screenshots = [sys.executable, ROOT / "docs/screenshots.py", "--out", ROOT / "docs/images"]
-        subprocess.run([*screenshots, "--model", MODEL, "--seed", "6", "--only", *STUDIO_SHOTS], check=True)
+        for name, (model, seed) in STUDIO_SHOTS.items():
+            subprocess.run([*screenshots, "--model", model, "--seed", seed, "--only", name], check=True)
     for path in pages():
         path.write_text(with_lines(with_tables(path.read_text())))
     subprocess.run([sys.executable, ROOT / "docs/structure.py"], check=True)

@@ -1,10 +1,13 @@
 """The benchmarks, on tiny models and a step or two: that they run, and compare what they say."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import drag
 import pytest
 import retrofit
+import ship
 import steering
 import step_time
 import torch
@@ -57,4 +60,22 @@ def test_retrofit_compares_three_runs(monkeypatch: pytest.MonkeyPatch):
     assert begun["fd"] == runs["plain"]["distances"][-1]["fd"] and runs["retrofit"]["responses"][0]["response"] == 0
     record = {"batch": 16, "steps": 2, "seeds": {"0": runs}}
     response, distance = retrofit.curves(record).parts
-    assert response.lines[0].x == (0.032, 0.048, 0.064) and distance.lines[1].x == (0.0, 0.016, 0.032, 0.048, 0.064)
+    assert response.lines[0].x == (0.032, 0.048, 0.064) and distance.lines[1].x == (0.0, 0.032, 0.064)
+
+
+@pytest.mark.parametrize("name", ["fd", "fd-floors", "comove", "response", "drag", "drag-floors"])
+def test_a_card_has_the_figures_of_a_result(name: str):
+    result = json.loads((Path(__file__).parents[1] / f"docs/results/{name}.json").read_text())
+    figures = ship.measured(result)
+    if result["metric"] == "comove":
+        assert figures["ratio"]["mean"] == result["values"]["antithetic"]["ratio"]["mean"]
+        assert set(figures) == {"protocol", "ratio", "chance", "locality", "nothing_there", "pairs"}
+    elif result["metric"] == "drag":
+        assert figures["distance"] == 60 / 256 and 0 <= figures["arrived"] <= 1
+    else:
+        assert all(value is not None for value in figures.values())
+
+
+def test_a_card_has_no_figures_of_other_results():
+    with pytest.raises(SystemExit, match="no figures of segmenter"):
+        ship.measured({"metric": "segmenter", "values": {}})

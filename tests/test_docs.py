@@ -127,12 +127,12 @@ def test_the_threads_of_the_presets_are_as_documented(monkeypatch):
     [
         ("response", "cats-64"),
         ("drag", "cats-64"),
-        ("drag-rooms", "rooms-64"),
-        ("comove", "rooms-64"),
-        ("comove-independent", "rooms-64"),
-        ("fd-rooms", "rooms-64"),
+        ("drag-floors", "floors-64"),
+        ("comove", "floors-64"),
+        ("comove-independent", "floors-64"),
+        ("fd-floors", "floors-64"),
         ("attention/cats-64-sum", "cats-64"),
-        ("attention/rooms-64-sum", "rooms-64"),
+        ("attention/floors-64-channel", "floors-64"),
     ],
 )
 def test_results_of_bundled_models_are_of_the_weights_that_are_bundled(result, model):

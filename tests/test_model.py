@@ -17,7 +17,7 @@ from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
 from spatialgan.layout import Layout
-from spatialgan.model import FORMAT_VERSION, bundled_models, save_model
+from spatialgan.model import FORMAT_VERSION, OPENS_FIRST, add_to_card, bundled_models, read_card, save_model
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.sampling import sample_layout
@@ -175,6 +175,16 @@ def test_bundled_models_have_their_card():
     for name, path in bundled_models().items():
         assert find_weights(name) == path
         assert path.with_suffix(".json").exists()
+    assert next(iter(bundled_models())) == OPENS_FIRST
+
+
+def test_a_card_takes_more_and_the_weights_stay(model: SpatialGAN, tmp_path: Path):
+    path = model.save(tmp_path / "pets", card={"kimg": 3, "data": "pets"})
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.suffix != ".json"}
+    add_to_card(path.with_suffix(".json"), {"measured": {"fd": 1.5}, "data": "cats"})
+    config, card = read_card(path.with_suffix(".json"))
+    assert (config, card) == (model.config, {"kimg": 3, "data": "cats", "measured": {"fd": 1.5}})
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.suffix != ".json"} == before
 
 
 def test_not_found(model: SpatialGAN, tmp_path: Path):

@@ -28,6 +28,7 @@ from spatialgan.settings import from_dict, to_dict, upgraded
 
 Network = TypeVar("Network", bound=nn.Module)
 FORMAT_VERSION = 3
+OPENS_FIRST = "floors-64"  # of what is bundled: there, every handle is a thing
 CARD_HASH = "card_sha256"
 FIELDS = ("format_version", CARD_HASH, "weights_sha256", "discriminator_sha256", "config", "card")
 STORED_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # that weights may be stored in
@@ -182,9 +183,10 @@ class Model:
 
 
 def bundled_models() -> dict[str, Path]:
-    """Models that come with the package: name -> weights."""
+    """Models that come with the package: name -> weights; the first is what the studio opens."""
     zoo = Path(str(files("spatialgan"))) / "zoo"
-    return {p.stem: p for p in sorted(zoo.glob(f"*{WEIGHTS}")) if p.with_suffix(CARD).exists()}
+    paths = sorted(zoo.glob(f"*{WEIGHTS}"), key=lambda p: (p.stem != OPENS_FIRST, p.stem))
+    return {p.stem: p for p in paths if p.with_suffix(CARD).exists()}
 
 
 def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
@@ -218,6 +220,22 @@ def read_card(path: Path) -> tuple[RunConfig, dict[str, Any]]:
             f"from, or, if you changed it yourself, take {CARD_HASH} out"
         )
     return config, card
+
+
+def add_to_card(path: Path, fields: dict[str, Any]) -> None:
+    """Write more into the card of a model's JSON file; its weights and its configuration stay as they are.
+
+    Raises:
+        SpatialGANError: as :func:`read_card`.
+    """
+    _, card = read_card(path)
+    _write_card(path, {**read_json(path), "card": {**card, **fields}})
+
+
+def _write_card(path: Path, data: dict[str, Any]) -> None:
+    data = json.loads(json.dumps(data))  # as it will be read: there, keys are texts, and are sorted as such
+    data = {CARD_HASH: _card_hash(data), **{name: value for name, value in data.items() if name != CARD_HASH}}
+    write_atomically(path, lambda p: p.write_text(json.dumps(data, indent=1) + "\n"))
 
 
 def _card_hash(data: dict[str, Any]) -> str:
@@ -260,16 +278,14 @@ def save_model(
     else:
         path.with_suffix(DISCRIMINATOR).unlink(missing_ok=True)  # another model's would be taken for this one's
     second = {} if discriminator is None else {"discriminator_sha256": file_hash(path.with_suffix(DISCRIMINATOR))}
-    text = {
+    data = {
         "format_version": FORMAT_VERSION,
         "weights_sha256": file_hash(path),
         **second,
         "config": to_dict(config),
         "card": card,
     }
-    text = json.loads(json.dumps(text))  # as it will be read: there, keys are texts, and are sorted as such
-    text = {CARD_HASH: _card_hash(text), **text}
-    write_atomically(path.with_suffix(CARD), lambda p: p.write_text(json.dumps(text, indent=1) + "\n"))
+    _write_card(path.with_suffix(CARD), data)
     return path
 
 

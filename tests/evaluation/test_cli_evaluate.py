@@ -289,7 +289,7 @@ def test_mistakes_reach_the_command_line_as_sentences(tmp_path: Path) -> None:
     [
         ["response", "--model", "cats-64"],
         ["fd", "--model", "cats-64", "--data", "photos"],
-        ["comove", "--model", "rooms-64"],
+        ["comove", "--model", "floors-64"],
         ["drag", "--model", "cats-64"],
         ["segmenter", "--data", "rooms"],
     ],

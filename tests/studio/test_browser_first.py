@@ -161,7 +161,7 @@ def test_the_copied_command_brings_its_scene(visit, fake_drag):
     page = visit()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#export")
-    expect(page.locator("#command")).to_contain_text("--seed 8")
+    expect(page.locator("#command")).to_contain_text("--seed 20")
     expect(page.locator("#command-needs")).to_be_hidden()
     page.keyboard.press("Escape")
     page.keyboard.press("d")
@@ -171,15 +171,15 @@ def test_the_copied_command_brings_its_scene(visit, fake_drag):
     page.click("#drag-start")
     settle(page, 1)
     page.click("#export")
-    expect(page.locator("#command-needs")).to_contain_text("single-seed8.scene.json")
+    expect(page.locator("#command-needs")).to_contain_text("single-seed20.scene.json")
     with page.expect_download() as download:
         page.click("#copy")
     words = shlex.split(page.locator("#command").inner_text())
-    assert words[words.index("--scene") + 1] == download.value.suggested_filename == "single-seed8.scene.json"
+    assert words[words.index("--scene") + 1] == download.value.suggested_filename == "single-seed20.scene.json"
     page.wait_for_function("() => document.querySelector('#copy').textContent === 'Copied'")
     assert shlex.split(page.evaluate("navigator.clipboard.readText()")) == words
     with open(download.value.path(), "rb") as file:
-        assert json.loads(file.read())["seed"] == 8
+        assert json.loads(file.read())["seed"] == 20
 
 
 @pytest.mark.parametrize(

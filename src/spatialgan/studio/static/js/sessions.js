@@ -6,7 +6,7 @@ import { complain, tell } from './notices.js';
 import { store } from './store.js';
 
 const KEY = 'spatialgan-session';
-const FIRST_SEED = 8;
+const FIRST_SEED = 20;
 const LOCK_MS = 1500; // a page that is reloaded gives its lock back a little later
 
 // A duplicated tab gets a copy of this tab's storage: whoever cannot lock the session begins one of its own.
