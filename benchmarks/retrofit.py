@@ -1,6 +1,6 @@
 """Retrofitting: a plain StyleGAN2 that draws already learns to read heatmaps. How soon, and what of its pictures?
 
-    python benchmarks/retrofit.py --seeds 0-4 --json benchmarks/results/retrofit.json --pictures out
+    python benchmarks/retrofit.py --seeds 0-2 --json benchmarks/results/retrofit.json --pictures out
 
 The made-up pictures of ``steering.py``, whose right answer is known, and the paper's losses alone. For each seed three
 runs of the project's own training steps: a StyleGAN2 without heatmaps; that one retrofitted (``training/retrofit.py``);
@@ -123,7 +123,7 @@ def curves(record: dict[str, Any]) -> Figure:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="0-4")
+    parser.add_argument("--seeds", default="0-2")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--pictures", type=Path, help="folder for grids of pictures, and the curves")
     args = parser.parse_args()

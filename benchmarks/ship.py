@@ -30,7 +30,8 @@ def measured(result: dict[str, Any]) -> dict[str, Any]:
     if result["metric"] == "comove":
         a = v["antithetic"]
         means = {name: {k: a[name][k] for k in ("mean", "mean_interval")} for name in ("ratio", "chance", "locality")}
-        return {"protocol": "antithetic", **means, "nothing_there": a["no_object"], "pairs": v["num_samples"]}
+        shares = {"nothing_there": a["no_object"], "label_changed": a["label_changed"]}
+        return {"protocol": "antithetic", **means, **shares, "pairs": v["num_samples"]}
     if result["metric"] == "response":
         by_detector = v["measures"]["detector"]
         means = {k: {m: by_detector[k][m] for m in ("mean", "mean_interval")} for k in ("response", "control")}
@@ -43,14 +44,21 @@ def measured(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def add_measured(name: str, results: list[Path]) -> None:
-    """Write figures into a bundled model's card."""
-    path, figures = ZOO / f"{name}.json", {}
+    """Write figures into a bundled model's card, beside those that it has."""
+    path = ZOO / f"{name}.json"
+    stored = json.loads(path.read_text())
+    figures = {}
     for file in results:
         result = json.loads(file.read_text())
-        if result["model"]["weights_sha256"] != json.loads(path.read_text())["weights_sha256"]:
+        if result["model"]["weights_sha256"] != stored["weights_sha256"]:
             raise SystemExit(f"{file} is of other weights than those of {path.name}; measure again")
+        if result["metric"] in figures:
+            raise SystemExit(f"{file} is a second result of {result['metric']}; a card has one")
+        own = stored["config"]["model"].get("object_spacing")
+        if result["values"].get("object_spacing", own) != own:
+            raise SystemExit(f"{file} is of other layouts than the model's own (--object-spacing)")
         figures[result["metric"]] = measured(result)
-    add_to_card(path, {"measured": figures})
+    add_to_card(path, {"measured": {**stored["card"].get("measured", {}), **figures}})
     print(json.dumps(figures, indent=1))
 
 

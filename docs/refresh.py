@@ -23,7 +23,7 @@ STEER_SEEDS = (3, 6)
 SAMPLE_SEEDS = range(24)
 SHEET_SEEDS = range(40)
 FLOOR_SEEDS = (20, 14, 28)
-STUDIO_SHOTS = {"studio": (FLOORS, "20"), "studio-drag": (MODEL, "6"), "studio-gif": (FLOORS, "20")}
+STUDIO_SHOTS = {"studio-drag": (MODEL, "6"), "studio-gif": (FLOORS, "20")}
 
 
 def load(name: str) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def results_table() -> str:
             "benchmarks/results/steering.json",
         ),
         (
-            "Dragging a point by 60/256: hybrid drags that arrive (cats; floors)",
+            "Dragging a point by 60/256: hybrid drags that arrive (cats, by rules that stopped DragGAN early; floors)",
             "; ".join(f"{d['hybrid', FAR]['success_without_noise']['mean']:.0%}" for d in drags),
             "DragGAN with its rate scaled to w, same models: "
             + "; ".join(f"{tuned(d)['success_without_noise']['mean']:.0%}" for d in drags),
@@ -155,7 +155,7 @@ def card_table(name: str) -> str:
         "data": card["data"],
         "terms": card["terms"],
         "schedule": card["schedule"],
-        "took": f"{card['hours']:g} hours of {card['hardware']}",
+        "took": f"{card['hours']:g} hour{'' if card['hours'] == 1 else 's'} of {card['hardware']}",
         "files": f"{sizes[0]:.1f} MB, and {sizes[1]:.1f} MB of the discriminator; half precision",
         "weaknesses": card["weaknesses"],
     }
@@ -164,6 +164,7 @@ def card_table(name: str) -> str:
     if (m := measured.get("comove")) is not None:
         rows["Co-move, antithetic"] = f"{with_interval(m['ratio'])}; chance {with_interval(m['chance'])}"
         rows["nothing at the centre"] = f"{m['nothing_there']:.0%} of {m['pairs']} pairs"
+        rows["taken for another kind of thing after a move"] = f"{m['label_changed']:.0%}"
         rows["what else changes"] = with_interval(m["locality"])
     if (m := measured.get("response")) is not None:
         rows["response of faces"] = f"{with_interval(m['response'])}; across the move {with_interval(m['control'])}"
@@ -273,7 +274,7 @@ def focus_table() -> str:
 
 
 def comove_table() -> str:
-    """The Co-move ratio of the bundled floors: both protocols, and the antithetic one by class."""
+    """The Co-move ratio of the bundled floors: both protocols, also by class."""
     lines = ["| | antithetic | chance | single-sided, the paper's | chance |", "|---" * 5 + "|"]
     results = {name: load(f"docs/results/{name}.json")["values"] for name in ("comove", "comove-independent")}
     columns = [
@@ -287,7 +288,7 @@ def comove_table() -> str:
     found = v["antithetic"]["by_class"]
     for kind in sorted(found, key=lambda kind: -found[kind]["count"])[:CLASSES]:
         cells = [
-            f"{kind}s",
+            f"{kind}{'es' if kind.endswith('ch') else 's'}",
             *(with_interval(c[part][kind]) for c in (v["antithetic"], v) for part in ("by_class", "chance_by_class")),
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -355,7 +356,9 @@ def latency_table() -> str:
             *parts,
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    machine = r["machine"]
+    cores = f"{machine['cpus']} cores (load {machine['load']:.1f} before)"
+    return "\n".join([*lines, "", f"{cores}, Chromium {machine['chromium']}; `{machine['command']}`."])
 
 
 def large_table() -> str:

@@ -63,17 +63,64 @@ def test_retrofit_compares_three_runs(monkeypatch: pytest.MonkeyPatch):
     assert response.lines[0].x == (0.032, 0.048, 0.064) and distance.lines[1].x == (0.0, 0.032, 0.064)
 
 
-@pytest.mark.parametrize("name", ["fd", "fd-floors", "comove", "response", "drag", "drag-floors"])
-def test_a_card_has_the_figures_of_a_result(name: str):
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("cats-64", "fd"),
+        ("cats-64", "response"),
+        ("cats-64", "drag"),
+        ("floors-64", "fd-floors"),
+        ("floors-64", "comove"),
+        ("floors-64", "drag-floors"),
+    ],
+)
+def test_the_cards_of_bundled_models_have_todays_figures(model: str, name: str):
     result = json.loads((Path(__file__).parents[1] / f"docs/results/{name}.json").read_text())
-    figures = ship.measured(result)
-    if result["metric"] == "comove":
-        assert figures["ratio"]["mean"] == result["values"]["antithetic"]["ratio"]["mean"]
-        assert set(figures) == {"protocol", "ratio", "chance", "locality", "nothing_there", "pairs"}
-    elif result["metric"] == "drag":
-        assert figures["distance"] == 60 / 256 and 0 <= figures["arrived"] <= 1
-    else:
-        assert all(value is not None for value in figures.values())
+    card = json.loads((ship.ZOO / f"{model}.json").read_text())
+    assert card["weights_sha256"] == result["model"]["weights_sha256"]
+    assert card["card"]["measured"][result["metric"]] == ship.measured(result)
+
+
+def test_the_figures_of_a_card_are_those_asked_for():
+    def of(metric: str, **values: object) -> dict[str, object]:
+        return ship.measured({"metric": metric, "values": values, "num_samples": 9})
+
+    def mean(m: float) -> dict[str, object]:
+        return {"mean": m, "mean_interval": [m, m], "median": 7, "share": m / 2}
+
+    assert of("fd", distance=2.5, num_generated=10, num_reference=20) == {
+        "distance": 2.5,
+        "pictures": 10,
+        "real_pictures": 20,
+    }
+    both_ways: dict[str, object] = {name: mean(m) for name, m in (("ratio", 0.6), ("chance", 0.1), ("locality", 0.2))}
+    both_ways |= {"no_object": 0.3, "label_changed": 0.4}
+    comove = of("comove", ratio=mean(1), num_samples=9, antithetic=both_ways)
+    assert [comove[k]["mean"] for k in ("ratio", "chance", "locality")] == [0.6, 0.1, 0.2]
+    assert (comove["nothing_there"], comove["label_changed"], comove["pairs"]) == (0.3, 0.4, 9)
+    response = of("response", measures={"detector": {"response": mean(0.8), "control": mean(0.1)}})
+    assert (response["response"]["mean"], response["control"]["mean"], response["found_in_both"]) == (0.8, 0.1, 0.4)
+    rows = [
+        {"method": m, "distance": d, "cpu_seconds": {"median": d}, "success_without_noise": {"mean": 2 * d}}
+        for m in ("latent", "hybrid")
+        for d in (0.1, 0.2)
+    ]
+    assert of("drag", rows=rows) == {"mode": "hybrid", "distance": 0.2, "arrived": 0.4, "cpu_seconds": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {"weights_sha256": "0"}}, "of other weights"),
+        ({"values": {"object_spacing": 0.0}}, "of other layouts"),
+    ],
+)
+def test_a_card_refuses_what_is_of_something_else(changes, message, tmp_path: Path):
+    weights = json.loads((ship.ZOO / "floors-64.json").read_text())["weights_sha256"]
+    result = {"metric": "comove", "model": {"weights_sha256": weights}, "values": {}}
+    (tmp_path / "r.json").write_text(json.dumps({**result, **changes}))
+    with pytest.raises(SystemExit, match=message):
+        ship.add_measured("floors-64", [tmp_path / "r.json"])
 
 
 def test_a_card_has_no_figures_of_other_results():

@@ -18,7 +18,7 @@ def train(
     data: Annotated[Path, typer.Option(metavar="PATH", help="A folder or zip of images, or an LSUN LMDB.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")],
     preset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="For example cats64, rooms64, paper256-ffhq or tiny.")
+        str | None, typer.Option(metavar="NAME", help="For example cats64, floors64, paper256-ffhq or tiny.")
     ] = None,
     config_file: Annotated[
         Path | None,

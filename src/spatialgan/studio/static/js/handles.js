@@ -56,6 +56,15 @@ export function handlesIn(box, { rings = null, filter = () => true } = {}) {
     if (lost >= 0) ([...buttons.values()][Math.min(lost, buttons.size - 1)] ?? document.querySelector('#undo')).focus({ preventScroll: true });
   }
 
+  // Of handles that lie on one another, the one that was meant, whichever is on top.
+  function nearest({ clientX, clientY }) {
+    const far = button => {
+      const { left, top, width, height } = button.getBoundingClientRect();
+      return Math.hypot(clientX - left - width / 2, clientY - top - height / 2);
+    };
+    return [...buttons].reduce((best, one) => far(one[1]) < far(best[1]) ? one : best)[0];
+  }
+
   function makeButton(handle) {
     const button = document.createElement('button'), key = keyOf(handle.place);
     button.className = 'handle';
@@ -64,7 +73,7 @@ export function handlesIn(box, { rings = null, filter = () => true } = {}) {
     button.style.setProperty('--color', colorOf(handle.place));
     button.textContent = handle.place.object ?? handle.place.level;
     button.onfocus = () => select(key);
-    button.onpointerdown = event => takeHandle(event, key, box);
+    button.onpointerdown = event => takeHandle(event, nearest(event), box);
     button.onkeydown = event => keyOn(event, key);
     button.onblur = settle;
     box.append(button);
@@ -134,7 +143,8 @@ function gesture(event, box, key, change) {
   };
   if (!follow(event, move, { done, cancelled, firm: true })) return;
   event.preventDefault();
-  event.currentTarget.focus?.({ preventScroll: true });
+  const target = event.currentTarget;
+  (target.matches('.handle') ? box.querySelector(`.handle[data-key="${key}"]`) : target).focus?.({ preventScroll: true });
   select(key);
   held = mine;
   return mine;
