@@ -8,434 +8,16 @@ numbers and the picture of the structure are up to date.
 """
 
 import argparse
-import json
 import re
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-MODEL, FLOORS = "cats-64", "floors-64"
-STEER_SEEDS = (3, 6)
-SAMPLE_SEEDS = range(24)
-SHEET_SEEDS = range(40)
-FLOOR_SEEDS = (20, 14, 28)
-STUDIO_SHOTS = {"studio-drag": (MODEL, "6"), "studio-gif": (FLOORS, "20")}
-
-
-def load(name: str) -> dict[str, Any]:
-    return json.loads((ROOT / name).read_text())
-
-
-def with_interval(summary: dict[str, Any]) -> str:
-    """``0.31 (0.25 to 0.37)``: a mean with its 95 % interval."""
-    if summary["mean"] is None:
-        return "none found"
-    low, high = summary["mean_interval"]
-    return f"{summary['mean']:.2f} ({low:.2f} to {high:.2f})"
-
-
-CLASSES = 5  # that the Co-move table has, the commonest first
-PAPER_COMOVE = 0.69  # Table I, rooms after 25 million images
-PAPER_COST = "about 30 %"  # of training time over StyleGAN2, Section 4.1
-FAR = 60 / 256  # the longer distance of Table II, in image widths
-
-
-def results_table() -> str:
-    """The README's one table: each claim, what it is to be compared with, and its file."""
-    response = load("docs/results/response.json")["values"]["measures"]["detector"]
-    comove = {name: load(f"docs/results/{name}.json")["values"] for name in ("comove", "comove-independent")}
-    antithetic, single = comove["comove"]["antithetic"], comove["comove-independent"]
-    seeds = load("benchmarks/results/steering.json")["seeds"].values()
-    cost = load("benchmarks/results/step_time.json")["table"]["+ SEL + alignment"]
-    latency = load("benchmarks/results/studio_latency.json")["models"]
-    drags = [drag_rows(name) for name in ("drag", "drag-floors")]
-    rows = [
-        (
-            "Cats: how far a face follows the moved heatmap (1 exactly, 0 not at all)",
-            with_interval(response["response"]),
-            f"across the move {with_interval(response['control'])}",
-            "docs/results/response.json",
-        ),
-        (
-            "Floors: how far a piece of furniture follows its heatmap, moved there and back (antithetic Co-move ratio)",
-            with_interval(antithetic["ratio"]),
-            f"chance {with_interval(antithetic['chance'])}",
-            "docs/results/comove.json",
-        ),
-        (
-            "The same as in the paper's Table I: single-sided, independent layouts",
-            with_interval(single["ratio"]),
-            f"chance {with_interval(single['chance'])}; the paper {PAPER_COMOVE}, after 25 million images",
-            "docs/results/comove-independent.json",
-        ),
-        (
-            "The paper's losses alone, from scratch, on toy pictures: how far the thing follows, five seeds",
-            "{:.2f} to {:.2f}".format(*ends(row["with"]["response"] for row in seeds)),
-            "without alignment {:.2f} to {:.2f}".format(*ends(row["without"]["response"] for row in seeds)),
-            "benchmarks/results/steering.json",
-        ),
-        (
-            "Dragging a point by 60/256: hybrid drags that arrive (cats, by rules that stopped DragGAN early; floors)",
-            "; ".join(f"{d['hybrid', FAR]['success_without_noise']['mean']:.0%}" for d in drags),
-            "DragGAN with its rate scaled to w, same models: "
-            + "; ".join(f"{tuned(d)['success_without_noise']['mean']:.0%}" for d in drags),
-            "docs/results/drag.json",
-        ),
-        (
-            "... and the processor seconds of one (cats; floors)",
-            "; ".join(f"{d['hybrid', FAR]['cpu_seconds']['median']:.2f}" for d in drags),
-            "the same DragGAN: " + "; ".join(f"{tuned(d)['cpu_seconds']['median']:.2f}" for d in drags),
-            "docs/results/drag-floors.json",
-        ),
-        (
-            "Fréchet distance, in features of EfficientNet-Lite2 (cats; floors)",
-            "; ".join(f"{load(f'docs/results/{n}.json')['values']['distance']:.0f}" for n in ("fd", "fd-floors")),
-            "no FID, and not comparable with one",
-            "docs/results/fd.json",
-        ),
-        (
-            "What heatmaps and alignment add to a training step of StyleGAN2",
-            f"{cost['over StyleGAN2 %']:+.1f} %",
-            f"the paper: {PAPER_COST}",
-            "benchmarks/results/step_time.json",
-        ),
-        (
-            "Studio, from pointer to picture (cats; floors)",
-            "; ".join(f"{latency[name]['latency_median_ms']:.0f} ms" for name in (MODEL, FLOORS)),
-            "95th percentile " + "; ".join(f"{latency[name]['latency_p95_ms']:.0f} ms" for name in (MODEL, FLOORS)),
-            "benchmarks/results/studio_latency.json",
-        ),
-    ]
-    lines = ["| | measured | to compare with | from |", "|---" * 4 + "|"]
-    lines += [f"| {claim} | {value} | {other} | [file]({path}) |" for claim, value, other, path in rows]
-    return "\n".join(lines)
-
-
-def ends(values: Iterable[float]) -> tuple[float, float]:
-    """The least and the greatest; no -0.00."""
-    numbers = sorted(round(value, 2) + 0.0 for value in values)
-    return numbers[0], numbers[-1]
-
-
-def drag_rows(name: str) -> dict[tuple[str, float], dict[str, Any]]:
-    """A drag benchmark's rows of the model itself, not of the baseline, by method and distance."""
-    result = load(f"docs/results/{name}.json")
-    rows = [r for r in result["values"]["rows"] if r["model"] == result["model"]["name"]]
-    return {(r["method"], r["distance"]): r for r in rows}
-
-
-def tuned(rows: dict[tuple[str, float], dict[str, Any]]) -> dict[str, Any]:
-    """The row of the tuned DragGAN, which earlier files call latent."""
-    return rows.get(("DragGAN, tuned", FAR)) or rows["latent", FAR]
-
-
-def frechet_table() -> str:
-    """Fréchet distances of the bundled models."""
-    lines = ["| | distance | pictures | real pictures |", "|---" * 4 + "|"]
-    for model, name in ((MODEL, "fd"), (FLOORS, "fd-floors")):
-        v = load(f"docs/results/{name}.json")["values"]
-        lines.append(f"| `{model}` | {v['distance']:.0f} | {v['num_generated']:,} | {v['num_reference']:,} |")
-    return "\n".join(lines)
-
-
-def card_table(name: str) -> str:
-    """What a bundled model is, from its card."""
-    from spatialgan.model import read_card
-
-    config, card = read_card(ROOT / f"src/spatialgan/zoo/{name}.json")
-    measured = card.get("measured", {})
-    weights = ROOT / f"src/spatialgan/zoo/{name}.safetensors"
-    sizes = [p.stat().st_size / 2**20 for p in (weights, weights.with_suffix(".discriminator.safetensors"))]
-    rows = {
-        "pictures": f"{config.model.resolution}x{config.model.resolution}, {config.model.layout} layouts",
-        "data": card["data"],
-        "terms": card["terms"],
-        "schedule": card["schedule"],
-        "took": f"{card['hours']:g} hour{'' if card['hours'] == 1 else 's'} of {card['hardware']}",
-        "files": f"{sizes[0]:.1f} MB, and {sizes[1]:.1f} MB of the discriminator; half precision",
-        "weaknesses": card["weaknesses"],
-    }
-    if (m := measured.get("fd")) is not None:
-        rows["Fréchet distance"] = f"{m['distance']:.0f}: {m['pictures']:,} pictures, {m['real_pictures']:,} real ones"
-    if (m := measured.get("comove")) is not None:
-        rows["Co-move, antithetic"] = f"{with_interval(m['ratio'])}; chance {with_interval(m['chance'])}"
-        rows["nothing at the centre"] = f"{m['nothing_there']:.0%} of {m['pairs']} pairs"
-        rows["taken for another kind of thing after a move"] = f"{m['label_changed']:.0%}"
-        rows["what else changes"] = with_interval(m["locality"])
-    if (m := measured.get("response")) is not None:
-        rows["response of faces"] = f"{with_interval(m['response'])}; across the move {with_interval(m['control'])}"
-        rows["faces found"] = f"in both pictures in {m['found_in_both']:.0%} of {m['pairs']} pairs"
-    if (m := measured.get("drag")) is not None:
-        name = f"hybrid drags by {m['distance'] * 256:.0f}/256"
-        rows[name] = f"{m['arrived']:.0%} arrive; {m['cpu_seconds']:.2f} s of a core"
-    lines = [f"| {key} | {value} |" for key, value in rows.items()]
-    return "\n".join(["| | |", "|---|---|", *lines])
-
-
-ALONG = {  # column of the table: field of docs/results/zoo, how it is written
-    "thousand images": ("kimg", "{:.0f}"),
-    "Fréchet distance": ("fd", "{:.0f}"),
-    "precision": ("precision", "{:.2f}"),
-    "recall": ("recall", "{:.3f}"),
-    "r_v": ("r_v", "{:.2f}"),
-    "follows (Co-move)": ("ratio", "{:.2f}"),
-    "chance": ("chance", "{:.2f}"),
-    "nothing there": ("nothing_there", "{:.0%}"),
-}
-
-
-def growth_table(run: str) -> str:
-    """How a long run came along, snapshot by snapshot."""
-    lines = [json.loads(line) for line in (ROOT / f"docs/results/zoo/{run}.jsonl").read_text().splitlines()]
-    rows = [
-        [form.format(line[field]) for field, form in ALONG.values()] for line in sorted(lines, key=lambda r: r["kimg"])
-    ]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (list(ALONG), ["---"] * len(ALONG), *rows))
-
-
-def self_test_table() -> str:
-    """What the Co-move ratio reads where objects were moved by hand, so that 1 is right."""
-    lines = ["| | exact masks | the bundled segmenter | samples |", "|---" * 4 + "|"]
-    for name, label in (("128", "rooms, 128 pixels"), ("64", "rooms, 64 pixels"), ("floors-64", "floors, 64 pixels")):
-        v = load(f"docs/results/comove-self-test-{name}.json")["values"]
-        cells = [label, *(with_interval(v[part]["ratio"]) for part in ("exact_masks", "segmenter"))]
-        lines.append(f"| {' | '.join(cells)} | {v['exact_masks']['num_samples']} |")
-    return "\n".join(lines)
-
-
-def response_table() -> str:
-    """The response of the bundled cats."""
-    lines = ["| where the subject is said to be | response | control | found in both |", "|---" * 4 + "|"]
-    measures = load("docs/results/response.json")["values"]["measures"]
-    for name, label in (
-        ("detector", "face, by OpenCV's detector"),
-        ("attention_0", "D's attention, 4x4"),
-        ("attention_2", "D's attention, 16x16"),
-    ):
-        m = measures[name]
-        cells = [label, with_interval(m["response"]), with_interval(m["control"]), f"{m['response']['share']:.0%}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def cost_table() -> str:
-    """Milliseconds of a training step, from benchmarks/results."""
-    r = load("benchmarks/results/step_time.json")
-    lines = [
-        "| | G forward ms | G backward ms | D step ms | whole step ms | images/s | over StyleGAN2 | over + SEL |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, row in r["table"].items():
-        over = [f"{row[k]:+.1f} %" if k in row else "" for k in ("over StyleGAN2 %", "over + SEL %")]
-        cells = [row[k] for k in ("G forward ms", "G backward ms", "D step ms", "whole step ms", "images/s")]
-        lines.append(f"| {name} | " + " | ".join(str(c) for c in cells) + f" | {over[0]} | {over[1]} |")
-    return "\n".join(lines)
-
-
-def drag_table(name: str = "drag") -> str:
-    """Table II of a drag benchmark: medians, and what the judge said."""
-    from spatialgan.evaluation.drag_table import drag_table as table
-
-    return "\n".join(table([load(f"docs/results/{name}.json")]))
-
-
-FORMS = {"sum": "ReLU of the sum", "channel": "ReLU on each channel"}
-
-
-def focus_table() -> str:
-    """By how much more the bundled models' discriminators look at a picture's own heatmaps and objects than at the next
-    picture's, and how many maps are empty, by either form of attention."""
-    from spatialgan.model import read_card
-
-    lines = [
-        "| D of | attention | empty maps, 4x4 | on heatmaps, 4x4 | 8x8 | 16x16 | on things of real floors, 8x8 | "
-        "beds | chairs |",
-        "|---" * 9 + "|",
-    ]
-    for model in (MODEL, FLOORS):
-        trained = read_card(ROOT / f"src/spatialgan/zoo/{model}.json")[0].loss.attention
-        for form, label in FORMS.items():
-            v = load(f"docs/results/attention/{model}-{form}.json")["values"]
-            heatmaps = v["heatmaps"].values()
-            real = [v["objects"], v["by_class"].get("bed"), v["by_class"].get("chair")]
-            cells = [
-                f"`{model}`",
-                label + (", as trained" if form == trained else ""),
-                f"{v['heatmaps']['level0']['empty']:.0%}".replace("%", " %"),
-                *(with_interval(level["beyond"]) for level in heatmaps),
-                *("" if levels is None else with_interval(levels["level1"]["beyond"]) for levels in real),
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def comove_table() -> str:
-    """The Co-move ratio of the bundled floors: both protocols, also by class."""
-    lines = ["| | antithetic | chance | single-sided, the paper's | chance |", "|---" * 5 + "|"]
-    results = {name: load(f"docs/results/{name}.json")["values"] for name in ("comove", "comove-independent")}
-    columns = [
-        ("layouts as in training, spaced", results["comove"]),
-        ("layouts as the paper's, independent", results["comove-independent"]),
-    ]
-    for label, v in columns:
-        cells = [label, *(with_interval(c[part]) for c in (v["antithetic"], v) for part in ("ratio", "chance"))]
-        lines.append(f"| {' | '.join(cells)} |")
-    v = results["comove"]
-    found = v["antithetic"]["by_class"]
-    for kind in sorted(found, key=lambda kind: -found[kind]["count"])[:CLASSES]:
-        cells = [
-            f"{kind}{'es' if kind.endswith('ch') else 's'}",
-            *(with_interval(c[part][kind]) for c in (v["antithetic"], v) for part in ("by_class", "chance_by_class")),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def steering_table() -> str:
-    """Response of models trained from scratch with alignment and without, seed by seed."""
-    seeds = load("benchmarks/results/steering.json")["seeds"]
-    lines = [f"| seed | {' | '.join(seeds)} |", "|---" * (len(seeds) + 1) + "|"]
-    for name in ("with", "without"):
-        rows = [row[name] for row in seeds.values()]
-        cells = [f"{r['response']:.2f} ± {r['error']:.2f}".replace("-0.00", "0.00") for r in rows]
-        lines.append(f"| {name} alignment | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def retrofit_table() -> str:
-    """A StyleGAN2 that learns to read heatmaps beside one that learns both at once: means and ranges over the seeds."""
-    r = load("benchmarks/results/retrofit.json")
-    kimg, begun, runs = r["batch"] / 1000, r["steps"], r["seeds"].values()
-
-    def cell(run: str, kind: str, field: str, step: int, form: str) -> str:
-        values = [p[field] for seed in runs for p in seed[run][kind] if p["step"] == step]
-        if not values:
-            return ""
-        low, high = (form.format(f(values)).replace("-0.00", "0.00") for f in (min, max))
-        return f"{form.format(sum(values) / len(values))} ({low} to {high})".replace("-0.00", "0.00")
-
-    steps = [p["step"] for p in next(iter(runs))["retrofit"]["responses"]]
-    lines = [
-        "| thousand pictures in all | response, retrofitted | response, both at once | Fréchet distance, retrofitted | "
-        "both at once |",
-        "|---" * 5 + "|",
-    ]
-    for step in steps[:6] + steps[6::2]:
-        cells = [
-            f"{(begun + step) * kimg:.1f}",
-            cell("retrofit", "responses", "response", step, "{:.2f}"),
-            cell("scratch", "responses", "response", begun + step, "{:.2f}"),
-            cell("retrofit", "distances", "fd", step, "{:.0f}"),
-            cell("scratch", "distances", "fd", begun + step, "{:.0f}"),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-LATENCY_PARTS = ("queue", "generator", "encode", "network", "decode and paint", "screen")
-
-
-def latency_table() -> str:
-    """From the pointer's move to new pixels, in milliseconds, and where they go; from benchmarks/results."""
-    r = load("benchmarks/results/studio_latency.json")
-    lines = [
-        f"| | median ms | p95 ms | pictures a second | {' | '.join(LATENCY_PARTS)} |",
-        "|---" * (4 + len(LATENCY_PARTS)) + "|",
-    ]
-    for name, m in r["models"].items():
-        parts = [f"{m['parts_median_ms'][part]:.1f}" for part in LATENCY_PARTS]
-        cells = [
-            f"`{name}`",
-            f"{m['latency_median_ms']:.0f}",
-            f"{m['latency_p95_ms']:.0f}",
-            f"{m['frames_per_second']:.0f}",
-            *parts,
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    machine = r["machine"]
-    cores = f"{machine['cpus']} cores (load {machine['load']:.1f} before)"
-    return "\n".join([*lines, "", f"{cores}, Chromium {machine['chromium']}; `{machine['command']}`."])
-
-
-def large_table() -> str:
-    """Of models as wide as the official StyleGAN2's: what follows the pointer, and the picture once it rests."""
-    lines = [
-        "| model | width of what moves, px | pictures a second | median ms | full picture ms | memory at most, MB |",
-        "|---" * 6 + "|",
-    ]
-    for m in load("benchmarks/results/studio_large.json")["models"].values():
-        cells = [
-            f"{m['resolution']} px",
-            f"{m['moving_picture_px']}",
-            f"{m['frames_per_second']:.0f}",
-            f"{m['latency_median_ms']:.0f}",
-            f"{m['full_picture_median_ms']:.0f}",
-            f"{m['resident_at_most_mb']:.0f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def invert_table() -> str:
-    """What each step of an inversion comes to, on photographs that training never saw."""
-    r = load("docs/results/invert/cats-64.json")["values"]
-    lines = [
-        "| step | PSNR, dB | perceptual distance | of a random picture's | seconds | response of edits |",
-        "|---" * 6 + "|",
-    ]
-    for name, s in r["stages"].items():
-        found = s["response"]
-        cells = [
-            {"nearest": "nearest of 1,000", "codes": "heatmaps and codes", "tuned": "tuned"}[name],
-            f"{s['psnr_db']:.1f}",
-            f"{s['perceptual']:.2f}",
-            f"{s['share']:.0%}",
-            f"{s['seconds']:.0f}",
-            f"{found['mean']:.2f} ({found['found']} of {found['of']} found)",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    own = r["random pictures"]["response"]
-    lines.append(f"| random pictures | | | 100% | | {own['mean']:.2f} ({own['found']} of {own['of']} found) |")
-    return "\n".join(lines)
-
-
-def web_table() -> str:
-    """An exported page beside the studio with its server: latency and rate; from benchmarks/results."""
-    r = load("benchmarks/results/studio_web.json")
-    lines = ["| model | drawn by | median ms | p95 ms | drawing, ms | pictures a second |", "|---" * 6 + "|"]
-    for name in r["web"]:
-        for who, m in (("server", r["models"][name]), ("page", r["web"][name])):
-            cells = [m["latency_median_ms"], m["latency_p95_ms"], m["parts_median_ms"]["generator"]]
-            milliseconds = " | ".join(f"{c:.0f}" for c in cells)
-            lines.append(f"| `{name}` | {who} | {milliseconds} | {m['frames_per_second']:.1f} |")
-    machine = r["machine"]
-    note = f"; {machine['note']}" if "note" in machine else ""
-    text = f"{machine['cpus']} cores (load {machine['load']:.1f}{note}), Chromium {machine['chromium']}"
-    return "\n".join([*lines, "", f"{text}; `{machine['command']}`."])
-
-
-def reading_table() -> str:
-    """Milliseconds of a training step by how its pictures are read."""
-    lines = ["| pictures | step ms | of it waiting for pictures | images/s |", "|---" * 4 + "|"]
-    for name, row in load("benchmarks/results/speed.json")["reading"].items():
-        lines.append(f"| {name} | {row['step ms']} | {row['of it waiting for pictures ms']} | {row['images/s']} |")
-    return "\n".join(lines)
-
-
-def threads_table() -> str:
-    """Milliseconds of a training step and of a picture, by threads."""
-    r = load("benchmarks/results/speed.json")
-    lines = ["| busy neighbours of ours | threads | step ms | images/s | a picture, ms |", "|---" * 5 + "|"]
-    for row in r["threads"]:
-        cells = [row[k] for k in ("busy neighbours", "threads", "step ms", "images/s", "picture ms")]
-        lines.append(f"| {' | '.join(str(c) for c in cells)} |")
-    text = f"{r['cores']} cores (load {r['load before']:.1f} before)"
-    return "\n".join([*lines, "", f"{text}; `{r['command']}`."])
-
+import machine_tables
+import model_tables
+from pictures import make_images, make_screenshots
+from result_files import FLOORS, MODEL, ROOT, load
 
 MEASURED = {  # heading of docs/results.md: the files that its tables are made of
     "Alignment from scratch": ("benchmarks/results/steering.json", "benchmarks/results/steering-real.json"),
@@ -449,7 +31,7 @@ MEASURED = {  # heading of docs/results.md: the files that its tables are made o
         "docs/results/comove-self-test-floors-64.json",
     ),
     "Where the discriminator looks": tuple(
-        f"docs/results/attention/{model}-{form}.json" for model in (MODEL, FLOORS) for form in FORMS
+        f"docs/results/attention/{model}-{form}.json" for model in (MODEL, FLOORS) for form in model_tables.FORMS
     ),
     "Drags": ("docs/results/drag.json", "docs/results/drag-floors.json"),
     "Fréchet distance": ("docs/results/fd.json", "docs/results/fd-floors.json"),
@@ -480,26 +62,26 @@ def commands_table() -> str:
 
 TABLES = {
     "commands": commands_table,
-    "results": results_table,
-    "frechet": frechet_table,
-    "self-test": self_test_table,
-    "latency": latency_table,
-    "large": large_table,
-    "invert": invert_table,
-    "response": response_table,
-    "cost": cost_table,
-    "drag": drag_table,
-    "drag-floors": lambda: drag_table("drag-floors"),
-    "comove": comove_table,
-    "focus": focus_table,
-    "steering": steering_table,
-    "retrofit": retrofit_table,
-    "reading": reading_table,
-    "threads": threads_table,
-    "web": web_table,
-    "card-floors-64": lambda: card_table(FLOORS),
-    "card-cats-64": lambda: card_table(MODEL),
-    "growth-floors64": lambda: growth_table("floors64"),
+    "results": model_tables.results_table,
+    "frechet": model_tables.frechet_table,
+    "self-test": model_tables.self_test_table,
+    "latency": machine_tables.latency_table,
+    "large": machine_tables.large_table,
+    "invert": model_tables.invert_table,
+    "response": model_tables.response_table,
+    "cost": machine_tables.cost_table,
+    "drag": model_tables.drag_table,
+    "drag-floors": lambda: model_tables.drag_table("drag-floors"),
+    "comove": model_tables.comove_table,
+    "focus": model_tables.focus_table,
+    "steering": model_tables.steering_table,
+    "retrofit": model_tables.retrofit_table,
+    "reading": machine_tables.reading_table,
+    "threads": machine_tables.threads_table,
+    "web": machine_tables.web_table,
+    "card-floors-64": lambda: model_tables.card_table(FLOORS),
+    "card-cats-64": lambda: model_tables.card_table(MODEL),
+    "growth-floors64": lambda: model_tables.growth_table("floors64"),
 }
 
 
@@ -542,76 +124,12 @@ def with_lines(text: str) -> str:
     return REFERENCE.sub(renew, text)
 
 
-def make_images() -> None:
-    """``steer.png``: the level-0 centre moved; ``samples.png`` and ``floors.png``: random pictures, not chosen."""
-    from spatialgan import SpatialGAN
-    from spatialgan.editing.export import image_grid, save_png
-    from spatialgan.editing.rendering import render_scenes
-    from spatialgan.evaluation.figures import attention_grid, move_grid
-
-    model = SpatialGAN.from_pretrained(MODEL)
-    images = ROOT / "docs/images"
-    save_png(move_grid(model, STEER_SEEDS, steps=7, mark_center=True), images / "steer.png", scale=0.5)
-    pictures = render_scenes([model.sample(seed) for seed in SAMPLE_SEEDS])
-    save_png(image_grid(pictures, columns=8, scale=2), images / "samples.png")
-    save_png(attention_grid(model, (0, 1, 2, 3)), images / "attention.png", scale=0.5)
-    floors = SpatialGAN.from_pretrained(FLOORS)
-    pictures = render_scenes([floors.sample(seed) for seed in SAMPLE_SEEDS])
-    save_png(image_grid(pictures, columns=8, scale=2), images / "floors.png")
-    for each in (model, floors):
-        # As JPEG: there is little but grain to lose, and PNGs would be of 2 MB.
-        contact_sheet(each).save(images / f"sheet-{each.name}.jpg", quality=90)
-    save_png(image_grid(render_scenes(floor_edits(floors)), columns=8, scale=2), images / "floor-edits.png")
-
-
-def contact_sheet(model: Any) -> Any:
-    """Forty seeds in rows of four, not chosen: each as it was, then edits."""
-    from spatialgan.editing.export import image_grid
-    from spatialgan.editing.rendering import render_scenes
-
-    scenes = []
-    for seed in SHEET_SEEDS:
-        scene = model.sample(seed)
-        x, y = (float(c) for c in scene.layout.centers[0])
-        dx, dy = (0.2 if c < 0.5 else -0.2 for c in (x, y))
-        if model.config.model.layout == "multi":
-            edits = [
-                scene.move(0, dx=dx),
-                scene.remove(0),
-                scene.restyle(0, seed=7),
-                scene.duplicate(0, dx=1.75 * dx, dy=0.0),
-            ]
-        else:
-            edits = [scene.move(0, dx=dx), scene.move(0, dy=dy), scene.resize(0, 0.8), scene.with_new_styles(7)]
-        scenes += [scene, *edits]
-    return image_grid(render_scenes(scenes), columns=20, scale=1)
-
-
-def floor_edits(model: Any) -> list[Any]:
-    """Scenes: each floor as it was, each thing moved, 1 removed, 2 restyled, another background, all styles new."""
-    scenes = []
-    for seed in FLOOR_SEEDS:
-        scene = model.sample(seed)
-        inwards = [0.2 if float(x) < 0.5 else -0.2 for x, _ in scene.layout.centers]
-        scenes += [
-            scene,
-            *(scene.move(thing, dx=dx) for thing, dx in enumerate(inwards)),
-            scene.remove(1),
-            scene.restyle(2, seed=7),
-            scene.restyle("background", seed=5),
-            scene.with_new_styles(11),
-        ]
-    return scenes
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", action="store_true")
     if parser.parse_args().images:
         make_images()
-        screenshots = [sys.executable, ROOT / "docs/screenshots.py", "--out", ROOT / "docs/images"]
-        for name, (model, seed) in STUDIO_SHOTS.items():
-            subprocess.run([*screenshots, "--model", model, "--seed", seed, "--only", name], check=True)
+        make_screenshots()
     for path in pages():
         path.write_text(with_lines(with_tables(path.read_text())))
     subprocess.run([sys.executable, ROOT / "docs/structure.py"], check=True)

@@ -25,7 +25,9 @@ def script(name: str):
 
 @pytest.fixture(scope="module")
 def refresh():
-    return script("refresh")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "docs")  # where the script's own parts are
+        yield script("refresh")
 
 
 @pytest.fixture(scope="module")
