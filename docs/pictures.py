@@ -1,7 +1,9 @@
 """Pictures of the bundled models and of the studio, for the documents; minutes, and Chromium."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from result_files import FLOORS, MODEL, ROOT
@@ -10,6 +12,8 @@ STEER_SEEDS = (3, 6)
 SAMPLE_SEEDS = range(24)
 SHEET_SEEDS = range(40)
 FLOOR_SEEDS = (20, 14, 28)
+FIGURES = ("3", "5", "9", "10", "12")  # of the paper, in docs/figures.md
+FIGURE_WIDTH_PX = 800
 STUDIO_SHOTS = {"studio-drag": (MODEL, "6"), "studio-gif": (FLOORS, "20")}
 
 
@@ -33,6 +37,17 @@ def make_images() -> None:
         # As JPEG: there is little but grain to lose, and PNGs would be of 2 MB.
         contact_sheet(each).save(images / f"sheet-{each.name}.jpg", quality=90)
     save_png(image_grid(render_scenes(floor_edits(floors)), columns=8, scale=2), images / "floor-edits.png")
+
+
+def take_figures(folder: Path) -> None:
+    """The paper's figures and their numbers, as ``spatialgan figures --out folder`` has made them; pictures smaller."""
+    from PIL import Image
+
+    for name in (f"figure-{number}" for number in FIGURES):
+        picture = Image.open(folder / f"{name}.png").convert("RGB")
+        picture.thumbnail((FIGURE_WIDTH_PX, 10 * FIGURE_WIDTH_PX))
+        picture.save(ROOT / f"docs/images/figures/{name}.jpg", quality=88)
+        shutil.copy(folder / f"{name}.json", ROOT / "docs/results/figures")
 
 
 def make_screenshots() -> None:

@@ -2,6 +2,7 @@
 
     python docs/refresh.py            # tables, from docs/results and benchmarks/results; line numbers; the structure
     python docs/refresh.py --images   # pictures of the bundled models and of the studio as well: minutes, and Chromium
+    python docs/refresh.py --figures figures   # the paper's, from what `spatialgan figures --out figures` has made
 
 Where a page has the marks of a table, the table between them is made from result files. Tests see that tables, line
 numbers and the picture of the structure are up to date.
@@ -12,11 +13,13 @@ import re
 import subprocess
 import sys
 import unicodedata
+from functools import partial
 from pathlib import Path
 
+import figure_tables
 import machine_tables
 import model_tables
-from pictures import make_images, make_screenshots
+from pictures import FIGURES, make_images, make_screenshots, take_figures
 from result_files import FLOORS, MODEL, ROOT, load
 
 MEASURED = {  # heading of docs/results.md: the files that its tables are made of
@@ -82,6 +85,7 @@ TABLES = {
     "card-floors-64": lambda: model_tables.card_table(FLOORS),
     "card-cats-64": lambda: model_tables.card_table(MODEL),
     "growth-floors64": lambda: model_tables.growth_table("floors64"),
+    **{f"figure-{n}": partial(figure_tables.numbers, n) for n in FIGURES},
 }
 
 
@@ -127,7 +131,11 @@ def with_lines(text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", action="store_true")
-    if parser.parse_args().images:
+    parser.add_argument("--figures", type=Path, metavar="FOLDER")
+    args = parser.parse_args()
+    if args.figures:
+        take_figures(args.figures)
+    if args.images:
         make_images()
         make_screenshots()
     for path in pages():

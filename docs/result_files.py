@@ -1,6 +1,7 @@
 """Result files, as the documents' tables read them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,3 +20,17 @@ def with_interval(summary: dict[str, Any]) -> str:
         return "none found"
     low, high = summary["mean_interval"]
     return f"{summary['mean']:.2f} ({low:.2f} to {high:.2f})"
+
+
+def in_percent(summary: dict[str, Any]) -> str:
+    """``3.1 % (2.5 to 3.7)``: a share's mean with its 95 % interval."""
+    mean, low, high = (100 * x for x in (summary["mean"], *summary["mean_interval"]))
+    return f"{mean:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def grid_table(rows: dict[str, dict[str, dict[str, Any]]], write: Callable[[dict[str, Any]], str]) -> str:
+    """A table of means by row and column, each written by ``write``."""
+    columns = list(next(iter(rows.values())))
+    lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    lines += [f"| {name} | {' | '.join(write(row[c]) for c in columns)} |" for name, row in rows.items()]
+    return "\n".join(lines)

@@ -1,0 +1,27 @@
+"""The numbers behind the paper's figures, from docs/results/figures."""
+
+from result_files import grid_table, in_percent, load, with_interval
+
+
+def numbers(figure: str) -> str:
+    """The table below a figure."""
+    values = load(f"docs/results/figures/figure-{figure}.json")["values"]
+    match figure:
+        case "3":
+            return grid_table({who: values[who]["peaks"] for who in ("real", "generated")}, with_interval)
+        case "5":
+            return grid_table(values["attention_alike"], with_interval)
+        case "9":
+            return grid_table(values, in_percent)
+        case "10":
+            return grid_table(values["moves"], in_percent)
+        case "12":
+            ways = {"by their pixels": values["pixels"], "by their centres": values["joint"]}
+            return grid_table(
+                {
+                    label: {f"level {level['level']}": level["changed"] for level in levels}
+                    for label, levels in ways.items()
+                },
+                in_percent,
+            )
+    raise KeyError(figure)
