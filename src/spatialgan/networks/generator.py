@@ -85,6 +85,7 @@ class HeatmapInput:
         self.config, self.layout, self.stem = config, layout, stem
         self._maps: dict[tuple[int, int], Tensor] = {}
         self._stem_maps: Tensor | None = None
+        self._coordinates: Tensor | None = None
         self._mixtures: dict[tuple[int, bool], Mixture] = {}
 
     def maps(self, block_resolution: int, size: int) -> Tensor:
@@ -112,7 +113,9 @@ class HeatmapInput:
             # Fine processing makes the shares at image size; resizing keeps their sum at 1.
             maps = resize_maps(style_shares(self.maps(block_resolution, size)), size)
             if coordinates:
-                maps = torch.cat([maps, resize_maps(object_coordinates(self.layout), size)], dim=1)
+                if self._coordinates is None:
+                    self._coordinates = object_coordinates(self.layout)
+                maps = torch.cat([maps, resize_maps(self._coordinates, size)], dim=1)
             self._mixtures[size, coordinates] = Mixture.of(maps)
         return self._mixtures[size, coordinates]
 
