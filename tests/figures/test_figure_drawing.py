@@ -84,3 +84,13 @@ def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(SpatialGANError, match=r"spatialgan\[figures\]"):
         save_figure(Figure("f", (grid(),)), tmp_path)
+
+
+def test_the_name_of_an_axis_has_room_beside_its_longest_numbers() -> None:
+    chart = Chart("Correlation", "x", "correlation", (Line("a", (0, 1), (-0.3, 1)), Line("b", (0, 1), (0, 1))))
+    with rc_context(drawing.STYLE):
+        canvas = draw(Figure("f", (chart,)))
+        renderer = FigureCanvasAgg(canvas).get_renderer()
+        axes = canvas.axes[0]
+        axes.draw(renderer)
+        assert axes.yaxis.label.get_window_extent(renderer).x0 >= 0
