@@ -24,4 +24,14 @@ def numbers(figure: str) -> str:
                 },
                 in_percent,
             )
+        case "13":
+            rows = {f"noise of {row['std']:g}": row for row in values["noise"]}
+            rows |= {f"discriminator after {row['kimg']:.0f} thousand images": row for row in values["training"]}
+            rows["another picture's map"] = values["chance"]
+            return grid_table(
+                {name: {level: row[level] for level in values["chance"]} for name, row in rows.items()}, with_interval
+            )
+        case "impulse":
+            shares = values["shares"]
+            return grid_table({"change": {f"{row['share']:.0%}": row["change"] for row in shares}}, in_percent)
     raise KeyError(figure)
