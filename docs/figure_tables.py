@@ -26,7 +26,8 @@ def numbers(figure: str) -> str:
             )
         case "13":
             rows = {f"noise of {row['std']:g}": row for row in values["noise"]}
-            rows |= {f"discriminator after {row['kimg']:.0f} thousand images": row for row in values["training"]}
+            for row in values["training"]:  # a run that was stopped has a snapshot there, too: the first one counts
+                rows.setdefault(f"discriminator after {row['kimg']:.0f} thousand images", row)
             rows["another picture's map"] = values["chance"]
             return grid_table(
                 {name: {level: row[level] for level in values["chance"]} for name, row in rows.items()}, with_interval
