@@ -74,7 +74,8 @@ def main() -> None:
     snapshots = sorted(p for p in (args.run / "snapshots").glob("*.safetensors") if "discriminator" not in p.name)
     for snapshot in snapshots[-1:] if args.newest else snapshots:
         kimg = int(snapshot.stem) / 1000
-        if any(line["kimg"] == kimg for line in lines) or (kimg % EVERY_KIMG >= 1 and not args.newest):
+        measured = any(abs(line["kimg"] - kimg) < 1 for line in lines)  # a run that is stopped just after writes another
+        if measured or (kimg % EVERY_KIMG >= 1 and not args.newest):
             continue
         lines.append({"kimg": kimg, **measure(snapshot, args.data, args.segmenter)})
         with path.open("a") as f:
