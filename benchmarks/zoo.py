@@ -74,7 +74,8 @@ def main() -> None:
     snapshots = sorted(p for p in (args.run / "snapshots").glob("*.safetensors") if "discriminator" not in p.name)
     for snapshot in snapshots[-1:] if args.newest else snapshots:
         kimg = int(snapshot.stem) / 1000
-        measured = any(abs(line["kimg"] - kimg) < 1 for line in lines)  # a run that is stopped just after writes another
+        # A run that is stopped just after a snapshot writes another.
+        measured = any(abs(line["kimg"] - kimg) < 1 for line in lines)
         if measured or (kimg % EVERY_KIMG >= 1 and not args.newest):
             continue
         lines.append({"kimg": kimg, **measure(snapshot, args.data, args.segmenter)})
