@@ -109,6 +109,40 @@ def test_picture_and_history_outlive_the_server(page, server):
     assert steps(page) == before
 
 
+def test_a_reload_while_the_steps_are_being_sent_again_loses_none(page, server):
+    with_history(page)
+    before, picture = steps(page), shown(page)
+    sent = []
+
+    def second_fails(route):
+        sent.append(route.request.url)
+        route.abort() if len(sent) > 1 else route.continue_()
+
+    page.route("**/history", second_fails)
+    restart(page, server)
+    while len(sent) < 2:
+        page.wait_for_timeout(50)
+    page.unroute("**/history")
+    page.reload()
+    page.wait_for_selector("body:not([data-loading])")
+    assert steps(page) == before and np.array_equal(shown(page), picture)
+
+
+def test_a_tab_whose_old_page_holds_its_session_goes_on_with_a_copy(page, server):
+    with_history(page)
+    before, picture = steps(page), shown(page)
+    session = page.evaluate("sessionStorage['spatialgan-session']")
+    with page.context.expect_page() as opened:
+        page.evaluate("() => { window.open(location.href) }")  # has a copy of this tab's storage
+    other = opened.value
+    other.wait_for_selector("body:not([data-loading])")
+    assert steps(other) == before and np.array_equal(shown(other), picture)
+    assert other.evaluate("sessionStorage['spatialgan-session']") != session
+    other.click("#undo")
+    settle(other, before[2] - 1)
+    assert steps(page) == before
+
+
 def test_a_page_that_is_reloaded_after_the_restart_has_its_history_too(page, server):
     with_history(page)
     before, picture = steps(page), shown(page)

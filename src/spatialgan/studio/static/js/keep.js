@@ -3,6 +3,7 @@
 import { get, here } from './api.js';
 import { on, store } from './store.js';
 
+export const KEY = 'spatialgan-session';
 const LIST = 'spatialgan-history', SCENE = 'spatialgan-scene ';
 /** @type {Map<number, any>} */
 const scenes = new Map(); // entry id => scene
@@ -17,6 +18,7 @@ const save = (key, value) => {
 };
 
 on('state', () => {
+  if (sessionStorage.getItem(KEY) !== store.session) return; // a session that is being filled again: what is kept is all there is
   const { history, position } = store.state;
   save(LIST, { history, position });
   const ids = new Set(history.map(entry => entry.id));

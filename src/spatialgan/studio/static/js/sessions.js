@@ -1,11 +1,10 @@
 // The session of this tab: a new one, the one that it had, or all of the old one's steps in a new one.
 
 import { alone, get, here, post, request, root } from './api.js';
-import { keepFrom, kept } from './keep.js';
+import { KEY, keepFrom, kept } from './keep.js';
 import { complain, tell } from './notices.js';
 import { store } from './store.js';
 
-const KEY = 'spatialgan-session';
 const FIRST_SEED = 20;
 const LOCK_MS = 1500; // a page that is reloaded gives its lock back a little later
 
@@ -21,19 +20,26 @@ async function enter() {
   const { session } = await (await request('POST', new URL('sessions', root))).json();
   store.session = session;
   await mine(session);
-  sessionStorage.setItem(KEY, session);
+}
+
+// From now on this tab keeps the steps of the session that it has entered.
+function settleIn(steps) {
+  keepFrom(steps);
+  sessionStorage.setItem(KEY, store.session);
 }
 
 async function begin() {
   await enter();
-  keepFrom([]);
+  settleIn([]);
   await post('picture', { model: store.info.models[0].name, seed: FIRST_SEED });
 }
 
-// When the page is opened.
+// When the page is opened. A tab that was duplicated goes on with a copy of the steps; and so does one that is reloaded while
+// its old page is slow to go: who is who cannot be told, and nothing may be lost.
 export async function arrive() {
   store.session = sessionStorage.getItem(KEY);
-  if (!store.session || !await mine(store.session)) return begin();
+  if (!store.session) return begin();
+  if (!await mine(store.session)) return again({ copy: true });
   try {
     if ((await get(here(''))).history.length > 0) return undefined;
   } catch (error) {
@@ -43,7 +49,8 @@ export async function arrive() {
 }
 
 // The server does not know the session: it was restarted, or nobody had used it for long. Send all steps again.
-export async function again() {
+// The tab's old session stays its own until all are there: the page may be reloaded meanwhile.
+export async function again({ copy = false } = {}) {
   const { steps, position } = kept();
   if (!steps.length) return begin();
   await enter();
@@ -65,9 +72,9 @@ export async function again() {
     complain(failure);
     return begin();
   }
-  keepFrom(taken);
+  settleIn(taken);
   await post(`history/${at}`);
   if (failure) complain(new Error(`${taken.length} of ${steps.length} steps of the history are here again: ${failure.message}`));
-  else if (!alone) tell('The studio was restarted. Your picture and its history are here again', { seconds: 20 });
+  else if (!alone && !copy) tell('The studio was restarted. Your picture and its history are here again', { seconds: 20 });
   return undefined;
 }
