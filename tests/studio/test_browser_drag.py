@@ -27,6 +27,14 @@ def test_drag_mode_to_its_end_and_back(visit, fake_drag):
     page.click("#drag-undo")
     settle(page, 0)
     assert np.array_equal(shown(page), before)
+    # What it began with is there again, to be tried in another mode; any other picture has neither points nor mask.
+    expect(page.locator("#points .point")).to_have_count(2)
+    expect(page.locator("#mask-legend")).to_have_text(re.compile("^Painted: .* but for what the heatmap takes along"))
+    assert not page.locator("#mask[data-aside]").count()
+    page.select_option("#drag-mode", "latent")
+    expect(page.locator("#mask-legend")).to_have_text("Painted: may change. The rest is held back.")
+    page.click("#dice")
+    settle(page, 1)
     expect(page.locator("#points .point")).to_have_count(0)
     expect(page.locator("#mask-legend")).to_contain_text("everything may change")
 

@@ -264,3 +264,32 @@ def test_keys_that_can_do_nothing_say_why(visit):
     page.keyboard.press("r")
     expect(page.locator(".notice").last).to_contain_text("all parts share one style")
     assert page.locator("#gallery").is_hidden() and state(page)["position"] == 0
+
+
+def test_undo_from_the_list_of_what_is_selected_undoes_the_picture_and_no_text(visit):
+    page = visit("multi")
+    before = shown(page)
+    page.fill("#seed", "33")
+    page.keyboard.press("Enter")
+    settle(page, 2)
+    page.locator("#chosen").focus()
+    page.keyboard.press("Control+z")
+    settle(page, 1)
+    assert np.array_equal(shown(page), before)
+    page.keyboard.press("Control+y")
+    assert settle(page, 2)["seed"] == 33
+
+
+def test_the_ring_of_what_is_not_selected_changes_its_size_too(visit):
+    page = visit("multi")
+    placed = edit(page, edit="move_to", object=2, x=0.5, y=0.5)
+    position = placed["position"]
+    edit(page, edit="move_to", object=0, x=0.1, y=0.1)
+    edit(page, edit="move_to", object=1, x=0.1, y=0.9)
+    settle(page, position + 2)
+    page.keyboard.press("Escape")
+    std = handle(page, "object 2")["std_x"]
+    pull(page, (0.5 + std, 0.5), (0.5 + 1.5 * std, 0.5))
+    settle(page, position + 3)
+    assert handle(page, "object 2")["std_x"] == pytest.approx(1.5 * std, rel=0.05)
+    assert page.locator("#chosen").input_value() == "object 2"

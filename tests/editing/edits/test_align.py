@@ -5,11 +5,20 @@ import torch
 
 from spatialgan.cli.edit_options import read_edit
 from spatialgan.editing.edits import Align, edit_from_json
+from spatialgan.editing.edits.align import APART, apart
 from spatialgan.errors import SpatialGANError
 
 
+def far_apart(model):
+    """Small things with room between them, whichever way they are lined up."""
+    scene = model.sample(3)
+    for i, (x, y) in enumerate(((0.2, 0.8), (0.5, 0.3), (0.8, 0.55))):
+        scene = scene.move_to(i, x, y).resize(i, 0.04 / float(scene.layout.stds[i, 0]))
+    return scene
+
+
 def test_a_row_is_at_the_mean_height_and_moves_nothing_sideways(multi):
-    scene = multi.sample(3)
+    scene = far_apart(multi)
     aligned = scene.align([2, 0], "horizontal")
     before, after = scene.layout.centers, aligned.layout.centers
     torch.testing.assert_close(after[[0, 2], 1], before[[0, 2], 1].mean().expand(2))
@@ -21,10 +30,45 @@ def test_a_row_is_at_the_mean_height_and_moves_nothing_sideways(multi):
 
 def test_a_column_at_a_given_place(multi, one_style):
     for model in (multi, one_style):
-        scene = model.sample(3)
+        scene = far_apart(model)
         after = scene.align(range(3), "vertical", at=0.25).layout.centers
         torch.testing.assert_close(after[:, 0], torch.full((3,), 0.25))
         assert torch.equal(after[:, 1], scene.layout.centers[:, 1])
+
+
+def test_a_row_and_then_a_column_leave_nothing_on_one_place(multi):
+    scene = far_apart(multi).align([0, 1, 2], "horizontal").align([0, 1, 2], "vertical")
+    x, y = scene.layout.centers.T
+    torch.testing.assert_close(x, x[:1].expand(3))
+    gap = APART * 0.08  # of two standard deviations of 0.04
+    # They keep the order that they had across the line, which was one height: their numbers'.
+    torch.testing.assert_close(y.diff().abs(), torch.full((2,), gap), atol=1e-5, rtol=0)
+    assert abs(float(y.mean()) - 0.55) < 1e-5
+
+
+def test_long_things_are_as_wide_as_they_lie(multi):
+    scene = far_apart(multi).move_to(0, 0.4, 0.5).move_to(1, 0.45, 0.5).stretch(0, 3, 1).rotate(0, 90)
+    lying, standing = scene.rotate(0, 90).align([0, 1], "horizontal"), scene.align([0, 1], "horizontal")
+    gaps = [float(s.layout.centers[:2, 0].diff()) for s in (lying, standing)]
+    assert gaps == pytest.approx([APART * (0.12 + 0.04), APART * 0.08], abs=1e-4)
+    upright = scene.align([0, 1], "vertical")
+    assert float(upright.layout.centers[:2, 1].diff().abs()) == pytest.approx(APART * (0.12 + 0.04), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("places", "stds", "expected"),
+    [
+        ([0.2, 0.8], [0.1, 0.1], [0.2, 0.8]),
+        ([0.5, 0.5], [0.1, 0.1], [0.375, 0.625]),
+        ([0.6, 0.4, 0.5], [0.08, 0.08, 0.08], [0.7, 0.3, 0.5]),
+        ([0.15, 0.15], [0.1, 0.1], [0.1, 0.35]),  # not out of the picture
+        ([0.9, 0.85], [0.1, 0.1], [0.9, 0.65]),
+        ([0.4, 0.5, 0.6], [0.3, 0.3, 0.3], [0.1, 0.5, 0.9]),  # no room for as much: evenly
+        ([-0.5, 1.5], [0.1, 0.1], [-0.5, 1.5]),  # what is outside stays there
+    ],
+)
+def test_places_on_the_line(places, stds, expected):
+    assert apart(places, stds) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import { multi, single, wsOf } from './web_models.js';
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { apply, titleOf } from '../../../src/spatialgan/studio/web/edits.js';
+import { apart, apply, titleOf } from '../../../src/spatialgan/studio/web/edits.js';
 import { centersOf } from '../../../src/spatialgan/studio/web/layouts.js';
 import { objectStyleOf, styleOf } from '../../../src/spatialgan/studio/web/sampling.js';
 import { handlesOf, sample, sceneBetween, sceneFromJson, sceneToJson } from '../../../src/spatialgan/studio/web/scenes.js';
@@ -25,10 +25,20 @@ test('move, move to, and in a row', async () => {
   near(to.y, 0.2);
   const row = handlesOf(await apply(many, { edit: 'align', axis: 'horizontal', objects: [0, 2] }, ws));
   near(row[0].y, row[2].y);
-  near(row[0].x, handlesOf(many)[0].x);
   near(row[1].y, handlesOf(many)[1].y);
   const carried = handlesOf(await apply(one, { edit: 'move', level: 0, point: null, dx: 0.25, dy: 0 }, ws));
   carried.forEach((h, i) => near(h.x, handlesOf(one)[i].x + 0.25));
+});
+
+test('things on one line stand apart as in Python', () => {
+  // The numbers of tests/editing/edits/test_align.py.
+  const cases = [
+    [[0.2, 0.8], [0.1, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.1], [0.375, 0.625]],
+    [[0.6, 0.4, 0.5], [0.08, 0.08, 0.08], [0.7, 0.3, 0.5]], [[0.15, 0.15], [0.1, 0.1], [0.1, 0.35]],
+    [[0.9, 0.85], [0.1, 0.1], [0.9, 0.65]], [[0.4, 0.5, 0.6], [0.3, 0.3, 0.3], [0.1, 0.5, 0.9]],
+    [[-0.5, 1.5], [0.1, 0.1], [-0.5, 1.5]],
+  ];
+  for (const [places, stds, expected] of cases) apart(places, stds).forEach((place, i) => near(place, expected[i]));
 });
 
 test('an object gets a style of its own, and loses what was mixed into the old one', async () => {

@@ -1,7 +1,9 @@
 """Lining objects up."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from spatialgan.editing.arguments import shown, whole
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 AXES = ("horizontal", "vertical")
 MOST = 64  # objects of one edit
+APART = 1.25  # least distance of neighbours on the line, in sums of their standard deviations along it
+MARGIN = 0.1  # of the line at either end, in picture widths: what is moved apart is not moved out
 
 
 def _objects(given: Any, name: str) -> tuple[int, ...]:
@@ -38,13 +42,36 @@ def _read_axis(word: str) -> str:
     return word
 
 
+def apart(places: Sequence[float], stds: Sequence[float]) -> list[float]:
+    """Places on a line, changed where neighbours are nearer to one another than :data:`APART`, and only there.
+
+    They keep their order and, as far as the picture has room, their mean; where it has too little, they stand evenly.
+    """
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    gaps = [APART * (stds[i] + stds[j]) for i, j in pairwise(order)]
+    if all(places[j] - places[i] >= gap for (i, j), gap in zip(pairwise(order), gaps, strict=True)):
+        return list(places)
+    line = [places[order[0]]]
+    for i, gap in zip(order[1:], gaps, strict=True):
+        line.append(max(places[i], line[-1] + gap))
+    if line[-1] - line[0] > 1 - 2 * MARGIN:
+        line = [MARGIN + (1 - 2 * MARGIN) * at / sum(gaps) for at in accumulate(gaps, initial=0.0)]
+    shift = (sum(places) - sum(line)) / len(line)
+    shift = min(max(shift, MARGIN - line[0]), 1 - MARGIN - line[-1])
+    found = dict(zip(order, line, strict=True))
+    return [found[i] + shift for i in range(len(places))]
+
+
 OBJECTS = Kind(_objects, lambda word: [int(i) for i in word.split(",")], int, INDEX.bounds, length=(2, MOST))
 AXIS = Kind(_axis, _read_axis, words=AXES)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Align(Edit):
-    """Put several objects on one line: horizontal or vertical, where they are on average, or at a place of its own."""
+    """Put several objects on one line: horizontal or vertical, where they are on average, or at a place of its own.
+
+    Where they would lie on one another they are moved apart along it.
+    """
 
     name = "align"
     label = "Align"
@@ -53,7 +80,7 @@ class Align(Edit):
     example = "0,2:horizontal or --align 0,1,2:vertical,0.5"
     help = "Multi-object models: put objects on one line, horizontal or vertical."
     actions = (
-        Action("In a row", "All objects at one height", {"axis": "horizontal"}, objects=True),
+        Action("In a row", "All objects at one height, side by side", {"axis": "horizontal"}, objects=True),
         Action("In a column", "All objects one above the other", {"axis": "vertical"}, objects=True),
     )
 
@@ -70,11 +97,16 @@ class Align(Edit):
         for i in self.objects:
             scene.place(i, None)
         across = 1 if self.axis == "horizontal" else 0  # the coordinate that they will share
-        places = layout.level_centers(0)[:, across]  # (K,)
-        at = float(places[list(self.objects)].mean()) if self.at is None else self.at
-        for i in self.objects:
-            step = [0.0, 0.0]
-            step[across] = at - float(places[i])
+        centers = layout.level_centers(0)[list(self.objects)].tolist()
+        g = layout.gaussians(0)
+        ellipses = zip(g.stds[list(self.objects)].tolist(), g.angles[list(self.objects)].tolist(), strict=True)
+        turn = across * math.pi / 2 - math.pi / 2  # the line as it lies in the ellipses' frames, but for their angles
+        stds = [math.hypot(sx * math.cos(a + turn), sy * math.sin(a + turn)) for (sx, sy), a in ellipses]
+        at = sum(center[across] for center in centers) / len(centers) if self.at is None else self.at
+        along = apart([center[1 - across] for center in centers], stds)
+        for i, center, place in zip(self.objects, centers, along, strict=True):
+            step = [place - center[1 - across]] * 2
+            step[across] = at - center[across]
             layout = layout.moved((step[0], step[1]), point=i)
         return {"layout": layout}
 

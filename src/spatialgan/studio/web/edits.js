@@ -13,6 +13,26 @@ const layoutIn = ({ layout }) => {
   return layout;
 };
 
+const APART = 1.25, MARGIN = 0.1; // of editing/edits/align.py, whose `apart` this is
+/** @type {(places: number[], stds: number[]) => number[]} */
+export function apart(places, stds) {
+  const order = places.map((_, i) => i).sort((a, b) => places[a] - places[b]);
+  const gaps = order.slice(1).map((j, k) => APART * (stds[order[k]] + stds[j]));
+  if (gaps.every((gap, k) => places[order[k + 1]] - places[order[k]] >= gap)) return places;
+  let line = [places[order[0]]];
+  gaps.forEach((gap, k) => line.push(Math.max(places[order[k + 1]], line[k] + gap)));
+  const room = 1 - 2 * MARGIN, all = gaps.reduce((a, b) => a + b, 0), n = line.length;
+  if (line[n - 1] - line[0] > room) {
+    let at = 0;
+    line = [MARGIN, ...gaps.map(gap => MARGIN + room * (at += gap) / all)];
+  }
+  const total = values => values.reduce((a, b) => a + b, 0);
+  const shift = Math.min(Math.max((total(places) - total(line)) / n, MARGIN - line[0]), 1 - MARGIN - line[n - 1]);
+  const found = places.slice();
+  order.forEach((i, k) => { found[i] = line[k] + shift; });
+  return found;
+}
+
 /** @type {Record<string, (scene: Scene, edit: any, wsOf: WsOf) => Partial<Scene> | Promise<Partial<Scene>>>} */
 const EDITS = {
   move: (scene, edit) => place(edit)((layout, at) => moved(layout, at, edit.dx, edit.dy))(scene),
@@ -27,11 +47,13 @@ const EDITS = {
   remove: (scene, edit) => place(edit)((layout, at) => resized(layout, at, 1 - (edit.amount ?? 1), 1 - (edit.amount ?? 1)))(scene),
   mirror: scene => ({ layout: mirrored(layoutIn(scene)) }),
   align: (scene, { objects, axis, at = null }) => {
-    const layout = layoutIn(scene), across = axis === 'horizontal' ? 1 : 0, places = centersOf(layout, 0).map(c => c[across]);
-    const line = at ?? objects.reduce((sum, i) => sum + places[i], 0) / objects.length;
-    return { layout: objects.reduce((now, i) => {
-      const step = line - places[i];
-      return moved(now, { level: 0, point: i }, across ? 0 : step, across ? step : 0);
+    const layout = layoutIn(scene), across = axis === 'horizontal' ? 1 : 0, { stds, angles } = layout.levels[0];
+    const centers = objects.map(i => centersOf(layout, 0)[i]), turn = (across - 1) * Math.PI / 2;
+    const line = at ?? centers.reduce((sum, c) => sum + c[across], 0) / centers.length;
+    const along = apart(centers.map(c => c[1 - across]), objects.map(i => Math.hypot(stds[i][0] * Math.cos(angles[i] + turn), stds[i][1] * Math.sin(angles[i] + turn))));
+    return { layout: objects.reduce((now, i, k) => {
+      const step = line - centers[k][across], aside = along[k] - centers[k][1 - across];
+      return moved(now, { level: 0, point: i }, across ? aside : step, across ? step : aside);
     }, layout) };
   },
   restyle: (scene, { object, seed }) => {

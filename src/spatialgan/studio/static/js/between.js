@@ -1,6 +1,7 @@
 // From the picture to another one of the history: styles and layout change little by little.
 
 import { commit, preview } from './changes.js';
+import { inWords } from './names.js';
 import { isPending } from './pending.js';
 import { slider } from './sliders.js';
 import { on, store } from './store.js';
@@ -27,7 +28,7 @@ on('state', () => {
     sliding.say(0);
   }
   const chosen = other.value;
-  const others = history.map((e, i) => ({ ...e, text: `${i + 1}. ${e.label}` }))
+  const others = history.map((e, i) => ({ ...e, text: `${i + 1}. ${inWords(e.label)}` }))
     .filter(e => e.model === model.name && e.id !== from && e.id !== entry.id && e.label !== LABEL);
   other.replaceChildren(...others.map(e => new Option(e.text, String(e.id))));
   if (others.some(e => String(e.id) === chosen)) other.value = chosen;

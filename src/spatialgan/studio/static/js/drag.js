@@ -27,6 +27,8 @@ let revision = null;
 /** @type {string | null} */
 let session = null;
 let keep = false; // points and mask, since the picture changed by their own drag
+/** @type {{ step: number, draft: { pairs: any[], paint: ImageData | null } } | null} */
+let began = null; // the step of the history that the last drag began at, and its points and mask: whoever goes back has them again
 
 $('#stage').addEventListener('pointerdown', event => {
   if (store.mode !== 'drag' || store.dragging || event.button || event.target.closest('#divider')) return;
@@ -42,8 +44,16 @@ on('points', () => {
   $('#drag-add').disabled = store.dragging;
 });
 
+const stepNow = () => store.state.history[store.state.position].id;
+const draftNow = () => ({ pairs: structuredClone(pairs), paint: paint() });
+function putDraft(draft) {
+  setPairs(draft.pairs);
+  setPaint(draft.paint);
+}
+
 async function begin() {
   setPairs(pairs.filter(pair => pair.to));
+  began = { step: stepNow(), draft: draftNow() };
   $('#outcome').hidden = true;
   setDragging(true);
   const handles = pairs.map(({ from, to }) => [[from.x, from.y], [to?.x, to?.y]]);
@@ -120,6 +130,10 @@ on('state', () => {
     }
     if (!keep) clearMask();
     if (!keep) forget();
+    if (!keep && began?.step === stepNow()) {
+      putDraft(began.draft);
+      stepAside(false);
+    }
   }
   if (!store.dragging) keep = false;
   revision = store.state.revision;
@@ -128,10 +142,7 @@ on('state', () => {
   drawPoints();
 });
 
-draftIs(() => ({ pairs: structuredClone(pairs), paint: paint() }), draft => {
-  setPairs(draft.pairs);
-  setPaint(draft.paint);
-});
+draftIs(draftNow, putDraft);
 
 // What is painted lies on the outcome: it steps aside once a drag is done, until somebody paints again.
 const stepAside = aside => $('#mask').toggleAttribute('data-aside', aside);

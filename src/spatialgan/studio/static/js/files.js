@@ -34,8 +34,9 @@ for (const button of menu.querySelectorAll('[data-save]')) {
   button.onclick = async () => {
     menu.hidePopover();
     const path = button.dataset.save.replace('scale=8', `scale=${largeScale()}`), slow = path.startsWith('animation');
-    if (slow) tell('Drawing the animation. It will be saved when it is ready', { seconds: 4 });
+    const notice = slow ? tell('Drawing the animation. It will be saved when it is ready', { seconds: Infinity }) : null;
     await save(path);
+    notice?.remove();
   };
 }
 

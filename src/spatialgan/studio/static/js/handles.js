@@ -92,7 +92,7 @@ function drawRings(svg, handles, box) {
   const rings = handles.map(handle => {
     const chosen = keyOf(handle.place) === store.selected;
     if (!chosen && handle.place.level > 0) return []; // seven rings would hide the picture
-    return ['halo', 'ring', ...chosen ? ['grip'] : []].map(kind => {
+    return ['halo', 'ring', 'grip'].map(kind => {
       const ellipse = document.createElementNS(SVG, 'ellipse');
       const values = { class: `${kind}${chosen ? ' chosen' : ''}`, cx: 100 * handle.x, cy: 100 * handle.y, rx: 100 * handle.std_x,
         ry: 100 * handle.std_y, transform: `rotate(${handle.degrees} ${100 * handle.x} ${100 * handle.y})` };

@@ -17,11 +17,13 @@ const KEYS = {
 };
 
 document.addEventListener('keydown', event => {
-  const typing = event.target instanceof Element && event.target.matches('input:not([type=range], [type=radio]), textarea, select');
+  const undoes = (event.ctrlKey || event.metaKey) && /^[zy]$/i.test(event.key);
+  // In a list of choices letters choose, but there is no text in which anything could be taken back.
+  const typing = event.target instanceof Element && event.target.matches(`input:not([type=range], [type=radio]), textarea${undoes ? '' : ', select'}`);
   if (typing || document.querySelector('dialog[open]') || !store.state || event.defaultPrevented) return;
   if (event.key === 'Escape' && document.querySelector(':popover-open')) return; // which closes it
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if ((event.ctrlKey || event.metaKey) && ['z', 'y'].includes(key)) {
+  if (undoes) {
     event.preventDefault();
     settle();
     if (busy()) interrupt(); // a stroke, a handle: what is being done is taken back first

@@ -27,7 +27,8 @@ export function setPaint(pixels) {
 
 function showLegend() {
   painted = context.getImageData(0, 0, mask.width, mask.height).data.some((value, i) => i % 4 === 3 && value > 127);
-  $('#mask-legend').textContent = painted ? 'Painted: may change. The rest is held back.' : 'Nothing is painted: everything may change.';
+  const moves = $('#drag-mode').value === 'hybrid' ? ', but for what the heatmap takes along: another mode holds it better' : '';
+  $('#mask-legend').textContent = painted ? `Painted: may change. The rest is held back${moves}.` : 'Nothing is painted: everything may change.';
   $('#clear-mask').hidden = !painted;
 }
 
@@ -66,6 +67,7 @@ export function maskPng() {
   return canvas.toDataURL('image/png').split(',')[1];
 }
 
+$('#drag-mode').addEventListener('change', showLegend);
 slider(size, value => `${Math.round(100 * value)} %`);
 $('#clear-mask').onclick = () => {
   remember();

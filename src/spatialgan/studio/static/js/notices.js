@@ -2,8 +2,9 @@
 
 const box = document.querySelector('#notices');
 
-/** @type {(text: string, options?: { error?: boolean, seconds?: number }) => void} */
-export function tell(text, { error = false, seconds = 7 } = {}) {
+// Returns what is shown, for whoever shows it for as long as something takes.
+/** @type {(text: string, options?: { error?: boolean, seconds?: number }) => HTMLElement} */
+export function tell(text, { error = false, seconds = error ? 15 : 7 } = {}) {
   const sentence = text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
   for (const old of box.children) if (old.firstChild.textContent === sentence) old.remove();
   const notice = document.createElement('div');
@@ -17,7 +18,8 @@ export function tell(text, { error = false, seconds = 7 } = {}) {
   close.onclick = () => notice.remove();
   notice.append(words, close);
   box.append(notice);
-  setTimeout(() => notice.remove(), 1000 * seconds);
+  if (seconds < Infinity) setTimeout(() => notice.remove(), 1000 * seconds);
+  return notice;
 }
 
 export const complain = error => tell(error.message ?? String(error), { error: true });

@@ -25,7 +25,7 @@ async function enter() {
 // From now on this tab keeps the steps of the session that it has entered.
 function settleIn(steps) {
   keepFrom(steps);
-  sessionStorage.setItem(KEY, store.session);
+  sessionStorage.setItem(KEY, String(store.session));
 }
 
 async function begin() {
