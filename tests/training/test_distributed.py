@@ -62,6 +62,7 @@ if "RANK" in os.environ:
     (config,) = configs
     run(config)
 else:  # two processes a run, new ones, that need not import everything again
+    import torch._dynamo  # which every optimiser does in its first step
     for config in configs:
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
