@@ -123,8 +123,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., tuple[SceneWidget, Pag
 
     def open_page(scene: Any, **options: object) -> tuple[SceneWidget, Page]:
         shown = widget(scene)
-        context = browser.new_context(**({"viewport": {"width": 800, "height": 700}} | options))
-        context.set_default_timeout(browsing.TIMEOUT_MS)
+        context = browsing.new_context(browser, **({"viewport": {"width": 800, "height": 700}} | options))
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda e: faults.append(str(e)))

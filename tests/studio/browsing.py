@@ -14,11 +14,19 @@ import pytest
 import torch
 import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from spatialgan.studio.server import listen, make_app
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+NAMES = (
+    "chromium-headless-shell",  # first: the same engine without windows, which take half of the work here
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+)
 TIMEOUT_MS = 45_000  # for a machine that does much besides: what is right is there at once, and nobody waits
 expect.set_options(timeout=TIMEOUT_MS)
 PIXELS = (
@@ -48,14 +56,23 @@ def url(models) -> Iterator[str]:
     thread.join(20)
 
 
+def new_context(browser: Browser, **options: object) -> BrowserContext:
+    """Where nothing moves by itself, as a user's system can ask for: to paint it would take much of the processor.
+    In Firefox (test_firefox.py) it moves."""
+    context = browser.new_context(
+        **({"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"} | options)
+    )
+    context.set_default_timeout(TIMEOUT_MS)
+    return context
+
+
 @pytest.fixture
 def visit(browser, url) -> Iterator[Callable[..., Page]]:
     """Opens the page in a tab of its own; nothing may go wrong in it, and nothing come from elsewhere."""
     contexts, faults = [], []
 
     def open_page(kind: str = "single", **options: object) -> Page:
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
-        context.set_default_timeout(TIMEOUT_MS)
+        context = new_context(browser, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda e: faults.append(str(e)))

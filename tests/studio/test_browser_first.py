@@ -38,6 +38,14 @@ def test_the_guide_can_be_sent_away(visit):
     expect(page.locator("#guide")).to_be_hidden()
 
 
+@pytest.mark.parametrize(("wish", "longest_ms"), [("no-preference", 5000), ("reduce", 0)])
+def test_the_guide_calls_for_five_seconds_at_most_and_where_nothing_may_move_not_at_all(visit, wish, longest_ms):
+    page = visit(reduced_motion=wish)
+    expect(page.locator("#guide")).to_be_visible()
+    ends_ms = page.evaluate("document.getAnimations().map(a => a.effect.getComputedTiming().endTime)")
+    assert all(end is not None and end <= longest_ms for end in ends_ms), ends_ms
+
+
 def test_without_circles_there_is_no_guide(visit):
     expect(visit("plain").locator("#guide")).to_be_hidden()
 

@@ -1,5 +1,7 @@
 """The page under hands: several fingers, keys in a row, what is taken back, and where the focus goes."""
 
+import time
+
 import numpy as np
 import pytest
 from browsing import centred, drawn, handle, place, pull, settle, shown, state
@@ -7,15 +9,20 @@ from playwright.sync_api import Page, expect
 
 
 class Fingers:
-    """Touches by number, as the screen reports them."""
+    """Touches by number, as the screen reports them; by its clock 30 ms apart, however busy this computer is."""
 
     def __init__(self, page: Page):
         self.page, self.down, self.cdp = page, {}, page.context.new_cdp_session(page)
+        self.now_s = time.time()
 
     def _send(self, kind: str) -> None:
         points = [{"x": x, "y": y, "id": i} for i, (x, y) in self.down.items()]
-        self.cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        self.page.wait_for_timeout(30)
+        self.cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points, "timestamp": self.now_s})
+        self.wait(30)
+
+    def wait(self, ms: int) -> None:
+        self.now_s += ms / 1000
+        self.page.wait_for_timeout(ms)
 
     def press(self, i: int, x: float, y: float) -> None:
         self.down[i] = place(self.page, x, y)
@@ -58,7 +65,7 @@ def test_a_palm_does_not_paint_with_the_brush(visit):
     page.locator("[name=tool][value=brush]").check(force=True)
     fingers = Fingers(page)
     fingers.press(1, 0.2, 0.2)
-    page.wait_for_timeout(350)
+    fingers.wait(350)
     fingers.move(1, 0.4, 0.2)
     fingers.press(2, 0.8, 0.8)
     fingers.move(2, 0.6, 0.8)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 import uvicorn
-from browsing import TIMEOUT_MS
+from browsing import new_context
 from playwright.sync_api import Page
 
 from spatialgan.studio.access import Access
@@ -31,8 +31,7 @@ def home(request, models) -> Iterator[str]:
 @pytest.fixture
 def tab(browser) -> Iterator[Page]:
     """A page of a browser that knows no cookies; nothing may go wrong in it."""
-    context, faults = browser.new_context(), []
-    context.set_default_timeout(TIMEOUT_MS)
+    context, faults = new_context(browser), []
     page = context.new_page()
     page.on("pageerror", lambda e: faults.append(str(e)))
     yield page

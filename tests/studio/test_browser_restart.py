@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import uvicorn
-from browsing import TIMEOUT_MS, centred, drawn, pull, settle, shown, state
+from browsing import centred, drawn, new_context, pull, settle, shown, state
 from playwright.sync_api import Page, expect
 
 from spatialgan.studio.server import listen, make_app
@@ -44,8 +44,7 @@ def server(models) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser, server) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(TIMEOUT_MS)
+    context = new_context(browser)
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{server.port}/")
     page.wait_for_selector("body:not([data-loading])")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import TIMEOUT_MS, centred, handle, pull, settle, shown, state
+from browsing import TIMEOUT_MS, centred, handle, new_context, pull, settle, shown, state
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -57,9 +57,7 @@ def open_site(browser, site) -> Iterator[Callable[[], Page]]:
     contexts, faults = [], []
 
     def open_page() -> Page:
-        # Without motion there is nothing to paint while WebAssembly is compiled.
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-        context.set_default_timeout(TIMEOUT_MS)
+        context = new_context(browser)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda e: faults.append(str(e)))

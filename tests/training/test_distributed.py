@@ -22,7 +22,7 @@ from spatialgan.training.loop import train
 from spatialgan.training.step import step_generator
 
 RUN = """
-import json, sys, torch
+import json, multiprocessing, os, socket, sys, torch
 from spatialgan.config import RunConfig
 from spatialgan.settings import from_dict
 from spatialgan.training import loop
@@ -45,8 +45,37 @@ def watched(t, *rest):
     return done
 
 loop._loop = watched
-loop.train(from_dict(RunConfig, json.loads(sys.argv[1])), data=sys.argv[2], out=sys.argv[3], device="cpu")
+
+
+def run(config):
+    loop.train(from_dict(RunConfig, config), data=sys.argv[2], out=sys.argv[3], device="cpu")
+
+
+def run_as(rank, port, config):
+    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1",
+                   "MASTER_PORT": str(port)}
+    run(config)
+
+
+configs = json.loads(sys.argv[1])
+if "RANK" in os.environ:
+    (config,) = configs
+    run(config)
+else:  # two processes a run, new ones, that need not import everything again
+    import torch._dynamo  # which every optimiser does in its first step
+    for config in configs:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        processes = [multiprocessing.get_context("fork").Process(target=run_as, args=(rank, port, config))
+                     for rank in range(2)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0, 0]
 """
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
 @pytest.fixture(scope="module")
@@ -58,22 +87,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def together(config: RunConfig, pictures: Path, out: Path, folder: Path) -> list[dict]:
-    """Train in two processes; what each found."""
-    script = folder / "run.py"
+def together(*configs: RunConfig, pictures: Path, out: Path, launcher: tuple[str, ...] = ()) -> list[dict]:
+    """Train in two processes, one run after the other; what each found in the last."""
+    script = out.parent / "run.py"
     script.write_text(RUN)
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        str(script),
-        json.dumps(to_dict(config)),
-        str(pictures),
-        str(out),
-    ]
+    words = [json.dumps([to_dict(config) for config in configs]), str(pictures), str(out)]
+    command = [sys.executable, *launcher, str(script), *words]
     done = subprocess.run(command, check=False, timeout=300, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(Path(f"{out}.rank{rank}.json").read_text()) for rank in range(2)]
@@ -87,7 +106,7 @@ def test_two_processes_take_the_same_steps_and_go_on_bit_by_bit(tmp_path, pictur
         train={"kimg": 0.048},
         aids={"reconstruct_kimg": 0.016},
     )
-    first, second = together(config, pictures, tmp_path / "whole", tmp_path)
+    first, second = together(config, pictures=pictures, out=tmp_path / "whole", launcher=TORCHRUN)
     assert first == second
     assert first["average"] == [[1.5] * 6, 5.0] and first["copied"] == [0.0] * 16 and first["any"] == [False, True]
     assert first["done"] and all(np.isfinite(first["weights"]))
@@ -96,8 +115,7 @@ def test_two_processes_take_the_same_steps_and_go_on_bit_by_bit(tmp_path, pictur
     assert len(list((tmp_path / "whole" / "snapshots").glob("*.json"))) == 1
 
     half = replace(config, train=replace(config.train, kimg=0.024))
-    together(half, pictures, tmp_path / "parts", tmp_path)
-    assert together(config, pictures, tmp_path / "parts", tmp_path) == [first, second]
+    assert together(half, config, pictures=pictures, out=tmp_path / "parts") == [first, second]
     whole, parts = (load_file(list_checkpoints(tmp_path / run / "checkpoint")[-1]) for run in ("whole", "parts"))
     assert whole.keys() == parts.keys() and all(torch.equal(v, parts[k]) for k, v in whole.items())
 

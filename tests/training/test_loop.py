@@ -27,6 +27,7 @@ from spatialgan.training.stats_log import NonFiniteError
 from spatialgan.training.stop_request import StopRequest
 
 quiet = lambda _: None  # noqa: E731
+EIGHT_STEPS = {"kimg": 0.032, "checkpoint_kimg": 0.008}  # two of them with each lazy regularisation
 
 
 def final_weights(out: Path) -> dict[str, torch.Tensor]:
@@ -42,9 +43,11 @@ def assert_same_bits(a: Path, b: Path) -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_n_and_n_more_steps_equal_2n_steps_bit_by_bit(tmp_path, pictures, precision):
     whole = tiny_config(
-        train={"precision": precision, "augment": "diffaug"}, data={"mirror": True}, loss={"path_length_weight": 1.0}
+        train=EIGHT_STEPS | {"precision": precision, "augment": "diffaug"},
+        data={"mirror": True},
+        loss={"path_length_weight": 1.0},
     )
-    half = replace(whole, train=replace(whole.train, kimg=0.032))
+    half = replace(whole, train=replace(whole.train, kimg=0.016))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
     train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
     assert len(list_checkpoints(tmp_path / "parts" / "checkpoint")) == 2
@@ -56,10 +59,10 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
     whole = tiny_config(
         model={"noise_inputs": False, "minibatch_std_group": 2},
         data={"mirror": True},
-        train={"precision": "bfloat16"},
+        train=EIGHT_STEPS | {"precision": "bfloat16"},
         aids={"reuse_pictures": True},
     )
-    half = replace(whole, train=replace(whole.train, kimg=0.032))
+    half = replace(whole, train=replace(whole.train, kimg=0.016))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)
     train(half, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
     train(whole, data=pictures, out=tmp_path / "parts", device="cpu", report=quiet)
@@ -67,14 +70,14 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
 
 
 @pytest.mark.parametrize("model", [{}, {"layout": "multi", "encoding": "multi"}], ids=["single", "multi"])
-@pytest.mark.parametrize("half_kimg", [0.016, 0.048], ids=["while reconstructing", "later"])
+@pytest.mark.parametrize("half_kimg", [0.008, 0.024], ids=["while reconstructing", "later"])
 def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg):
     whole = tiny_config(
         model=model,
         data={"mirror": True},
         loss={"align": "multi" if model else "single"},
-        train={"precision": "bfloat16"},
-        aids={"reconstruct_kimg": 0.032},
+        train=EIGHT_STEPS | {"precision": "bfloat16"},
+        aids={"reconstruct_kimg": 0.016},
     )
     half = replace(whole, train=replace(whole.train, kimg=half_kimg))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)

@@ -16,7 +16,7 @@ from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.segmenter.augmentation import blurred, degrade, warp
 from spatialgan.segmenter.panoptic import MIN_AREA, NONE
-from spatialgan.segmenter.segmentation import BATCH, Instance, PanopticSegmenter
+from spatialgan.segmenter.segmentation import BATCH, Instance, Look, PanopticSegmenter
 from spatialgan.segmenter.training import ALIASES
 from spatialgan.streams import random_stream
 
@@ -91,11 +91,12 @@ def measure_segmenter(
         images = torch.stack([item.image for item in items])
         if blur_px > 0:
             images = to_uint8(blurred(to_float(images), blur_px))
+        look = segmenter.look(images)
         truth = torch.stack([_class_map(item, names) for item in items])
         confusion += torch.bincount(
-            truth.flatten() * len(names) + segmenter.semantic(images).flatten(), minlength=len(names) ** 2
+            truth.flatten() * len(names) + look.semantic().flatten(), minlength=len(names) ** 2
         ).reshape(confusion.shape)
-        for item, instances in zip(items, segmenter(images), strict=True):
+        for item, instances in zip(items, look.instances(), strict=True):
             masks, labels = _objects(item)
             large = masks.float().mean(dim=(1, 2)) >= MIN_AREA
             for label, is_large in zip(labels, large.tolist(), strict=True):
@@ -104,7 +105,7 @@ def measure_segmenter(
             overlap = overlaps(instances, masks)
             near = [near[0] + int((overlap[:, large] >= MATCH_IOU).any(dim=0).sum()), near[1] + int(large.sum())]
             right = [right[0] + int((overlap >= MATCH_IOU).any(dim=1).sum()), right[1] + len(instances)]
-        again += _found_again(segmenter, images, items, random_stream(seed, f"found again {start}"))
+        again += _found_again(segmenter, look, images, items, random_stream(seed, f"found again {start}"))
         if on_progress is not None:
             on_progress(start + len(items), dataset.num_images)
     iou = {
@@ -192,23 +193,21 @@ def _class_map(item: AnnotatedImage, names: Sequence[str]) -> Tensor:
 
 
 def _found_again(
-    segmenter: PanopticSegmenter, images: Tensor, items: Sequence[AnnotatedImage], stream: torch.Generator
+    segmenter: PanopticSegmenter, look: Look, images: Tensor, items: Sequence[AnnotatedImage], stream: torch.Generator
 ) -> list[Tensor]:
     """Of each picture with several objects: ``(n, 2)``, whether each was found again, and its chance."""
     size = images.shape[-1]
     warped, ids = warp(to_float(images), torch.stack([item.instances for item in items]), size, stream)
     changed = to_uint8(degrade(warped, stream))
-    befores, afters, rows = [], [], []
+    befores, afters = {}, {}  # masks, by picture
     for b, item in enumerate(items):
         objects = [o for o in item.objects if o.label not in (*STRUCTURE, NONE)]
         before = item.masks(objects)
         after = ids[b] == torch.tensor([o.id for o in objects])[:, None, None]
         seen = (before.float().mean(dim=(1, 2)) >= MIN_AREA) & (after.float().mean(dim=(1, 2)) >= MIN_AREA)
         if int(seen.sum()) > 1:
-            befores.append(before[seen])
-            afters.append(after[seen])
-            rows.append(b)
-    old, new = (segmenter.features(pictures[rows], masks) for pictures, masks in ((images, befores), (changed, afters)))
+            befores[b], afters[b] = before[seen], after[seen]
+    old, new = look.features(befores), segmenter.features(changed[list(afters)], list(afters.values()))
     found = []
     for a, b in zip(old, new, strict=True):
         nearest = (a @ b.T).argmax(dim=1)

@@ -104,20 +104,7 @@ class PanopticSegmenter:
 
     def __call__(self, images: Tensor) -> list[list[Instance]]:
         """uint8 pictures ``(B, 3, H, W)``, or grey ``(B, 1, H, W)`` => the objects of each, the surest first."""
-        found, (height, width) = [], images.shape[-2:]
-        for batch in images.split(BATCH):
-            heads = self._heads(batch)
-            for b in range(len(batch)):
-                regions = find_regions(heads.semantic[b], heads.centers[b], heads.offsets[b], (height, width))
-                masks = [region.mask for region in regions]
-                features = self._pooled(heads, b, torch.stack(masks)) if masks else []
-                found.append(
-                    [
-                        Instance(r.mask.cpu(), self.classes.names[r.label], r.score, feature)
-                        for r, feature in zip(regions, features, strict=True)
-                    ]
-                )
-        return found
+        return [objects for batch in images.split(BATCH) for objects in self.look(batch).instances()]
 
     def features(self, images: Tensor, masks: list[Tensor]) -> list[Tensor]:
         """What given regions look like; see :meth:`Segmenter.features`."""
@@ -128,27 +115,17 @@ class PanopticSegmenter:
             )
         found: list[Tensor] = []
         for batch in images.split(BATCH):
-            heads = self._heads(batch)
-            for b in range(len(batch)):
-                found.append(self._pooled(heads, b, masks[len(found)].to(self.device)))
+            found += self.look(batch).features(dict(enumerate(masks[len(found) : len(found) + len(batch)])))
         return found
 
     def semantic(self, images: Tensor) -> Tensor:
         """int64 ``(B, H, W)``: at each pixel the index of its class in ``self.classes.names``, on the CPU."""
-        maps = [
-            F.interpolate(
-                self._heads(batch).semantic,
-                size=images.shape[-2:],
-                mode="bilinear",
-                antialias=True,
-                align_corners=False,
-            ).argmax(dim=1)
-            for batch in images.split(BATCH)
-        ]
-        return torch.cat(maps).cpu()
+        return torch.cat([self.look(batch).semantic() for batch in images.split(BATCH)])
 
-    def _pooled(self, heads: Heads, b: int, masks: Tensor) -> Tensor:
-        return pooled_features([heads.maps[i][b] for i in FEATURE_MAPS], masks)
+    def look(self, images: Tensor) -> "Look":
+        """All that the network says of at most :data:`BATCH` pictures, uint8 ``(B, 3, H, W)``: the work is done here,
+        once."""
+        return Look(self.classes, self._heads(images), (images.shape[-2], images.shape[-1]))
 
     @torch.no_grad()
     def _heads(self, images: Tensor) -> Heads:
@@ -164,6 +141,45 @@ class PanopticSegmenter:
         """Pictures and then their mirror images, ``(2B, 3, size, size)``."""
         x = to_float(resize_antialiased(rgb(images).to(self.device), size))
         return torch.cat([x, x.flip(-1)]).contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a :class:`PanopticSegmenter` has seen in some pictures."""
+
+    classes: Classes
+    heads: Heads
+    size: tuple[int, int]
+    """Of the pictures, (H, W)."""
+
+    def instances(self) -> list[list[Instance]]:
+        """The objects of each picture, the surest first."""
+        found = []
+        for b in range(len(self.heads.semantic)):
+            regions = find_regions(self.heads.semantic[b], self.heads.centers[b], self.heads.offsets[b], self.size)
+            features = self._pooled(b, torch.stack([r.mask for r in regions])) if regions else []
+            found.append(
+                [
+                    Instance(r.mask.cpu(), self.classes.names[r.label], r.score, feature)
+                    for r, feature in zip(regions, features, strict=True)
+                ]
+            )
+        return found
+
+    def features(self, masks: dict[int, Tensor]) -> list[Tensor]:
+        """``(n, F)`` of the regions ``(n, H, W)`` in pictures, by their places."""
+        return [self._pooled(b, regions) for b, regions in masks.items()]
+
+    def semantic(self) -> Tensor:
+        """As :meth:`PanopticSegmenter.semantic`."""
+        classes = F.interpolate(
+            self.heads.semantic, size=self.size, mode="bilinear", antialias=True, align_corners=False
+        ).argmax(dim=1)
+        return classes.cpu()
+
+    def _pooled(self, b: int, masks: Tensor) -> Tensor:
+        maps = [self.heads.maps[i][b] for i in FEATURE_MAPS]
+        return pooled_features(maps, masks.to(maps[0].device))
 
 
 def averaged(heads: Heads) -> Heads:

@@ -102,15 +102,15 @@ def test_what_lies_under_heatmaps_weighs_more():
 
 
 def test_g_learns_that_things_are_where_their_heatmaps_are():
-    """Blobs at places, all of one code: after 150 steps of reconstruction alone, blobs follow the heatmap."""
-    config = tiny_config(model={"noise_inputs": False}, train={"batch_size": 16}, aids={"reconstruct_kimg": 100.0})
+    """Blobs at places, all of one code: after 120 steps of reconstruction alone, blobs follow the heatmap."""
+    config = tiny_config(model={"noise_inputs": False}, train={"batch_size": 8}, aids={"reconstruct_kimg": 100.0})
     t = make_trainee(config, CPU)
     d_before = {k: v.clone() for k, v in t.discriminator.state_dict().items()}
-    random, codes, losses = seeded(3), torch.ones(16, 1, config.model.z_dim), []
-    for _ in range(150):
-        centers = 0.25 + 0.5 * torch.rand(16, 1, 2, generator=random)
+    random, codes, losses = seeded(3), torch.ones(8, 1, config.model.z_dim), []
+    for _ in range(120):
+        centers = 0.25 + 0.5 * torch.rand(8, 1, 2, generator=random)
         images = blob(centers[:, 0], 32)
-        stats = training_step(t, images, Known(images, codes, centers, torch.full((16, 1), 0.3)))
+        stats = training_step(t, images, Known(images, codes, centers, torch.full((8, 1), 0.3)))
         losses.append(float(stats["loss/reconstruct"]))
     assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
     assert all(torch.equal(v, d_before[k]) for k, v in t.discriminator.state_dict().items())
