@@ -89,8 +89,9 @@ on('frame', drawAll);
 on('select', drawAll);
 
 function drawRings(svg, handles, box) {
-  const rings = handles.map(handle => {
-    const chosen = keyOf(handle.place) === store.selected;
+  const isChosen = handle => keyOf(handle.place) === store.selected;
+  const rings = [...handles].sort((a, b) => Number(isChosen(a)) - Number(isChosen(b))).map(handle => { // what is selected on top
+    const chosen = isChosen(handle);
     if (!chosen && handle.place.level > 0) return []; // seven rings would hide the picture
     return ['halo', 'ring', 'grip'].map(kind => {
       const ellipse = document.createElementNS(SVG, 'ellipse');
@@ -102,7 +103,7 @@ function drawRings(svg, handles, box) {
       return ellipse;
     });
   });
-  if (held?.reach) rings.push(reachRing(held.reach));
+  if (held?.reach) rings.push([reachRing(held.reach)]);
   svg.replaceChildren(...rings.flat());
 }
 
