@@ -143,3 +143,10 @@ def test_results_of_bundled_models_are_of_the_weights_that_are_bundled(result, m
     measured = json.loads((ROOT / f"docs/results/{result}.json").read_text())["model"]["weights_sha256"]
     bundled = json.loads((ROOT / f"src/spatialgan/zoo/{model}.json").read_text())["weights_sha256"]
     assert measured == bundled, f"measure {result} again"
+
+
+def test_the_figures_have_their_commands():
+    commands = (ROOT / "docs/tables.md").read_text()
+    for file in sorted((ROOT / "docs/results/figures").glob("*.json")):
+        command = json.loads(file.read_text())["command"].replace("--out .", "--out figures")
+        assert command.replace(" floors64-run ", " runs/floors64 ") in commands, command

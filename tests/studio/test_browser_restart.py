@@ -108,7 +108,8 @@ def test_picture_and_history_outlive_the_server(page, server):
     assert steps(page) == before
 
 
-def test_a_reload_while_the_steps_are_being_sent_again_loses_none(page, server):
+@pytest.mark.parametrize("reloads", [True, False])
+def test_steps_that_could_not_be_sent_again_at_once_are_not_lost(page, server, reloads):
     with_history(page)
     before, picture = steps(page), shown(page)
     sent = []
@@ -122,8 +123,9 @@ def test_a_reload_while_the_steps_are_being_sent_again_loses_none(page, server):
     while len(sent) < 2:
         page.wait_for_timeout(50)
     page.unroute("**/history")
-    page.reload()
-    page.wait_for_selector("body:not([data-loading])")
+    if reloads:
+        page.reload()
+    page.wait_for_selector("body:not([data-loading], [data-offline])")
     assert steps(page) == before and np.array_equal(shown(page), picture)
 
 

@@ -1,6 +1,8 @@
 """Several processes that train together: the same weights in all, and what cannot be shared is refused."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -93,8 +95,15 @@ def together(*configs: RunConfig, pictures: Path, out: Path, launcher: tuple[str
     script.write_text(RUN)
     words = [json.dumps([to_dict(config) for config in configs]), str(pictures), str(out)]
     command = [sys.executable, *launcher, str(script), *words]
-    done = subprocess.run(command, check=False, timeout=300, text=True, capture_output=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    process = subprocess.Popen(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        _, complaints = process.communicate(timeout=300)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # those that it has started, too
+        raise
+    assert process.returncode == 0, complaints[-3000:]
     return [json.loads(Path(f"{out}.rank{rank}.json").read_text()) for rank in range(2)]
 
 

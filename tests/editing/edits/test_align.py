@@ -65,6 +65,8 @@ def test_long_things_are_as_wide_as_they_lie(multi):
         ([0.9, 0.85], [0.1, 0.1], [0.9, 0.65]),
         ([0.4, 0.5, 0.6], [0.3, 0.3, 0.3], [0.1, 0.5, 0.9]),  # no room for as much: evenly
         ([-0.5, 1.5], [0.1, 0.1], [-0.5, 1.5]),  # what is outside stays there
+        ([0.03, 0.04, 0.97], [0.04, 0.04, 0.04], [0.03, 0.13, 0.97]),  # no more of them than must
+        ([0.2, 0.6, 0.6], [0.04, 0.04, 0.04], [0.2, 0.55, 0.65]),
     ],
 )
 def test_places_on_the_line(places, stds, expected):

@@ -36,9 +36,23 @@ test('things on one line stand apart as in Python', () => {
     [[0.2, 0.8], [0.1, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.1], [0.375, 0.625]],
     [[0.6, 0.4, 0.5], [0.08, 0.08, 0.08], [0.7, 0.3, 0.5]], [[0.15, 0.15], [0.1, 0.1], [0.1, 0.35]],
     [[0.9, 0.85], [0.1, 0.1], [0.9, 0.65]], [[0.4, 0.5, 0.6], [0.3, 0.3, 0.3], [0.1, 0.5, 0.9]],
-    [[-0.5, 1.5], [0.1, 0.1], [-0.5, 1.5]],
+    [[-0.5, 1.5], [0.1, 0.1], [-0.5, 1.5]], [[0.03, 0.04, 0.97], [0.04, 0.04, 0.04], [0.03, 0.13, 0.97]],
+    [[0.2, 0.6, 0.6], [0.04, 0.04, 0.04], [0.2, 0.55, 0.65]],
   ];
   for (const [places, stds, expected] of cases) apart(places, stds).forEach((place, i) => near(place, expected[i]));
+});
+
+test('long things on one line are as wide as they lie', async () => {
+  let scene = many;
+  for (const edit of [
+    ...[0, 2].flatMap(object => [{ edit: 'resize', object, factor: 0.2 }, { edit: 'move_to', object, x: 0.5, y: 0.5 }]),
+    { edit: 'stretch', object: 0, sx: 3, sy: 1 }, { edit: 'rotate', object: 0, degrees: 90 },
+  ]) scene = await apply(scene, edit, ws);
+  const [long, , round] = handlesOf(scene);
+  const lined = async axis => handlesOf(await apply(scene, { edit: 'align', axis, objects: [0, 2] }, ws));
+  const row = await lined('horizontal'), column = await lined('vertical');
+  near(Math.abs(row[0].x - row[2].x), 1.25 * (long.std_y + round.std_x));
+  near(Math.abs(column[0].y - column[2].y), 1.25 * (long.std_x + round.std_y));
 });
 
 test('an object gets a style of its own, and loses what was mixed into the old one', async () => {

@@ -43,23 +43,26 @@ def _read_axis(word: str) -> str:
 
 
 def apart(places: Sequence[float], stds: Sequence[float]) -> list[float]:
-    """Places on a line, changed where neighbours are nearer to one another than :data:`APART`, and only there.
+    """Places on a line, moved as little as leaves neighbours :data:`APART` from one another, in the same order.
 
-    They keep their order and, as far as the picture has room, their mean; where it has too little, they stand evenly.
+    The least sum of squares: without the gaps between them places may not decrease (isotonic regression, by pooling
+    adjacent violators). Nothing leaves the picture for it; where that has too little room, gaps shrink alike.
     """
     order = sorted(range(len(places)), key=lambda i: places[i])
+    start, end = min(MARGIN, min(places)), max(1 - MARGIN, max(places))
     gaps = [APART * (stds[i] + stds[j]) for i, j in pairwise(order)]
-    if all(places[j] - places[i] >= gap for (i, j), gap in zip(pairwise(order), gaps, strict=True)):
-        return list(places)
-    line = [places[order[0]]]
-    for i, gap in zip(order[1:], gaps, strict=True):
-        line.append(max(places[i], line[-1] + gap))
-    if line[-1] - line[0] > 1 - 2 * MARGIN:
-        line = [MARGIN + (1 - 2 * MARGIN) * at / sum(gaps) for at in accumulate(gaps, initial=0.0)]
-    shift = (sum(places) - sum(line)) / len(line)
-    shift = min(max(shift, MARGIN - line[0]), 1 - MARGIN - line[-1])
-    found = dict(zip(order, line, strict=True))
-    return [found[i] + shift for i in range(len(places))]
+    shrink = min(1.0, (end - start) / sum(gaps))
+    offsets = list(accumulate((shrink * gap for gap in gaps), initial=0.0))
+    pools: list[tuple[float, int]] = []  # means of neighbouring places without their gaps, and how many each is of
+    for i, offset in zip(order, offsets, strict=True):
+        mean, count = places[i] - offset, 1
+        while pools and pools[-1][0] > mean:
+            before, n = pools.pop()
+            mean, count = (before * n + mean * count) / (n + count), n + count
+        pools.append((mean, count))
+    line = [min(max(mean, start), end - offsets[-1]) for mean, count in pools for _ in range(count)]
+    found = {i: place + offset for i, place, offset in zip(order, line, offsets, strict=True)}
+    return [found[i] for i in range(len(places))]
 
 
 OBJECTS = Kind(_objects, lambda word: [int(i) for i in word.split(",")], int, INDEX.bounds, length=(2, MOST))

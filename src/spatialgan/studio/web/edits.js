@@ -17,19 +17,22 @@ const APART = 1.25, MARGIN = 0.1; // of editing/edits/align.py, whose `apart` th
 /** @type {(places: number[], stds: number[]) => number[]} */
 export function apart(places, stds) {
   const order = places.map((_, i) => i).sort((a, b) => places[a] - places[b]);
+  const start = Math.min(MARGIN, ...places), end = Math.max(1 - MARGIN, ...places);
   const gaps = order.slice(1).map((j, k) => APART * (stds[order[k]] + stds[j]));
-  if (gaps.every((gap, k) => places[order[k + 1]] - places[order[k]] >= gap)) return places;
-  let line = [places[order[0]]];
-  gaps.forEach((gap, k) => line.push(Math.max(places[order[k + 1]], line[k] + gap)));
-  const room = 1 - 2 * MARGIN, all = gaps.reduce((a, b) => a + b, 0), n = line.length;
-  if (line[n - 1] - line[0] > room) {
-    let at = 0;
-    line = [MARGIN, ...gaps.map(gap => MARGIN + room * (at += gap) / all)];
-  }
-  const total = values => values.reduce((a, b) => a + b, 0);
-  const shift = Math.min(Math.max((total(places) - total(line)) / n, MARGIN - line[0]), 1 - MARGIN - line[n - 1]);
+  const shrink = Math.min(1, (end - start) / gaps.reduce((a, b) => a + b, 0)), offsets = [0];
+  for (const gap of gaps) offsets.push(offsets[offsets.length - 1] + shrink * gap);
+  /** @type {[number, number][]} */
+  const pools = [];
+  order.forEach((i, k) => {
+    let [mean, count] = [places[i] - offsets[k], 1];
+    for (let last; (last = pools.at(-1)) && last[0] > mean; pools.pop()) {
+      [mean, count] = [(last[0] * last[1] + mean * count) / (last[1] + count), last[1] + count];
+    }
+    pools.push([mean, count]);
+  });
+  const line = pools.flatMap(([mean, count]) => Array(count).fill(Math.min(Math.max(mean, start), end - offsets[gaps.length])));
   const found = places.slice();
-  order.forEach((i, k) => { found[i] = line[k] + shift; });
+  order.forEach((i, k) => { found[i] = line[k] + offsets[k]; });
   return found;
 }
 

@@ -117,6 +117,7 @@ on('drag-end', message => {
 });
 on('state', () => {
   keep ||= session !== null && session !== store.session; // the same picture, after the server was restarted
+  if (session !== store.session) began = null; // its steps are counted anew
   session = store.session;
   if (!store.dragging && start.textContent === 'Stop') setDragging(false); // it ended with its server
   if (store.dragging) {

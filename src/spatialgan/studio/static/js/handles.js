@@ -142,9 +142,10 @@ function gesture(event, box, key, change) {
     if (made) cancel();
     release();
   };
-  if (!follow(event, move, { done, cancelled, firm: true })) return;
-  event.preventDefault();
   const target = event.currentTarget;
+  const firm = target.matches('.handle') || key === store.selected; // on another's ring a finger may be the first of two
+  if (!follow(event, move, { done, cancelled, firm })) return;
+  event.preventDefault();
   (target.matches('.handle') ? box.querySelector(`.handle[data-key="${key}"]`) : target).focus?.({ preventScroll: true });
   select(key);
   held = mine;

@@ -7,6 +7,8 @@ export const KEY = 'spatialgan-session';
 const LIST = 'spatialgan-history', SCENE = 'spatialgan-scene ';
 /** @type {Map<number, any>} */
 const scenes = new Map(); // entry id => scene
+/** @type {{ history: Entry[], position: number } | null} */
+let list = null; // of the steps that are kept; null before anything is known
 let busy = false;
 
 const save = (key, value) => {
@@ -20,7 +22,7 @@ const save = (key, value) => {
 on('state', () => {
   if (sessionStorage.getItem(KEY) !== store.session) return; // a session that is being filled again: what is kept is all there is
   const { history, position } = store.state;
-  save(LIST, { history, position });
+  keepList(history, position);
   const ids = new Set(history.map(entry => entry.id));
   for (const id of [...scenes.keys()].filter(id => !ids.has(id))) {
     scenes.delete(id);
@@ -28,6 +30,18 @@ on('state', () => {
   }
   fetchMissing();
 });
+
+/** @type {(history: Entry[], position: number) => void} */
+function keepList(history, position) {
+  list = { history, position };
+  save(LIST, list);
+}
+
+// The steps of a session that the server still knows, which this tab is about to leave.
+export async function keepUp({ history, position }) {
+  keepList(history, position);
+  for (const { id } of history) if (!scenes.has(id)) put(id, stored(id) ?? await get(here(`scenes/${id}.json`)));
+}
 
 async function fetchMissing() {
   if (busy) return;
@@ -50,22 +64,23 @@ function put(id, scene) {
   save(SCENE + id, scene);
 }
 
-// Begin to keep another session's steps; those that the tab has kept of it, before a reload, stay.
-export function keepFrom(kept) {
+// Begin to keep another session's steps.
+/** @type {(kept: { entry: Entry, scene: any }[], position: number) => void} */
+export function keepFrom(kept, position) {
   for (const key of Object.keys(sessionStorage)) if (key === LIST || key.startsWith(SCENE)) sessionStorage.removeItem(key);
   scenes.clear();
-  kept.forEach(({ id, scene }) => put(id, scene));
+  kept.forEach(({ entry, scene }) => put(entry.id, scene));
+  keepList(kept.map(({ entry }) => entry), position);
 }
 
 // The steps that are kept, each with its scene, and which of them is the current one.
 export function kept() {
-  let list = null;
   try {
-    list = JSON.parse(sessionStorage.getItem(LIST) ?? 'null');
+    list ??= JSON.parse(sessionStorage.getItem(LIST) ?? 'null');
   } catch {
     // damaged, as if there were none
   }
-  const { history, position } = store.state ?? list ?? { history: [], position: 0 };
+  const { history, position } = list ?? { history: [], position: 0 };
   const now = history[position]?.id;
   const steps = history.map(entry => ({ ...entry, scene: scenes.get(entry.id) ?? stored(entry.id) })).filter(step => step.scene);
   return { steps, position: Math.max(0, steps.findLastIndex(step => step.id <= now)) };

@@ -1,7 +1,7 @@
 // The session of this tab: a new one, the one that it had, or all of the old one's steps in a new one.
 
 import { alone, get, here, post, request, root } from './api.js';
-import { KEY, keepFrom, kept } from './keep.js';
+import { KEY, keepFrom, keepUp, kept } from './keep.js';
 import { complain, tell } from './notices.js';
 import { store } from './store.js';
 
@@ -23,14 +23,14 @@ async function enter() {
 }
 
 // From now on this tab keeps the steps of the session that it has entered.
-function settleIn(steps) {
-  keepFrom(steps);
+function settleIn(steps, position) {
+  keepFrom(steps, position);
   sessionStorage.setItem(KEY, String(store.session));
 }
 
 async function begin() {
   await enter();
-  settleIn([]);
+  settleIn([], 0);
   await post('picture', { model: store.info.models[0].name, seed: FIRST_SEED });
 }
 
@@ -39,7 +39,7 @@ async function begin() {
 export async function arrive() {
   store.session = sessionStorage.getItem(KEY);
   if (!store.session) return begin();
-  if (!await mine(store.session)) return again({ copy: true });
+  if (!await mine(store.session)) return copy();
   try {
     if ((await get(here(''))).history.length > 0) return undefined;
   } catch (error) {
@@ -48,10 +48,22 @@ export async function arrive() {
   return again();
 }
 
+async function copy() {
+  try {
+    await keepUp(await get(here('')));
+  } catch (error) {
+    if (error.status === 0) throw error; // otherwise the server no longer knows it: what the tab has kept is all there is
+  }
+  return again({ copied: true });
+}
+
+// Whether a step was refused for what it is; anything else is the server's trouble, and will pass.
+const isRefused = ({ status }) => status >= 400 && status < 500 && status !== 429;
+
 // The server does not know the session: it was restarted, or nobody had used it for long. Send all steps again.
 // The tab's old session stays its own until all are there: the page may be reloaded meanwhile.
-export async function again({ copy = false } = {}) {
-  const { steps, position } = kept();
+export async function again({ copied = false } = {}) {
+  const { steps, position } = kept(), old = store.session;
   if (!steps.length) return begin();
   await enter();
   const taken = [];
@@ -61,10 +73,13 @@ export async function again({ copy = false } = {}) {
   for (const [i, { label, is_start, scene }] of steps.entries()) {
     try {
       const state = await post('history', { label, is_start, scene });
-      taken.push({ id: state.history.at(-1).id, scene });
+      taken.push({ entry: state.history.at(-1), scene });
       if (i <= position) at = taken.length - 1;
     } catch (error) {
-      if (error.status === 0) throw error; // gone again; nothing is lost
+      if (!isRefused(error)) { // nothing is lost: it is all sent anew
+        store.session = old;
+        throw error;
+      }
       failure = error;
     }
   }
@@ -72,9 +87,9 @@ export async function again({ copy = false } = {}) {
     complain(failure);
     return begin();
   }
-  settleIn(taken);
+  settleIn(taken, at);
   await post(`history/${at}`);
   if (failure) complain(new Error(`${taken.length} of ${steps.length} steps of the history are here again: ${failure.message}`));
-  else if (!alone && !copy) tell('The studio was restarted. Your picture and its history are here again', { seconds: 20 });
+  else if (!alone && !copied) tell('The studio was restarted. Your picture and its history are here again', { seconds: 20 });
   return undefined;
 }
