@@ -8,6 +8,7 @@ import { settle } from './pending.js';
 import { slider } from './sliders.js';
 import { keyOf, on, select, selectedHandle, store } from './store.js';
 
+const APART = 1.25; // of things beside one another, in sums of their standard deviations; as in editing/edits/align.py
 const $ = selector => document.querySelector(selector);
 const chosen = $('#chosen'), size = $('#size'), ratio = $('#ratio'), turn = $('#turn');
 /** @type {Handle | null} */
@@ -116,7 +117,9 @@ $('#restyle').onclick = restyleSelected;
 $('#duplicate').onclick = () => {
   const handle = selectedHandle();
   if (!handle) return;
-  const dx = handle.x > 0.5 ? -0.2 : 0.2; // towards where there is room
+  // Beside it, towards where there is more room, and not out of the picture.
+  const way = handle.x > 0.5 ? -1 : 1, room = Math.max(0.2, (way > 0 ? 1 - handle.x : handle.x) - 0.1);
+  const dx = six(way * Math.min(room, Math.max(0.2, APART * 2 * handle.std_x)));
   edit({ edit: 'duplicate', object: handle.place.object, dx, dy: 0 }).then(state => {
     if (state) select(`object ${state.handles.length - 1}`);
   });
