@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import uvicorn
-from browsing import centred, drawn, new_context, pull, settle, shown, state
+from browsing import TIMEOUT_MS, centred, drawn, new_context, pull, settle, shown, state
 from playwright.sync_api import Page, expect
 
 from spatialgan.studio.server import listen, make_app
@@ -120,8 +120,11 @@ def test_steps_that_could_not_be_sent_again_at_once_are_not_lost(page, server, r
 
     page.route("**/history", second_fails)
     restart(page, server)
-    while len(sent) < 2:
+    for _ in range(TIMEOUT_MS // 50):
+        if len(sent) > 1:
+            break
         page.wait_for_timeout(50)
+    assert len(sent) > 1
     page.unroute("**/history")
     if reloads:
         page.reload()

@@ -58,7 +58,7 @@ async function copy() {
 }
 
 // Whether a step was refused for what it is; anything else is the server's trouble, and will pass.
-const isRefused = ({ status }) => status >= 400 && status < 500 && status !== 429;
+const isRefused = ({ status }) => [400, 413, 422].includes(status);
 
 // The server does not know the session: it was restarted, or nobody had used it for long. Send all steps again.
 // The tab's old session stays its own until all are there: the page may be reloaded meanwhile.
