@@ -19,7 +19,7 @@ from pathlib import Path
 import figure_tables
 import machine_tables
 import model_tables
-from pictures import FIGURES, make_images, make_screenshots, take_figures
+from page_pictures import FIGURES, make_images, make_screenshots, take_figures
 from result_files import FLOORS, MODEL, ROOT, load
 
 MEASURED = {  # heading of docs/results.md: the files that its tables are made of
