@@ -3,9 +3,9 @@
     python benchmarks/zoo.py --run runs/floors64 --data floors128.zip --segmenter floors
     python benchmarks/zoo.py --run runs/cats64 --data catheads.zip
 
-Appends a line for each snapshot at a multiple of EVERY_KIMG to docs/results/zoo/NAME.jsonl, NAME of the run's folder,
-draws the same pictures for all beside it, and prints the table. With --segmenter objects are followed (antithetic
-Co-move), without it heatmaps (response). Every number has its command in ``spatialgan eval``.
+Appends a line for each snapshot at a multiple of --every thousand images to docs/results/zoo/NAME.jsonl, NAME of the run's
+folder, draws the same pictures for all beside it, and prints the table. With --segmenter objects are followed (antithetic
+Co-move), without it heatmaps (response); in a plain StyleGAN2, neither. Every number has its command in ``spatialgan eval``.
 """
 
 import argparse
@@ -21,7 +21,6 @@ RESULTS = Path(__file__).resolve().parents[1] / "docs/results/zoo"
 SEED = 5000  # no seed that training's grids show
 PICTURES, PAIRS = 2000, 240
 SHOWN = "0-31"
-EVERY_KIMG = 50  # snapshots in between, which a run writes where it is stopped, are not measured
 
 
 def evaluated(words: list[str]) -> dict[str, Any]:
@@ -45,6 +44,8 @@ def measure(snapshot: Path, data: Path, segmenter: str | None) -> dict[str, Any]
     seen = evaluated(["overfitting", *model, "--data", str(data), *seed])
     line = {"fd": fd["distance"], "precision": pr["precision"], "recall": pr["recall"], "r_v": seen["r_v"]}
     pairs = ("--samples", str(PAIRS), *seed)
+    if json.loads(snapshot.with_suffix(".json").read_text())["config"]["model"]["encoding"] == "none":
+        return line  # no heatmaps
     if segmenter is not None:
         found = evaluated(["comove", *model, *pairs, "--segmenter", segmenter])["antithetic"]
         line |= {name: found[name]["mean"] for name in ("ratio", "chance")} | {"nothing_there": found["no_object"]}
@@ -66,6 +67,8 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--segmenter")
+    # Snapshots in between, which a run writes where it is stopped, are not measured.
+    parser.add_argument("--every", type=float, default=50, metavar="KIMG", help="of snapshots (default: %(default)g)")
     parser.add_argument("--newest", action="store_true", help="the newest snapshot alone")
     args = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -76,7 +79,7 @@ def main() -> None:
         kimg = int(snapshot.stem) / 1000
         # A run that is stopped just after a snapshot writes another.
         measured = any(abs(line["kimg"] - kimg) < 1 for line in lines)
-        if measured or (kimg % EVERY_KIMG >= 1 and not args.newest):
+        if measured or (kimg % args.every >= 1 and not args.newest):
             continue
         lines.append({"kimg": kimg, **measure(snapshot, args.data, args.segmenter)})
         with path.open("a") as f:

@@ -132,6 +132,17 @@ def test_keys_on_a_slider_become_one_entry_of_the_exact_value(visit, slider, fie
     assert np.array_equal(shown(page), drawn(page))
 
 
+def test_what_is_round_and_has_no_inside_of_its_own_is_not_turned(visit):
+    page = visit("single")
+    page.locator("#handles .handle").first.click()
+    expect(page.locator("#turn")).to_be_disabled()
+    page.locator("#ratio").focus()
+    page.keyboard.press("PageUp")
+    expect(page.locator("#turn")).to_be_enabled()
+    visit("multi").locator("#handles .handle").first.click()
+    expect(page.locator("#turn")).to_be_enabled()
+
+
 def test_keys_go_on_while_the_last_ones_are_being_made(visit):
     page = visit("multi")
     centred(page, "object 0")

@@ -183,6 +183,7 @@ def test_its_progress_is_shown_and_stopped(visit, monkeypatch):
     page.click("#fit-stop")
     assert settle(page, 1)["history"][-1]["label"] == "Photograph"
     page.wait_for_selector("#fitting", state="hidden")
+    page.wait_for_selector("#notices >> text=Stopped early: so far the drawn picture is")
 
 
 def test_files_of_other_kinds_are_refused_in_a_sentence(visit):

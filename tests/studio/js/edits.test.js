@@ -87,7 +87,8 @@ test('titles are those of the server', () => {
   assert.equal(title({ edit: 'move', level: 1, point: 0 }), 'Move level 1.0');
   assert.equal(title({ edit: 'move', level: 0, point: null }), 'Move level 0');
   assert.equal(title({ edit: 'move', object: 2 }), 'Move object 2');
-  assert.equal(title({ edit: 'align', objects: [0, 1] }), 'Align objects 0, 1');
+  assert.equal(title({ edit: 'align', objects: [0, 1], axis: 'horizontal' }), 'Align objects 0, 1 in a row');
+  assert.equal(title({ edit: 'align', objects: [0, 1], axis: 'vertical' }), 'Align objects 0, 1 in a column');
   assert.equal(title({ edit: 'restyle', object: 'background' }), 'Restyle background');
   assert.equal(title({ edit: 'mirror' }), 'Mirror');
 });

@@ -120,6 +120,10 @@ class Align(Edit):
         return cls(objects=OBJECTS.read(objects), axis=AXIS.read(axis), at=NUMBER.read(at) if comma else None)
 
     @property
+    def title(self) -> str:
+        return f"{super().title} in a {'row' if self.axis == 'horizontal' else 'column'}"
+
+    @property
     def word(self) -> str:
         line = self.axis if self.at is None else f"{self.axis},{self.at!r}"
         return f"{','.join(map(str, self.objects))}:{line}"

@@ -87,8 +87,8 @@ export async function apply(scene, edit, wsOf) {
 
 // As people read it in a history, before the page puts it in its own words: "Move level 1.0".
 /** @type {(labels: Record<string, string>, edit: any) => string} */
-export function titleOf(labels, { edit, objects, object, level, point }) {
-  const place = objects ? `objects ${objects.join(', ')}` : object === 'background' ? object : object !== undefined ? `object ${object}`
+export function titleOf(labels, { edit, objects, axis, object, level, point }) {
+  const place = objects ? `objects ${objects.join(', ')} in a ${axis === 'horizontal' ? 'row' : 'column'}` : object === 'background' ? object : object !== undefined ? `object ${object}`
     : level === undefined ? '' : `level ${level}${point == null ? '' : `.${point}`}`;
   return `${labels[edit]} ${place}`.trim();
 }

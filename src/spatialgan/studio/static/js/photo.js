@@ -69,6 +69,6 @@ on('online', () => { // where the connection was lost meanwhile
 on('photo-end', status => {
   show(status);
   if (!status.likeness) return;
-  const { words, psnr_db: psnr } = status.likeness;
-  tell(`The drawn picture is ${words} (${psnr.toFixed(1)} dB). Compare shows the photograph`, { seconds: 12 });
+  const { words, psnr_db: psnr } = status.likeness, stopped = status.stop_reason === 'stopped';
+  tell(`${stopped ? 'Stopped early: so far the' : 'The'} drawn picture is ${words} (${psnr.toFixed(1)} dB). Compare shows the photograph`, { seconds: 12 });
 });

@@ -9,6 +9,7 @@ import { slider } from './sliders.js';
 import { keyOf, on, select, selectedHandle, store } from './store.js';
 
 const APART = 1.25; // of things beside one another, in sums of their standard deviations; as in editing/edits/align.py
+const ROUND = 0.05; // log2 of the aspect, below which turning changes nothing that can be seen
 const $ = selector => document.querySelector(selector);
 const chosen = $('#chosen'), size = $('#size'), ratio = $('#ratio'), turn = $('#turn');
 /** @type {Handle | null} */
@@ -33,6 +34,8 @@ function show() {
     say(values[name]); // what it is, though the slider ends before
   }
   const objects = store.state.model.object_styles;
+  turn.disabled = !objects && Math.abs(values.ratio) < ROUND; // objects have coordinates, which turn with them
+  turn.parentElement.title = turn.disabled ? 'It is round, and the same however it is turned. Change its aspect first' : '';
   $('#duplicate').hidden = !objects;
   $('#restyle').hidden = !objects;
 }
