@@ -5,7 +5,8 @@
 
 ABOUT holds what no program knows: data, terms, hardware, hours, schedule, weaknesses. What the handles do is measured
 (``eval handles``), with all of the discriminator that training had. What was measured on the way (benchmarks/zoo.py)
-stays in docs/results/zoo. The second command writes what ``spatialgan eval`` found of the bundled model into its card.
+stays in docs/results/zoo. The second command writes what ``spatialgan eval`` found of the bundled model into its card;
+of handles what they do, not how far they may go, of which the residual part of D alone is too lenient a judge.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def add_measured(name: str, results: list[Path]) -> None:
     """Write figures into a bundled model's card, beside those that it has."""
     path = ZOO / f"{name}.json"
     stored = json.loads(path.read_text())
-    figures = {}
+    figures, found = {}, {}
     for file in results:
         result = json.loads(file.read_text())
         if result["model"]["weights_sha256"] != stored["weights_sha256"]:
@@ -57,9 +58,13 @@ def add_measured(name: str, results: list[Path]) -> None:
         own = stored["config"]["model"].get("object_spacing")
         if result["values"].get("object_spacing", own) != own:
             raise SystemExit(f"{file} is of other layouts than the model's own (--object-spacing)")
-        figures[result["metric"]] = measured(result)
-    add_to_card(path, {"measured": {**stored["card"].get("measured", {}), **figures}})
-    print(json.dumps(figures, indent=1))
+        if result["metric"] == "handles":
+            found["handles"] = [{**h, "sound": None, "reach": None} for h in result["values"]["handles"]]
+        else:
+            figures[result["metric"]] = measured(result)
+    found["measured"] = {**stored["card"].get("measured", {}), **figures}
+    add_to_card(path, found)
+    print(json.dumps(found, indent=1))
 
 
 def main() -> None:

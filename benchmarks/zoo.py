@@ -3,9 +3,10 @@
     python benchmarks/zoo.py --run runs/floors64 --data floors128.zip --segmenter floors
     python benchmarks/zoo.py --run runs/cats64 --data catheads.zip
 
-Appends a line for each snapshot at a multiple of --every thousand images to docs/results/zoo/NAME.jsonl, NAME of the run's
-folder, draws the same pictures for all beside it, and prints the table. With --segmenter objects are followed (antithetic
-Co-move), without it heatmaps (response); in a plain StyleGAN2, neither. Every number has its command in ``spatialgan eval``.
+Appends a line for each snapshot at a multiple of --every thousand images to docs/results/zoo/NAME.jsonl, NAME of the
+run's folder, draws the same pictures for all beside it, and prints the table. With --segmenter objects are followed
+(antithetic Co-move), without it heatmaps (response); in a plain StyleGAN2, neither. Every number has its command in
+``spatialgan eval``.
 """
 
 import argparse

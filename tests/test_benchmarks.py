@@ -81,6 +81,16 @@ def test_the_cards_of_bundled_models_have_todays_figures(model: str, name: str):
     assert card["card"]["measured"][result["metric"]] == ship.measured(result)
 
 
+def test_the_card_of_cats_says_which_handles_act():
+    result = json.loads((Path(__file__).parents[1] / "docs/results/handles.json").read_text())
+    card = json.loads((ship.ZOO / "cats-64.json").read_text())
+    assert card["weights_sha256"] == result["model"]["weights_sha256"]
+    said = [(h["level"], h["point"], h["effect"], h["acts"]) for h in card["card"]["handles"]]
+    assert said == [(h["level"], h["point"], h["effect"], h["acts"]) for h in result["values"]["handles"]]
+    assert [h["acts"] for h in card["card"]["handles"]] == [True] + 6 * [False]
+    assert all(h["reach"] is None for h in card["card"]["handles"])  # half of D cannot say
+
+
 def test_the_figures_of_a_card_are_those_asked_for():
     def of(metric: str, **values: object) -> dict[str, object]:
         return ship.measured({"metric": metric, "values": values, "num_samples": 9})

@@ -77,7 +77,11 @@ def test_places_on_the_line(places, stds, expected):
     ("text", "edit", "title"),
     [
         ("0,2:horizontal", Align(objects=(0, 2), axis="horizontal"), "Align objects 0, 2 in a row"),
-        ("2,0,1:vertical,-0.5", Align(objects=(2, 0, 1), axis="vertical", at=-0.5), "Align objects 2, 0, 1 in a column"),
+        (
+            "2,0,1:vertical,-0.5",
+            Align(objects=(2, 0, 1), axis="vertical", at=-0.5),
+            "Align objects 2, 0, 1 in a column",
+        ),
     ],
 )
 def test_words(multi, text, edit, title):
