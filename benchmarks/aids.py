@@ -1,12 +1,14 @@
-"""Which aids pay? Furniture from above, 64 pixels: the preset, then one thing changed at a time, alignment among them.
+"""Which aids pay? The presets for small computers, then one thing changed at a time, alignment among them.
 
     python benchmarks/aids.py train --data floors128.zip --runs runs/aids --only preset noalign
-    python benchmarks/aids.py measure --data floors128.zip --runs runs/aids
+    python benchmarks/aids.py measure --data floors128.zip --runs runs/aids --only preset noalign
+    python benchmarks/aids.py measure --data catheads128.zip --runs runs/aids --only cats cats-noalign
     python benchmarks/aids.py table
 
-Each variant reconstructs for as many images and then trains adversarially for as many, one process of one thread; where
-only the second part differs, both start from the same reconstruction. The same command again goes on where it was
-stopped. What was measured lies in docs/results/aids, beside one row of pictures a variant: the same seeds for all.
+Each variant reconstructs and then trains adversarially for as many images as fit into the same time, one process of one
+thread; where only the second part differs, both start from the same reconstruction. The same command again goes on
+where it was stopped. What was measured lies in docs/results/aids, beside one row of pictures a variant: the same seeds for all.
+Furniture is followed by the segmenter (antithetic Co-move), cats' heads by the detector (response).
 
 Variants that are no more in the code (FORMER) were measured at the commit that their results name.
 """
@@ -19,10 +21,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs/results/aids"
-RECONSTRUCT_KIMG, ADVERSARIAL_KIMG = 40, 20
-PAIRS, PICTURES, SEED = 500, 2000, 5000  # of Co-move, of the Frechet distance; no seed that training's grids show
+RECONSTRUCT_KIMG = 40
+PAIRS, PICTURES, SEED = 500, 2000, 5000  # of Co-move or response, of the Frechet distance; no seed of training's grids
 SHOWN = "0-11"
 
 
@@ -30,8 +33,15 @@ SHOWN = "0-11"
 class Variant:
     label: str
     settings: tuple[str, ...] = ()
-    start: str = "preset"
-    """The variant whose reconstruction it takes up; its own where the settings change what is reconstructed."""
+    start: str | None = "preset"
+    """The variant whose reconstruction it takes up; its own where the settings change what that is; None: none."""
+    preset: str = "floors64"
+    kimg: int = 31
+    """Of adversarial training."""
+
+
+def cats(label: str, *settings: str, start: str | None = "cats", kimg: int = 50) -> Variant:
+    return Variant(label, settings, start, "cats64", kimg)
 
 
 VARIANTS = {
@@ -41,8 +51,12 @@ VARIANTS = {
     "sum": Variant("attention of the sum (the textbook's form)", ("loss.attention=sum",)),
     "nospacing": Variant("independent layouts", ("model.object_spacing=0",)),
     "nocoords": Variant("no object coordinates", ("model.coordinates_max_resolution=0",), "nocoords"),
+    "cats": cats("the preset"),
+    "cats-noalign": cats("no alignment", "loss.align=none"),
+    "cats-scratch": cats("no reconstruction first", start=None, kimg=63),
+    "cats-residual": cats("the residual discriminator alone", "model.discriminator=residual"),
 }
-FORMER = {
+FORMER = {  # of furniture
     "beside": "and reconstruction beside the adversarial loss",
     "beside-noalign": "... without alignment",
     "all": "... and gated coordinates, a mapping network for the background, a uniform constant, no noise inputs",
@@ -57,79 +71,78 @@ def spatialgan(*words: str) -> None:
 
 def train(name: str, data: Path, runs: Path) -> Path:
     """Train a variant, as far as that is still to do; returns its run folder."""
-    variant = VARIANTS[name]
-    common = [
-        "--data",
-        str(data),
-        "--preset",
-        "rooms64",
-        "--device",
-        "cpu",
-        "--set",
-        f"train.snapshot_kimg={ADVERSARIAL_KIMG}",
-    ]
-    first, second = runs / f"{variant.start}-rec", runs / name
-    settings = [word for s in VARIANTS[variant.start].settings for word in ("--set", s)]
-    spatialgan(
-        "train",
-        *common,
-        *settings,
-        "--set",
-        f"aids.reconstruct_kimg={RECONSTRUCT_KIMG}",
-        "--kimg",
-        str(RECONSTRUCT_KIMG),
-        "--out",
-        str(first),
-    )
-    settings = [word for s in variant.settings for word in ("--set", s)]
-    start = [] if (second / "config.json").exists() else ["--init-from", str(first)]
-    spatialgan(
-        "train",
-        *common,
-        *settings,
-        "--set",
-        "aids.reconstruct_kimg=0",
-        "--kimg",
-        str(ADVERSARIAL_KIMG),
-        "--out",
-        str(second),
-        *start,
-    )
-    return second
+    variant, out = VARIANTS[name], runs / name
+    common = ["train", "--data", str(data), "--preset", variant.preset, "--device", "cpu"]
+    if variant.preset == "cats64":
+        common += ["--set", "data.shift=0"]  # heads are anywhere as it is
+    start: list[str] = []
+    if variant.start is not None:
+        first = runs / f"{variant.start}-rec"
+        own = (*VARIANTS[variant.start].settings, f"aids.reconstruct_kimg={RECONSTRUCT_KIMG}")
+        spatialgan(*common, *chosen(own), "--kimg", str(RECONSTRUCT_KIMG), "--out", str(first))
+        start = ["--init-from", str(first)]
+    if (out / "config.json").exists():
+        start = []
+    settings = chosen((*variant.settings, "aids.reconstruct_kimg=0"))
+    spatialgan(*common, *settings, "--kimg", str(variant.kimg), "--out", str(out), *start)
+    return out
+
+
+def chosen(settings: tuple[str, ...]) -> list[str]:
+    """As words of the command."""
+    return [word for s in settings for word in ("--set", s)]
 
 
 def measure(name: str, data: Path, run: Path) -> None:
-    """Co-move, Frechet distance, speed and a row of pictures, where they are not there yet."""
+    """What follows, Frechet distance, speed and a row of pictures, where they are not there yet."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     common = ("--model", str(run), "--seed", str(SEED))
-    comove, fd = RESULTS / f"comove-{name}.json", RESULTS / f"fd-{name}.json"
-    if not comove.exists():
-        spatialgan("eval", "comove", *common, "--samples", str(PAIRS), "--segmenter", "floors", "--json", str(comove))
+    metric, judge = follows(name)
+    followed, fd = RESULTS / f"{metric}-{name}.json", RESULTS / f"fd-{name}.json"
+    if not followed.exists():
+        spatialgan("eval", metric, *common, "--samples", str(PAIRS), *judge, "--json", str(followed))
     if not fd.exists():
         spatialgan("eval", "fd", *common, "--data", str(data), "--samples", str(PICTURES), "--json", str(fd))
     if not (RESULTS / f"{name}.png").exists():
         spatialgan("generate", "--model", str(run), "--seeds", SHOWN, "--grid", "--out", str(run / "shown"))
         (RESULTS / f"{name}.png").write_bytes((run / "shown/grid.png").read_bytes())
-    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    log = run if (run / "stats.jsonl").exists() else run.parents[1]  # of a run, or of one of its snapshots
+    lines = [json.loads(line) for line in (log / "stats.jsonl").read_text().splitlines()]
     speed = {"images_per_sec": statistics.median(line["images_per_sec"] for line in lines)}
     (RESULTS / f"speed-{name}.json").write_text(json.dumps(speed) + "\n")
 
 
+def follows(name: str) -> tuple[str, tuple[str, ...]]:
+    """The metric by which a variant's pictures are seen to follow, and the judge that it needs."""
+    single = name in VARIANTS and VARIANTS[name].preset == "cats64"
+    return ("response", ()) if single else ("comove", ("--segmenter", "floors"))
+
+
 def table() -> str:
-    """What has been measured, as Markdown."""
-    lines = ["| | follows (antithetic Co-move) | chance | nothing there | FD | images/s |", "|---" * 6 + "|"]
+    """What has been measured, as Markdown: a table of furniture, a table of cats' heads."""
+    furniture = ["| | follows (antithetic Co-move) | chance | nothing there | FD | images/s |", "|---" * 6 + "|"]
+    heads = ["| | response of faces | across the move | faces in both | FD | images/s |", "|---" * 6 + "|"]
     for name, label in {**{n: v.label for n, v in VARIANTS.items()}, **FORMER}.items():
         if not (RESULTS / f"fd-{name}.json").exists():
             continue
-        comove, fd = (json.loads((RESULTS / f"{m}-{name}.json").read_text())["values"] for m in ("comove", "fd"))
+        metric, _ = follows(name)
+        found, fd = (json.loads((RESULTS / f"{m}-{name}.json").read_text())["values"] for m in (metric, "fd"))
         speed = json.loads((RESULTS / f"speed-{name}.json").read_text())["images_per_sec"]
-        ours = comove["antithetic"]
-        ratio, chance = (
-            f"{s['mean']:.2f} ({s['mean_interval'][0]:.2f} to {s['mean_interval'][1]:.2f})"
-            for s in (ours["ratio"], ours["chance"])
-        )
-        lines.append(f"| {label} | {ratio} | {chance} | {ours['no_object']:.0%} | {fd['distance']:.0f} | {speed:.0f} |")
-    return "\n".join(lines)
+        if metric == "comove":
+            both_ways = found["antithetic"]
+            figures, share = (both_ways["ratio"], both_ways["chance"]), both_ways["no_object"]
+        else:
+            faces = found["measures"]["detector"]
+            figures, share = (faces["response"], faces["control"]), faces["response"]["share"]
+        cells = " | ".join(map(with_interval, figures))
+        lines = furniture if metric == "comove" else heads
+        lines.append(f"| {label} | {cells} | {share:.0%} | {fd['distance']:.0f} | {speed:.0f} |")
+    return "\n".join([*furniture, "", *heads] if len(heads) > 2 else furniture)
+
+
+def with_interval(figure: dict[str, Any]) -> str:
+    low, high = figure["mean_interval"]
+    return f"{figure['mean']:.2f} ({low:.2f} to {high:.2f})"
 
 
 def main() -> None:
@@ -144,7 +157,7 @@ def main() -> None:
     for name in args.only if args.what != "table" else ():
         if args.what == "train":
             train(name, args.data, args.runs)
-        elif (args.runs / name / "snapshots").is_dir():
+        elif (args.runs / name).is_dir():
             measure(name, args.data, args.runs / name)
     if args.what != "train":
         print(table())
