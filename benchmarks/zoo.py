@@ -53,6 +53,7 @@ def measure(snapshot: Path, data: Path, segmenter: str | None) -> dict[str, Any]
     else:
         found = evaluated(["response", *model, *pairs])["measures"]
         line |= {f"response_{name}": measured["response"]["mean"] for name, measured in found.items()}
+        line["found_detector"] = found["detector"]["response"]["share"]
     return line
 
 

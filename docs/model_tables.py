@@ -153,16 +153,28 @@ ALONG = {  # column of the table: field of docs/results/zoo, how it is written
     "follows (Co-move)": ("ratio", "{:.2f}"),
     "chance": ("chance", "{:.2f}"),
     "nothing there": ("nothing_there", "{:.0%}"),
+    "faces follow (response)": ("response_detector", "{:.2f}"),
+    "faces in both": ("found_detector", "{:.0%}"),
 }
 
 
 def growth_table(run: str) -> str:
     """How a long run came along, snapshot by snapshot."""
+    lines = grown(run)
+    columns = {name: c for name, c in ALONG.items() if any(c[0] in line for line in lines)}
+    rows = [[written(line, *c) for c in columns.values()] for line in lines]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (list(columns), ["---"] * len(columns), *rows))
+
+
+def grown(run: str) -> list[dict[str, Any]]:
+    """What benchmarks/zoo.py measured of a run, the first snapshot first."""
     lines = [json.loads(line) for line in (ROOT / f"docs/results/zoo/{run}.jsonl").read_text().splitlines()]
-    rows = [
-        [form.format(line[field]) for field, form in ALONG.values()] for line in sorted(lines, key=lambda r: r["kimg"])
-    ]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (list(ALONG), ["---"] * len(ALONG), *rows))
+    return sorted(lines, key=lambda line: line["kimg"])
+
+
+def written(line: dict[str, Any], field: str, form: str) -> str:
+    """A cell; empty where that was not measured."""
+    return form.format(line[field]) if field in line else ""
 
 
 def self_test_table() -> str:

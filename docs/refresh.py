@@ -85,6 +85,9 @@ TABLES = {
     "card-floors-64": lambda: model_tables.card_table(FLOORS),
     "card-cats-64": lambda: model_tables.card_table(MODEL),
     "growth-floors64": lambda: model_tables.growth_table("floors64"),
+    "growth-cats64": lambda: model_tables.growth_table("cats64"),
+    "growth-plain-floors64": lambda: model_tables.growth_table("plain-floors64"),
+    "retrofit-floors64": lambda: model_tables.growth_table("retrofit-floors64"),
     **{f"figure-{n}": partial(figure_tables.numbers, n) for n in FIGURES},
 }
 

@@ -143,7 +143,9 @@ class Mapping(nn.Module):
         extra = sum(k * s * s for k, s in flat_sizes(config)) if config.encoding == "flatten" else 0
         widths = [config.z_dim + extra] + [config.w_dim] * config.mapping_layers
         self.layers = Modules(Linear(i, o, lr_multiplier=0.01) for i, o in pairwise(widths))
-        self.apart = nn.Parameter(torch.zeros(())) if config.styles == "learned" else None
+        learned = config.styles == "learned"
+        self.apart = nn.Parameter(torch.zeros(())) if learned else None
+        self.object = nn.Parameter(torch.zeros(config.w_dim)) if learned else None
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
 
     def forward(self, z: Tensor, flat_heatmaps: Tensor | None = None) -> Tensor:
@@ -155,7 +157,10 @@ class Mapping(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             for layer in self.layers:
                 x = F.leaky_relu(layer(x), SLOPE) * SQRT2
-        return x if self.apart is None else x[:, -1:].lerp(x, self.apart)  # the last is the background's
+        if self.apart is None or self.object is None:
+            return x
+        background = x[:, -1:]
+        return torch.cat([background.lerp(x[:, :-1], self.apart) + self.object, background], dim=1)
 
     @torch.no_grad()
     def follow_mean(self, w: Tensor, share: float) -> None:

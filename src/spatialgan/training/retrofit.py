@@ -5,7 +5,8 @@ G as something that changes nothing, and a short adversarial training with align
 while its pictures stay about what they were. D is the model's own: its attention means something from the start.
 
 - ``encoding=norm``: SEL_norm's residual branch ends in a convolution, whose weight begins at 0.
-- ``encoding=multi``: objects' styles begin as the background's, and how far apart they are is learned
+- ``encoding=multi``: objects' styles begin as the background's. How far apart they are is learned, and so is what all
+  objects' have and the background's have not, without which G could not tell one from the other
   (``model.styles=learned``).
 """
 
@@ -37,7 +38,7 @@ ARCHITECTURE = (
     "noise",
 )
 """Of ModelConfig, what a plain StyleGAN2 is; the rest says how heatmaps are drawn and read."""
-READERS = (".sel.", "stem.", "mapping.apart")
+READERS = (".sel.", "stem.", "mapping.apart", "mapping.object")
 """In the names of weights that read heatmaps: a plain StyleGAN2 has none of them."""
 
 
