@@ -65,8 +65,9 @@ class ModelConfig:
     encoded_max_resolution: int = 16
     """Blocks up to this resolution have a SEL of concat or norm: a power of two; with ``multi`` all blocks do."""
     styles: Literal["own", "learned"] = "own"
-    """own: each object has a style of its own; learned [ours]: how far from the background's is learned, and 0 at
-    first, so that a plain StyleGAN2 can be retrofitted (``training/retrofit.py``; with ``multi``)."""
+    """own: each object has a style of its own; learned [ours]: the background's at first, so that a plain StyleGAN2 can
+    be retrofitted; how far from it, and in which direction all of them, is learned (``training/retrofit.py``; with
+    ``multi``)."""
     coordinates_max_resolution: int = 0
     """[ours] Blocks up to this resolution know where in its object each pixel lies (``networks/coordinates.py``; with
     ``multi``): a power of two; 0, as in the paper: none do."""

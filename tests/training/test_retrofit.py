@@ -20,7 +20,7 @@ from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
 from spatialgan.training.growing import load_or_grow
 from spatialgan.training.presets import preset
-from spatialgan.training.retrofit import with_architecture_of
+from spatialgan.training.retrofit import READERS, with_architecture_of
 from spatialgan.training.step import make_trainee, training_step
 
 PLAIN = tiny_config(loss={"align": "none"})
@@ -75,17 +75,18 @@ def test_heatmaps_matter_after_a_few_steps(plain: Path, name: str):
     assert float((a - b).abs().mean()) > 1e-4
 
 
-def test_every_reader_of_heatmaps_learns(plain: Path):
-    config = retrofit_config("retrofit-single", plain)
+@pytest.mark.parametrize("name", KINDS)
+def test_every_reader_of_heatmaps_learns(plain: Path, name: str):
+    config = retrofit_config(name, plain)
     t = make_trainee(config, torch.device("cpu"))
     load_or_grow(config, t.generator, t.discriminator, plain)
-    new = [(n, p) for n, p in t.generator.named_parameters() if ".sel." in n]
+    new = [(n, p) for n, p in t.generator.named_parameters() if any(reader in n for reader in READERS)]
     before = [p.detach().clone() for _, p in new]
     for _ in range(2):  # in the first, what comes before the residual's convolution is still silent
         training_step(t, torch.rand(4, 3, 32, 32) * 2 - 1)
     assert new
-    for old, (name, p) in zip(before, new, strict=True):
-        assert (p != old).float().mean() > 0.5, name
+    for old, (weight, p) in zip(before, new, strict=True):
+        assert (p != old).float().mean() > 0.5, weight
 
 
 def test_the_whole_run(plain: Path, pictures: Path, tmp_path: Path):
