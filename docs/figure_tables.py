@@ -32,6 +32,17 @@ def numbers(figure: str) -> str:
             return grid_table(
                 {name: {level: row[level] for level in values["chance"]} for name, row in rows.items()}, with_interval
             )
+        case "14":
+            models = {"floors-64": values["model"]["attention"], "plain StyleGAN2": values["baseline"]["attention"]}
+            parts = {"": "own", ", beyond the next picture's": "beyond"}
+            return grid_table(
+                {
+                    f"{m}{words}": {size: row[p] for size, row in at.items()}
+                    for m, at in models.items()
+                    for words, p in parts.items()
+                },
+                with_interval,
+            )
         case "impulse":
             shares = values["shares"]
             return grid_table({"change": {f"{row['share']:.0%}": row["change"] for row in shares}}, in_percent)

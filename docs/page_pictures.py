@@ -12,7 +12,7 @@ STEER_SEEDS = (3, 6)
 SAMPLE_SEEDS = range(24)
 SHEET_SEEDS = range(40)
 FLOOR_SEEDS = (20, 14, 28)
-FIGURES = ("3", "5", "9", "10", "12", "13", "impulse")  # of the paper, in docs/figures.md
+FIGURES = ("3", "5", "9", "10", "12", "13", "14", "impulse")  # of the paper, in docs/figures.md
 FIGURE_WIDTH_PX = 800
 STUDIO_SHOTS = {"studio-drag": (MODEL, "6"), "studio-gif": (FLOORS, "20")}
 

@@ -87,7 +87,6 @@ TABLES = {
     "growth-floors64": lambda: model_tables.growth_table("floors64"),
     "growth-cats64": lambda: model_tables.growth_table("cats64"),
     "growth-plain-floors64": lambda: model_tables.growth_table("plain-floors64"),
-    "retrofit-floors64": lambda: model_tables.growth_table("retrofit-floors64"),
     **{f"figure-{n}": partial(figure_tables.numbers, n) for n in FIGURES},
 }
 

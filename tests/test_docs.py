@@ -135,7 +135,7 @@ def test_the_threads_of_the_presets_are_as_documented(monkeypatch):
         ("fd-floors", "floors-64"),
         ("attention/cats-64-sum", "cats-64"),
         ("attention/floors-64-channel", "floors-64"),
-        *((f"figures/figure-{n}", "floors-64") for n in (3, 5, 9)),
+        *((f"figures/figure-{n}", "floors-64") for n in (3, 5, 9, 14)),
         *((f"figures/figure-{n}", "cats-64") for n in (10, 12, "impulse")),
     ],
 )
