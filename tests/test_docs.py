@@ -42,6 +42,12 @@ def test_links_lead_somewhere(document):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
+def test_no_part_of_a_script_is_called_like_a_module_of_the_tests():
+    """One process runs many test files, and the first module of a name is everybody's."""
+    tests = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    assert not tests & {path.stem for folder in ("docs", "benchmarks") for path in (ROOT / folder).glob("*.py")}
+
+
 def test_the_method_page_gives_every_idea_its_line(refresh):
     text = (ROOT / "docs/method.md").read_text()
     references = list(refresh.REFERENCE.finditer(text))
