@@ -121,7 +121,7 @@ def follows(name: str) -> tuple[str, tuple[str, ...]]:
 def table() -> str:
     """What has been measured, as Markdown: a table of furniture, a table of cats' heads."""
     furniture = ["| | follows (antithetic Co-move) | chance | nothing there | FD | images/s |", "|---" * 6 + "|"]
-    heads = ["| | response of faces | across the move | faces in both | FD | images/s |", "|---" * 6 + "|"]
+    heads = ["| | response of faces | in a random direction | faces in both | FD | images/s |", "|---" * 6 + "|"]
     for name, label in {**{n: v.label for n, v in VARIANTS.items()}, **FORMER}.items():
         if not (RESULTS / f"fd-{name}.json").exists():
             continue

@@ -25,7 +25,7 @@ def results_table() -> str:
         (
             "Cats: how far a face follows the moved heatmap (1 exactly, 0 not at all)",
             with_interval(response["response"]),
-            f"across the move {with_interval(response['control'])}",
+            f"in a random direction {with_interval(response['control'])}",
             "docs/results/response.json",
         ),
         (
@@ -135,7 +135,7 @@ def card_table(name: str) -> str:
         rows["taken for another kind of thing after a move"] = f"{m['label_changed']:.0%}"
         rows["what else changes"] = with_interval(m["locality"])
     if (m := measured.get("response")) is not None:
-        rows["response of faces"] = f"{with_interval(m['response'])}; across the move {with_interval(m['control'])}"
+        rows["response of faces"] = f"{with_interval(m['response'])}; in a random direction {with_interval(m['control'])}"
         rows["faces found"] = f"in both pictures in {m['found_in_both']:.0%} of {m['pairs']} pairs"
     if (m := measured.get("drag")) is not None:
         name = f"hybrid drags by {m['distance'] * 256:.0f}/256"

@@ -61,7 +61,7 @@ def interpolate(
     if files and truncation is not None:
         raise SpatialGANError("--truncation goes with --seeds; scenes bring their own")
     if numbers and model is None:
-        raise SpatialGANError("give --model beside --seeds; spatialgan models lists the bundled ones")
+        raise SpatialGANError("give --model beside --seeds; spatialgan models list shows the bundled ones")
     outputs = {"--gif": gif, "--mp4": mp4, "--grid": grid}
     if out is None and not any(outputs.values()):
         raise SpatialGANError("give --gif, --mp4, --grid or --out for what is drawn")

@@ -90,7 +90,7 @@ class Start:
         if self.scene is not None and (self.layout_seed is not None or self.truncation is not None):
             raise SpatialGANError("--layout-seed and --truncation go with --seed; a scene brings its own")
         if self.scene is None and self.model is None:
-            raise SpatialGANError("give --model beside --seed; spatialgan models lists the bundled ones")
+            raise SpatialGANError("give --model beside --seed; spatialgan models list shows the bundled ones")
 
     def open(self, device: str, threads: int | None) -> "Scene":
         """The picture, of a model on that device."""
