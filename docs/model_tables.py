@@ -135,7 +135,9 @@ def card_table(name: str) -> str:
         rows["taken for another kind of thing after a move"] = f"{m['label_changed']:.0%}"
         rows["what else changes"] = with_interval(m["locality"])
     if (m := measured.get("response")) is not None:
-        rows["response of faces"] = f"{with_interval(m['response'])}; in a random direction {with_interval(m['control'])}"
+        rows["response of faces"] = (
+            f"{with_interval(m['response'])}; in a random direction {with_interval(m['control'])}"
+        )
         rows["faces found"] = f"in both pictures in {m['found_in_both']:.0%} of {m['pairs']} pairs"
     if (m := measured.get("drag")) is not None:
         name = f"hybrid drags by {m['distance'] * 256:.0f}/256"

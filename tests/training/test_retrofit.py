@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from spatialgan.api import SpatialGAN
 from spatialgan.cli.commands import app
-from spatialgan.config import ModelConfig, RunConfig
+from spatialgan.config import AidsConfig, ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import save_model
 from spatialgan.networks.discriminators.residual import ResidualDiscriminator
@@ -41,7 +41,7 @@ def plain(tmp_path: Path) -> Path:
 def retrofit_config(name: str, source: Path) -> RunConfig:
     config = with_architecture_of(preset(name), source)
     small = replace(config.train, batch_size=4, precision="float32")
-    return replace(config, model=replace(config.model, minibatch_std_group=4), train=small)
+    return replace(config, model=replace(config.model, minibatch_std_group=4), train=small, aids=AidsConfig())
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -89,10 +89,12 @@ def test_every_reader_of_heatmaps_learns(plain: Path, name: str):
         assert (p != old).float().mean() > 0.5, weight
 
 
-def test_the_whole_run(plain: Path, pictures: Path, tmp_path: Path):
+@pytest.mark.parametrize("name", KINDS)
+def test_the_whole_run(plain: Path, pictures: Path, tmp_path: Path, name: str):
     run = tmp_path / "run"
-    words = ["train", "--preset", "retrofit-single", "--init-from", str(plain), "--data", str(pictures)]
-    words += [word for s in SMALL for word in ("--set", s)]
+    words = ["train", "--preset", name, "--init-from", str(plain), "--data", str(pictures)]
+    reconstruct = ("aids.reconstruct_kimg=0.004",) if name == "retrofit-indoor" else ()
+    words += [word for s in (*SMALL, *reconstruct) for word in ("--set", s)]
     words += ["--out", str(run), "--kimg", "0.008", "--device", "cpu"]
     assert CliRunner().invoke(app, words).exit_code == 0
     plain.unlink()  # the same command again finds that it is done, and needs no source
@@ -100,7 +102,7 @@ def test_the_whole_run(plain: Path, pictures: Path, tmp_path: Path):
     assert result.exit_code == 0, result.output
     stored = json.loads((run / "config.json").read_text())
     stored = stored.get("config", stored)["model"]
-    assert stored["encoding"] == "norm" and stored["resolution"] == 32 and stored["w_dim"] == PLAIN.model.w_dim
+    assert stored["encoding"] == KINDS[name] and stored["resolution"] == 32 and stored["w_dim"] == PLAIN.model.w_dim
     scene = SpatialGAN.from_pretrained(run).sample(seed=0)
     assert scene.layout.has_centers and not torch.equal(scene.tensor, scene.move(0, dx=0.2).tensor)
 

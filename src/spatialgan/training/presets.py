@@ -332,13 +332,17 @@ def retrofit_single() -> RunConfig:
 
 
 def retrofit_indoor() -> RunConfig:
-    """A StyleGAN2 of rooms and the like, with a heatmap and a style for each of three objects."""
+    """A StyleGAN2 of rooms and the like, with a heatmap and a style for each of three objects.
+
+    Alignment alone took G nowhere within 30,000 images of furniture: which heatmap is whose, reconstruction teaches.
+    """
     return RunConfig(
         model=ModelConfig(layout="multi", num_objects=3, encoding="multi", styles="learned"),
         loss=LossConfig(r1_gamma=1.0, align="multi"),
         train=TrainConfig(
             kimg=1000, batch_size=16, g_lr=0.001, d_lr=0.001, ema_half_life_kimg=10, precision="bfloat16"
         ),
+        aids=AidsConfig(reconstruct_kimg=20),
     )
 
 
