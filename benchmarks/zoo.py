@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 RESULTS = Path(__file__).resolve().parents[1] / "docs/results/zoo"
 SEED = 5000  # no seed that training's grids show
 PICTURES, PAIRS = 2000, 240
@@ -88,7 +90,8 @@ def main() -> None:
             f.write(json.dumps(lines[-1]) + "\n")
         with tempfile.TemporaryDirectory() as folder:
             spatialgan("generate", "--model", str(snapshot), "--seeds", SHOWN, "--grid", "--out", folder)
-            (RESULTS / f"{args.run.name}-{kimg:.0f}.png").write_bytes((Path(folder) / "grid.png").read_bytes())
+            grid = Image.open(Path(folder) / "grid.png").convert("RGB")
+            grid.save(RESULTS / f"{args.run.name}-{kimg:.0f}.jpg", quality=88)
     if lines:
         print(table(lines))
 

@@ -304,6 +304,22 @@ def retrofit_table() -> str:
     return "\n".join(lines)
 
 
+def retrofit_floors_table() -> str:
+    """The same of furniture: a plain StyleGAN2, retrofitted, and a model that learnt both at once."""
+    models = (  # run, thousand images before those that its snapshots count
+        ("plain StyleGAN2", "plain-floors64", 0),
+        ("... retrofitted", "retrofit-floors64", 100),
+        ("both at once, `floors64`", "floors64", 40),
+    )
+    columns = {name: ALONG[name] for name in ("Fréchet distance", "follows (Co-move)", "chance", "nothing there")}
+    lines = [f"| | thousand pictures in all | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]
+    for label, run, before in models:
+        for line in grown(run):
+            cells = [f"{before + line['kimg']:.0f}", *(written(line, *c) for c in columns.values())]
+            lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def invert_table() -> str:
     """What each step of an inversion comes to, on photographs that training never saw."""
     r = load("docs/results/invert/cats-64.json")["values"]

@@ -79,6 +79,7 @@ TABLES = {
     "focus": model_tables.focus_table,
     "steering": model_tables.steering_table,
     "retrofit": model_tables.retrofit_table,
+    "retrofit-floors": model_tables.retrofit_floors_table,
     "reading": machine_tables.reading_table,
     "threads": machine_tables.threads_table,
     "web": machine_tables.web_table,
