@@ -73,8 +73,6 @@ def train(name: str, data: Path, runs: Path) -> Path:
     """Train a variant, as far as that is still to do; returns its run folder."""
     variant, out = VARIANTS[name], runs / name
     common = ["train", "--data", str(data), "--preset", variant.preset, "--device", "cpu"]
-    if variant.preset == "cats64":
-        common += ["--set", "data.shift=0"]  # heads are anywhere as it is
     start: list[str] = []
     if variant.start is not None:
         first = runs / f"{variant.start}-rec"

@@ -31,6 +31,7 @@ def test_state_is_json(started, sources):
         "num_layers": 8,
         "editable": True,
         "object_styles": False,
+        "object_coordinates": False,
         "attention": True,
     }
     assert [e["label"] for e in state["history"]] == ["Seed 3", "Move level 2.1"]

@@ -107,6 +107,30 @@ def test_the_whole_run(plain: Path, pictures: Path, tmp_path: Path, name: str):
     assert scene.layout.has_centers and not torch.equal(scene.tensor, scene.move(0, dx=0.2).tensor)
 
 
+def test_truncation_leaves_objects_what_they_have_besides():
+    config = replace(PLAIN.model, layout="multi", encoding="multi", styles="learned")
+    generator = Generator(config)
+    mapping = generator.mapping
+    assert mapping.object is not None and mapping.apart is not None
+    mapping.object.data.fill_(3.0)
+    mapping.apart.data.fill_(1.0)
+    w = mapping(torch.randn(4000, config.num_styles, config.z_dim))
+    mapping.follow_mean(w, 1.0)
+    far = (w.mean(dim=0) - mapping.means()).abs().amax(dim=1)  # of each style's own mean
+    assert far.shape == (config.num_styles,) and far.max() < 0.2
+    z, layout = torch.randn(2, config.num_styles, config.z_dim), sample_layout(config, 2, random_stream(0, "test"))
+    with torch.no_grad():
+        truncated = generator.ws(z, layout, truncation=0.0)[:, 0]
+    torch.testing.assert_close(truncated, mapping.means().expand(2, -1, -1))
+
+
+def test_a_grey_one_does_without_reconstruction(tmp_path: Path):
+    grey = RunConfig(model=replace(PLAIN.model, image_channels=1), loss=PLAIN.loss)
+    source = save_model(tmp_path / "grey", grey, Generator(grey.model), None, card={})
+    assert preset("retrofit-indoor").aids.reconstruct_kimg > 0
+    assert with_architecture_of(preset("retrofit-indoor"), source).aids.reconstruct_kimg == 0
+
+
 def refused(config: ModelConfig, source: Path) -> str:
     with pytest.raises(SpatialGANError) as error:
         load_or_grow(RunConfig(model=config), Generator(config), ResidualDiscriminator(config), source)

@@ -350,7 +350,7 @@ class _Unknowns:
 
     def prior(self) -> Tensor:
         """Of the w that :meth:`images` was last drawn from, summed over the batch."""
-        w = (self.ws - self.generator.mapping.w_mean) / self.w_std
+        w = (self.ws - self.generator.mapping.means()) / self.w_std
         layers = (w - w.mean(dim=1, keepdim=True)).square().mean(dim=(1, 2, 3))
         return (LIKENESS_OF_LAYERS * layers + TYPICAL * w.square().mean(dim=(1, 2, 3))).sum()
 

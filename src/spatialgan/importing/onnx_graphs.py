@@ -59,7 +59,7 @@ class MappingGraph(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         z, truncation, *places = inputs
         ws = self.generator.ws(z, joined_levels(places, self.counts))
-        return self.generator.mapping.w_mean.lerp(ws, truncation)
+        return self.generator.mapping.means().lerp(ws, truncation)
 
 
 class SynthesisGraph(nn.Module):

@@ -136,7 +136,7 @@ class Mapping(nn.Module):
     """z -> w: normalisation, then fully connected layers with a hundredth of the learning rate."""
 
     w_mean: Tensor
-    """(w_dim,), a running mean, for truncation."""
+    """(w_dim,), a running mean, for truncation; without what all objects have besides."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -146,6 +146,7 @@ class Mapping(nn.Module):
         learned = config.styles == "learned"
         self.apart = nn.Parameter(torch.zeros(())) if learned else None
         self.object = nn.Parameter(torch.zeros(config.w_dim)) if learned else None
+        self.num_styles = config.num_styles
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
 
     def forward(self, z: Tensor, flat_heatmaps: Tensor | None = None) -> Tensor:
@@ -165,7 +166,14 @@ class Mapping(nn.Module):
     @torch.no_grad()
     def follow_mean(self, w: Tensor, share: float) -> None:
         """Take w (B, S, D), with weight ``share``, into the running mean that truncation uses."""
-        self.w_mean.lerp_(w.mean(dim=(0, 1)), share)
+        self.w_mean.lerp_((w - self.means() + self.w_mean).mean(dim=(0, 1)), share)
+
+    def means(self) -> Tensor:
+        """What truncation goes towards, for each style: (S, w_dim), or (1, w_dim) where it is the same for all."""
+        mean = self.w_mean[None]
+        if self.object is None:
+            return mean
+        return torch.cat([(mean + self.object).expand(self.num_styles - 1, -1), mean])
 
 
 def layer_scale(layer: "StyledConv | ToRGB", x: Tensor, w: Tensor, heatmaps: HeatmapInput) -> Scale:
@@ -298,7 +306,7 @@ class Generator(nn.Module):
         flat = HeatmapInput(self.config, layout).flat() if self.config.encoding == "flatten" else None
         w = self.mapping(z, flat)
         if truncation != 1.0:
-            w = self.mapping.w_mean.lerp(w.float(), truncation)
+            w = self.mapping.means().lerp(w.float(), truncation)
         return w[:, None].expand(-1, self.config.num_ws, -1, -1)
 
     def synthesize(

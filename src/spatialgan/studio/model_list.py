@@ -32,6 +32,7 @@ class Offer:
             "num_layers": self.config.num_ws,
             "editable": self.config.encoding != "none",
             "object_styles": self.config.encoding == "multi",
+            "object_coordinates": self.config.coordinates_max_resolution > 0,
             "attention": self.has_attention,
         }
 

@@ -26,6 +26,7 @@ interface ModelInfo {
   num_layers: number;
   editable: boolean;
   object_styles: boolean;
+  object_coordinates: boolean;
   attention: boolean;
 }
 

@@ -177,6 +177,7 @@ class ModelInfo(BaseModel):
     num_layers: Annotated[int, Field(description="That styles can be mixed by: 0 is the coarsest.")]
     editable: Annotated[bool, Field(description="Whether there is anything to move.")]
     object_styles: Annotated[bool, Field(description="Whether every object has a style of its own.")]
+    object_coordinates: Annotated[bool, Field(description="Whether round objects look another way when turned.")]
     attention: bool
 
 

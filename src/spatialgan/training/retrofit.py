@@ -2,7 +2,9 @@
 
 Training from scratch learns to draw and to be steered at once. Here the first is done: what reads heatmaps is put into
 G as something that changes nothing, and a short adversarial training with alignment is to teach G to make use of it,
-while its pictures stay about what they were. D is the model's own: its attention means something from the start.
+while its pictures stay about what they were. (With several objects reconstruction comes before, which blurs them for a
+while: alignment alone does not tell whose a heatmap is.) D is the model's own: its attention means something from the
+start.
 
 - ``encoding=norm``: SEL_norm's residual branch ends in a convolution, whose weight begins at 0.
 - ``encoding=multi``: objects' styles begin as the background's. How far apart they are is learned, and so is what all
@@ -74,7 +76,9 @@ def with_architecture_of(config: RunConfig, source: str | Path | None, out: Path
 
 
 def _with_architecture(config: RunConfig, model: ModelConfig) -> RunConfig:
-    return replace(config, model=replace(config.model, **{f: getattr(model, f) for f in ARCHITECTURE}))
+    # ImageNet's features, by which reconstruction compares pictures, are of coloured ones.
+    aids = config.aids if model.image_channels == 3 else replace(config.aids, reconstruct_kimg=0)
+    return replace(config, model=replace(config.model, **{f: getattr(model, f) for f in ARCHITECTURE}), aids=aids)
 
 
 def require_retrofittable(plain: ModelConfig, wanted: ModelConfig, source: str | Path, weights: Path) -> None:

@@ -34,7 +34,7 @@ function show() {
     say(values[name]); // what it is, though the slider ends before
   }
   const objects = store.state.model.object_styles;
-  turn.disabled = !objects && Math.abs(values.ratio) < ROUND; // objects have coordinates, which turn with them
+  turn.disabled = !store.state.model.object_coordinates && Math.abs(values.ratio) < ROUND;
   turn.parentElement.title = turn.disabled ? 'It is round, and the same however it is turned. Change its aspect first' : '';
   $('#duplicate').hidden = !objects;
   $('#restyle').hidden = !objects;
