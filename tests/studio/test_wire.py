@@ -1,10 +1,14 @@
 """What leaves a session: its state, its handles and frames of bytes."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from spatialgan.config import ModelConfig
+from spatialgan.studio.model_list import Offer
 from spatialgan.studio.overlays import mean_features
 from spatialgan.studio.session import Change, Session
 from spatialgan.studio.wire import frame, handles_of, planes_of, read_frame, state_of
@@ -37,6 +41,12 @@ def test_state_is_json(started, sources):
     assert [e["label"] for e in state["history"]] == ["Seed 3", "Move level 2.1"]
     assert all(e["model"] == sources["single"] for e in state["history"])
     assert (state["position"], state["start_position"], state["seed"]) == (1, 0, 3)
+
+
+def test_the_page_is_told_whether_round_objects_can_be_turned():
+    plain = ModelConfig(layout="multi", encoding="multi")
+    for config, turns in ((plain, False), (replace(plain, coordinates_max_resolution=8), True)):
+        assert Offer("m", Path(), "0", config, has_attention=False).to_json()["object_coordinates"] is turns
 
 
 def test_handles_of_levels(started):
