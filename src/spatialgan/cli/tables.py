@@ -18,7 +18,7 @@ BudgetOption = Annotated[
     typer.Option(
         "--budget",
         metavar="small|paper|F.toml",
-        help="Whose runs: small, 64 pixels and hours a run on one CPU core; paper, its own size; or a file of yours.",
+        help="Whose runs: small, 32 pixels, half an hour of a CPU core each; paper, its own size; or a file of yours.",
     ),
 ]
 Runs = Annotated[
