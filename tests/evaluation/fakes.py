@@ -116,6 +116,32 @@ class BlobDetector:
         return (float(x), float(y)) if inside else None
 
 
+class BlobMatcher:
+    """Says where the blob went whose middle lies near the point; NaN elsewhere."""
+
+    name = "blob"
+
+    def __init__(self, radius_px: float = 2) -> None:
+        self.radius_px = radius_px
+
+    def __call__(self, first: torch.Tensor, last: torch.Tensor, points_xy: torch.Tensor) -> torch.Tensor:
+        middle, moved = (self.middle(image) for image in (first, last))
+        near = (points_xy - middle).norm(dim=1, keepdim=True) * first.shape[-1] < self.radius_px
+        return torch.where(near, points_xy + moved - middle, torch.nan)
+
+    def middle(self, image: torch.Tensor) -> torch.Tensor:
+        """(2,) of (C, R, R) in -1..1, whose ground is black."""
+        mass = image[0] + 1
+        return (mass[..., None] * pixel_centers_xy(*mass.shape)).sum((0, 1)) / mass.sum()
+
+
+class NoMatcher:
+    name = "none"
+
+    def __call__(self, first: torch.Tensor, last: torch.Tensor, points_xy: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(points_xy, torch.nan)
+
+
 class SquaresModel:
     """Draws a small square of a colour of its own at each centre of a layout, on grey.
 

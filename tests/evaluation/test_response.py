@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from fakes import BlobDetector, BlobModel, tiny_model
+from fakes import BlobDetector, BlobMatcher, BlobModel, NoMatcher, tiny_model
 
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.response import MAX_DISTANCE, draw_pairs, measure_response, moved_whole
@@ -34,7 +34,9 @@ class MiddleDetector:
 
 @pytest.mark.parametrize("channels", [3, 1])
 def test_a_model_that_follows_exactly_has_response_one(channels: int) -> None:
-    measures = measure_response(BlobModel(channels=channels), num_seeds=SEEDS, detector=BlobDetector()).measures
+    measures = measure_response(
+        BlobModel(channels=channels), num_seeds=SEEDS, detector=BlobDetector(), matcher=NoMatcher()
+    ).measures
     for name in ("detector", "attention_1"):
         expected = 1.0 if name == "detector" else 0.5
         assert measures[name].response.median == pytest.approx(expected, rel=0.02)
@@ -44,22 +46,39 @@ def test_a_model_that_follows_exactly_has_response_one(channels: int) -> None:
     assert low < 0 < high
 
 
+def test_the_matcher_follows_what_is_drawn_at_the_centre() -> None:
+    exact = measure_response(BlobModel(), num_seeds=SEEDS, detector=NoDetector(), matcher=BlobMatcher())
+    found = exact.measures["matcher"].response
+    assert found.mean == pytest.approx(1.0, abs=0.05) and found.share > 0.9 and exact.matcher == "blob"
+    assert abs(exact.measures["matcher"].control.mean) < 0.15
+    # A blob that stays where z has put it is seldom at the centre; where it is, it does not follow.
+    still = measure_response(BlobModel(0.0), num_seeds=SEEDS, detector=NoDetector(), matcher=BlobMatcher(6))
+    found = still.measures["matcher"].response
+    assert 0 < found.share < 0.1 and found.mean == pytest.approx(0, abs=1e-6)
+
+
+def test_by_default_features_of_efficientnet_are_matched() -> None:
+    response = measure_response(BlobModel(), num_seeds=8, detector=NoDetector())
+    found = response.measures["matcher"].response
+    assert found.share > 0.5 and found.median == pytest.approx(1.0, abs=0.1) and "EfficientNet" in response.matcher
+
+
 @pytest.mark.parametrize("follows", [0.0, 0.5])
 def test_a_model_that_follows_less_has_less(follows: float) -> None:
-    response = measure_response(BlobModel(follows), num_seeds=SEEDS, detector=BlobDetector())
+    response = measure_response(BlobModel(follows), num_seeds=SEEDS, detector=BlobDetector(), matcher=NoMatcher())
     assert response.measures["detector"].response.mean == pytest.approx(follows, abs=0.02)
     assert response.measures["attention_0"].response.mean == pytest.approx(follows, abs=0.05)
     assert (response.pixels_changed.mean > 0) == (follows > 0)
 
 
 def test_a_detector_that_sees_nothing_move_gives_zero() -> None:
-    response = measure_response(BlobModel(), num_seeds=16, detector=MiddleDetector())
+    response = measure_response(BlobModel(), num_seeds=16, detector=MiddleDetector(), matcher=NoMatcher())
     assert response.measures["detector"].response.mean == 0
     assert response.measures["detector"].response.share == 1
 
 
 def test_seeds_without_an_answer_do_not_count() -> None:
-    response = measure_response(BlobModel(), num_seeds=SEEDS, detector=BlobDetector())
+    response = measure_response(BlobModel(), num_seeds=SEEDS, detector=BlobDetector(), matcher=NoMatcher())
     found = response.measures["detector"].response
     assert 0.2 < found.share < 0.8 and found.count == round(found.share * SEEDS)  # blobs near the edge are refused
     empty = response.measures["attention_2"].response  # its maps are all zero
@@ -67,12 +86,17 @@ def test_seeds_without_an_answer_do_not_count() -> None:
 
 
 def test_measures_without_discriminator() -> None:
-    response = measure_response(BlobModel(with_discriminator=False), num_seeds=8, detector=NoDetector())
-    assert list(response.measures) == ["detector"] and response.measures["detector"].response.count == 0
+    response = measure_response(
+        BlobModel(with_discriminator=False), num_seeds=8, detector=NoDetector(), matcher=NoMatcher()
+    )
+    assert list(response.measures) == ["detector", "matcher"] and response.measures["detector"].response.count == 0
 
 
 def test_the_same_seeds_give_the_same_result() -> None:
-    runs = [measure_response(BlobModel(), num_seeds=20, detector=BlobDetector(), first_seed=s) for s in (5, 5, 500)]
+    runs = [
+        measure_response(BlobModel(), num_seeds=20, detector=BlobDetector(), matcher=NoMatcher(), first_seed=s)
+        for s in (5, 5, 500)
+    ]
     assert runs[0] == runs[1] != runs[2]
 
 
@@ -100,7 +124,9 @@ def test_pixels_changed_is_a_share_of_the_full_range() -> None:
             self.layouts.append(layout)
             return images
 
-    response = measure_response(Flash(with_discriminator=False), num_seeds=8, detector=NoDetector())
+    response = measure_response(
+        Flash(with_discriminator=False), num_seeds=8, detector=NoDetector(), matcher=NoMatcher()
+    )
     assert response.pixels_changed.mean == response.pixels_changed.median == 0.5
 
 
@@ -132,9 +158,11 @@ def test_only_the_layout_differs_within_a_pair() -> None:
 def test_on_a_tiny_network_with_progress_and_json() -> None:
     done: list[tuple[int, int]] = []
     model = tiny_model()
-    response = measure_response(model, num_seeds=6, detector=MiddleDetector(), on_progress=lambda *a: done.append(a))
+    response = measure_response(
+        model, num_seeds=6, detector=MiddleDetector(), matcher=NoMatcher(), on_progress=lambda *a: done.append(a)
+    )
     assert done == [(4, 6), (6, 6)]  # batches of one minibatch-std group
-    assert list(response.measures) == ["detector", "attention_0", "attention_1", "attention_2"]
+    assert list(response.measures) == ["detector", "matcher", "attention_0", "attention_1", "attention_2"]
     assert 0 < response.pixels_changed.mean < 1
     text = json.loads(json.dumps(response.to_json(), allow_nan=False))
     assert text["detector"] == "middle" and text["num_seeds"] == 6 and text["distance"] == 0.15
@@ -144,7 +172,10 @@ def test_on_a_tiny_network_with_progress_and_json() -> None:
 
 def test_impulse_noise_is_left_out() -> None:
     clean, noisy = tiny_model(), tiny_model(impulse_noise=0.3)
-    a, b = (measure_response(m, num_seeds=4, detector=NoDetector()).pixels_changed.mean for m in (clean, noisy))
+    a, b = (
+        measure_response(m, num_seeds=4, detector=NoDetector(), matcher=NoMatcher()).pixels_changed.mean
+        for m in (clean, noisy)
+    )
     assert a == b
 
 
@@ -158,7 +189,7 @@ def test_impulse_noise_is_left_out() -> None:
 )
 def test_models_without_a_movable_layout_are_refused(settings: dict[str, str], reason: str) -> None:
     with pytest.raises(SpatialGANError, match=f"tiny cannot be moved.*{reason}"):
-        measure_response(tiny_model(**settings), num_seeds=2, detector=NoDetector())
+        measure_response(tiny_model(**settings), num_seeds=2, detector=NoDetector(), matcher=NoMatcher())
 
 
 @pytest.mark.parametrize(
@@ -166,4 +197,4 @@ def test_models_without_a_movable_layout_are_refused(settings: dict[str, str], r
 )
 def test_arguments_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(SpatialGANError, match="1 seed or more"):
-        measure_response(tiny_model(), detector=NoDetector(), **options)
+        measure_response(tiny_model(), detector=NoDetector(), matcher=NoMatcher(), **options)

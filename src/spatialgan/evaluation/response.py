@@ -1,9 +1,11 @@
 """The response of a single-object model: how far its subject follows when the layout is moved.
 
 The level-0 centre moves by v, with the levels below it, while z and noise stay. A subject that moves by m responds with
-``(m . v / |v|) / |v|``: 1 follows exactly, 0 not at all. Three things are asked where the subject is: a detector that
-had no part in training, and the centroid of the discriminator's attention on each level. The control projects the same
-movements m on a direction that has nothing to do with v; it comes out near 0, or the measure is broken.
+``(m . v / |v|) / |v|``: 1 follows exactly, 0 not at all. Three things are asked where the subject is: a detector and a
+matcher, which had no part in training, and the centroid of the discriminator's attention on each level. A detector
+knows one kind of subject, and sees it in good pictures alone; the matcher looks for what is drawn at the heatmap's
+centre, whatever it is. The control projects the same movements m on a direction that has nothing to do with v; it comes
+out near 0, or the measure is broken.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ from spatialgan.layout import Layout
 from spatialgan.streams import random_stream
 from spatialgan.vision.detector import CatFaceDetector, Detector
 from spatialgan.vision.features import rgb
+from spatialgan.vision.matching import EfficientNetMatcher, Matcher
 
 ATTENTION_SIZE = LEVEL_RESOLUTIONS[-1]  # attention maps of all levels are compared at 16x16
 MAX_DISTANCE = 0.5  # from any point of the image, some direction has this much room
@@ -48,8 +51,10 @@ class Response:
     """|v|, in image widths."""
     detector: str
     """Its name."""
+    matcher: str
+    """Its name."""
     measures: dict[str, Measure]
-    """By name: detector; attention_0, attention_1, attention_2 where the model carries its discriminator."""
+    """By name: detector; matcher; attention_0, attention_1, attention_2 where the model carries its discriminator."""
     pixels_changed: Summary
     """Mean absolute difference of the two pictures, in 0..1: context, not a measure of steering."""
 
@@ -72,6 +77,8 @@ class Pairs:
     """(B, C, R, R)."""
     moves: Tensor
     """(B, 2) float32, v in image widths."""
+    centers: Tensor
+    """(B, 2) float32, the level-0 centres before."""
     unrelated: Tensor
     """(B, 2) float64 unit vectors, for the control."""
 
@@ -83,6 +90,7 @@ def measure_response(
     distance: float = 0.15,
     first_seed: int = 0,
     detector: Detector | None = None,
+    matcher: Matcher | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Response:
     """The response of a model, over pictures of its own; the same seeds give the same result.
@@ -95,10 +103,12 @@ def measure_response(
         num_seeds: pairs of pictures, of seeds first_seed, first_seed + 1, ...
         distance: |v| in image widths; the direction is redrawn until the moved centre stays inside the image.
         detector: None for OpenCV's cat faces.
+        matcher: None for blocks of EfficientNet's features.
         on_progress: called with (done, total).
 
     Raises:
-        SpatialGANError: the model has no such layout, an argument is out of range, or OpenCV is missing.
+        SpatialGANError: the model has no such layout, an argument is out of range, or what detects or matches by
+            default is not installed.
     """
     require_movable(model)
     if num_seeds < 1 or not 0 < distance <= MAX_DISTANCE:
@@ -107,6 +117,7 @@ def measure_response(
             f"{MAX_DISTANCE} image widths"
         )
     detector = detector or CatFaceDetector()
+    matcher = matcher or EfficientNetMatcher(model.device)
     pieces: dict[str, list[Tensor]] = {}
     changed: list[Tensor] = []
     # Where D compares pictures within groups, as a residual one does, batches of one group give them the usual company.
@@ -114,7 +125,7 @@ def measure_response(
     for start in range(0, num_seeds, batch):
         count = min(batch, num_seeds - start)
         pairs = draw_pairs(model, range(first_seed + start, first_seed + start + count), distance)
-        for name, shift in subject_shifts(model, pairs, detector):
+        for name, shift in subject_shifts(model, pairs, detector, matcher):
             along = (shift * pairs.moves.double()).sum(dim=1) / distance**2  # (m . v/|v|) / |v|
             control = (shift * pairs.unrelated).sum(dim=1) / distance
             pieces.setdefault(name, []).append(torch.stack([along, control]))  # (2, B)
@@ -124,7 +135,8 @@ def measure_response(
     measures = {
         name: Measure(*(summarize(values) for values in torch.cat(parts, dim=1))) for name, parts in pieces.items()
     }
-    return Response(num_seeds, first_seed, distance, detector.name, measures, summarize(torch.cat(changed)))
+    changes = summarize(torch.cat(changed))
+    return Response(num_seeds, first_seed, distance, detector.name, matcher.name, measures, changes)
 
 
 def draw_pairs(model: SpatialGAN, seeds: range, distance: float) -> Pairs:
@@ -136,7 +148,7 @@ def draw_pairs(model: SpatialGAN, seeds: range, distance: float) -> Pairs:
     unrelated = torch.stack([direction(random_stream(seed, "response control")) for seed in seeds])
     before = model.generate(inputs.z, inputs.layout, inputs.noise)
     after = model.generate(inputs.z, moved_whole(inputs.layout, moves.to(model.device)), inputs.noise)
-    return Pairs(before.clamp(-1, 1), after.clamp(-1, 1), moves, unrelated)
+    return Pairs(before.clamp(-1, 1), after.clamp(-1, 1), moves, centers, unrelated)
 
 
 def moved_whole(layout: Layout, dxy: Tensor) -> Layout:
@@ -148,13 +160,17 @@ def moved_whole(layout: Layout, dxy: Tensor) -> Layout:
     return layout
 
 
-def subject_shifts(model: SpatialGAN, pairs: Pairs, detector: Detector) -> Iterator[tuple[str, Tensor]]:
+def subject_shifts(
+    model: SpatialGAN, pairs: Pairs, detector: Detector, matcher: Matcher
+) -> Iterator[tuple[str, Tensor]]:
     """How far the subject moved, by each measure: ``(B, 2)`` float64, NaN where either picture had no answer."""
     places = [
         torch.tensor([_detect(detector, image) for image in hwc_uint8(images)], dtype=torch.float64)
         for images in (pairs.before, pairs.after)
     ]  # two of (B, 2)
     yield "detector", places[1] - places[0]
+    examples = zip(pairs.before, pairs.after, pairs.centers[:, None], strict=True)
+    yield "matcher", torch.cat([matcher(*example) - example[-1] for example in examples]).double()
     if model.discriminator is None:
         return
     maps = [model.attention(images, ATTENTION_SIZE).cpu().double() for images in (pairs.before, pairs.after)]
