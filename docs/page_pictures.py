@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from page_grids import attention_grid, move_grid
 from result_files import FLOORS, MODEL, ROOT
 
 STEER_SEEDS = (3, 6)
@@ -22,7 +23,6 @@ def make_images() -> None:
     from spatialgan import SpatialGAN
     from spatialgan.editing.export import image_grid, save_png
     from spatialgan.editing.rendering import render_scenes
-    from spatialgan.evaluation.figures import attention_grid, move_grid
 
     model = SpatialGAN.from_pretrained(MODEL)
     images = ROOT / "docs/images"

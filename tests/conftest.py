@@ -119,3 +119,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.getoption("--no-skips") and skipped:
         reporter.write_line(f"--no-skips: {len(skipped)} tests were skipped", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def double_by_default() -> Iterator[None]:
+    """Float64 as torch's default, as in programs that compute with it."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

@@ -216,6 +216,15 @@ def refused(path: Path) -> str:
     return str(e.value)
 
 
+def test_a_model_is_saved_at_home(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    config = RunConfig(model=tiny())
+    path = SpatialGAN(config, Generator(config.model), make_discriminator(config.model)).save("~/pets")
+    assert path == tmp_path / "pets.safetensors"
+    assert SpatialGAN.from_pretrained("~/pets.safetensors", device="cpu").discriminator is not None
+
+
 def test_missing_json_is_named(saved: Path):
     saved.with_suffix(".json").unlink()
     assert f"{saved.with_suffix('.json')} is missing" in refused(saved)

@@ -1,13 +1,13 @@
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import torch
 
 from spatialgan.config import ModelConfig
-from spatialgan.layout import Layout, layout_to_json
+from spatialgan.layout import Layout, layout_to_json, raster_sizes
 from spatialgan.levels import Raster
+from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.sampling import centers_inside, sample_layout, spaced, with_impulse_noise
 
 SINGLE, MULTI = ModelConfig(), ModelConfig(layout="multi")
@@ -225,7 +225,7 @@ def test_noise_layouts_have_no_structure():
 
 def test_impulse_noise_share():
     clean = sample(MULTI, batch=8)
-    noisy = with_impulse_noise(clean, 0.3, 64, seeded(5))
+    noisy = with_impulse_noise(clean, 0.3, (64,), seeded(5))
     before, after = clean.heatmaps(0, 64), noisy.heatmaps(0, 64)
     hit = (after == 0) | (after == 1)
     assert not ((before == 0) | (before == 1)).any()
@@ -241,8 +241,29 @@ def test_impulse_noise_of_single_object_layouts_is_at_their_own_sizes():
     assert all(level.frames is None for level in layout.levels)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"processing": "fine"},
+        {"sampling": "release", "processing": "release"},
+        {"encoding": "flatten"},
+        {"layout": "multi", "encoding": "flatten"},
+    ],
+)
+def test_impulse_noise_that_hits_nothing_changes_no_picture(changes: dict[str, object]):
+    config = ModelConfig(**{"resolution": 64, "z_dim": 8, "w_dim": 8, "channel_base": 64, "channel_max": 8, **changes})
+    torch.manual_seed(0)
+    generator, clean = Generator(config).eval(), sample(config)
+    noisy = with_impulse_noise(clean, 0.0, raster_sizes(config), seeded())
+    z, noise = sample_z(config, 2, seeded(1)), sample_noise(config, 2, seeded(2))
+    with torch.no_grad():
+        pictures = [generator(z, layout, noise).image for layout in (clean, noisy)]
+    torch.testing.assert_close(*pictures, rtol=1e-4, atol=1e-4)
+
+
 def test_impulse_noise_leaves_objects_their_frames():
-    config = replace(MULTI, resolution=64)
+    config = replace(MULTI, encoding="multi", resolution=64)
     clean, noisy = sample(config), sample(replace(config, impulse_noise=0.5))
     (level,) = noisy.levels
     assert isinstance(level, Raster) and level.values.shape == (2, config.num_objects, 64, 64)
@@ -273,13 +294,6 @@ def test_layouts_are_on_the_generators_device(config: ModelConfig):
         layout = sample_layout(config, 2, generator)
     layout.map(lambda t: tensors.append(t) or t)
     assert {t.device.type for t in tensors} == {"cpu"}
-
-
-@pytest.fixture
-def double_by_default() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @KINDS

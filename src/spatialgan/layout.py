@@ -207,7 +207,8 @@ class Layout:
 
 
 def raster_sizes(config: ModelConfig) -> tuple[int, ...]:
-    """The largest size at which the generator reads each level: a raster of it makes the same picture."""
+    """The largest size at which the generator reads each level: a raster of it makes the same picture, nearly so where
+    layers read the level at smaller sizes, too."""
     if config.layout == "multi" and config.encoding == "flatten":
         return (LEVEL_RESOLUTIONS[-1],)
     if config.layout == "multi":

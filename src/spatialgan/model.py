@@ -16,7 +16,7 @@ from spatialgan.attention import attention_of
 from spatialgan.config import AttentionForm, AttentionSign, RunConfig
 from spatialgan.devices import choose_device, move_to
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import file_hash, read_json, require_file, write_atomically
+from spatialgan.files import file_hash, read_json, require_file, user_path, write_atomically
 from spatialgan.inputs import Inputs
 from spatialgan.layout import Layout
 from spatialgan.networks.digest import weights_digest
@@ -270,7 +270,7 @@ def save_model(
     dtype: torch.dtype = torch.float16,
 ) -> Path:
     """What :meth:`Model.save` does, for networks that are still being trained."""
-    path = Path(path)
+    path = user_path(path)
     path = path if path.name.endswith(WEIGHTS) else path.with_name(path.name + WEIGHTS)
     save_weights(generator, path, dtype)
     if discriminator is not None:

@@ -1,12 +1,13 @@
 """Sampling layouts: hierarchical for single-object scenes, independent for multi-object ones, and Table IV's others."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
-from spatialgan.layout import Layout
+from spatialgan.layout import Layout, raster_sizes
 from spatialgan.levels import Gaussians, Raster
 
 OFFSET_STD = 1 / 6  # of level-1 and level-2 centres around the level-0 centre [the 1/6 is ours]
@@ -26,7 +27,7 @@ def sample_layout(config: ModelConfig, batch: int, generator: torch.Generator) -
     else:
         layout = _sample_levels(config, batch, generator)
     if config.impulse_noise > 0:
-        layout = with_impulse_noise(layout, config.impulse_noise, config.resolution, generator)
+        layout = with_impulse_noise(layout, config.impulse_noise, raster_sizes(config), generator)
     return layout
 
 
@@ -99,14 +100,18 @@ def _sample_noise(batch: int, generator: torch.Generator) -> Layout:
     return Layout(tuple(levels), hierarchical=False)
 
 
-def with_impulse_noise(layout: Layout, share: float, size: int, generator: torch.Generator) -> Layout:
+def with_impulse_noise(layout: Layout, share: float, sizes: Sequence[int], generator: torch.Generator) -> Layout:
     """The layout rasterised, with ``share`` of its pixels set to 0 or 1 (Section 4.3).
 
-    Single-object levels become rasters of their own 4, 8, 16 pixels, a multi-object level one of ``size`` pixels.
+    Args:
+        layout: of one picture or a batch.
+        share: 0..1.
+        sizes: of each level's raster, in pixels, see :func:`raster_sizes`.
+        generator: draws the noise.
     """
     levels = []
-    for level in range(len(layout.levels)):
-        values = layout.heatmaps(level, LEVEL_RESOLUTIONS[level] if layout.kind == "single" else size)
+    for level, size in zip(range(len(layout.levels)), sizes, strict=True):
+        values = layout.heatmaps(level, size)
         device = generator.device
         hit = torch.rand(values.shape, generator=generator, device=device, dtype=torch.float32) < share
         is_one = torch.rand(values.shape, generator=generator, device=device, dtype=torch.float32) < 0.5

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -122,6 +123,23 @@ def test_all_files_are_written(model, tmp_path):
     )
     assert again.exit_code == 0
     assert (tmp_path / "2.png").read_bytes() == (tmp_path / "out.png").read_bytes()
+
+
+def test_a_heavier_mask_holds_back_more(model, tmp_path):
+    before = np.asarray(SpatialGAN.from_pretrained(model, device="cpu").sample(3).image).astype(int)
+    mask = Image.new("L", (32, 32), 0)
+    mask.paste(255, (0, 0, 32, 24))
+    mask.save(tmp_path / "mask.png")
+    changes = []
+    for weight in ("0", "1000"):
+        out = tmp_path / f"{weight}.png"
+        words = ["--mask", str(tmp_path / "mask.png"), "--mask-weight", weight, "--out", str(out), "--device", "cpu"]
+        result = run("drag", "--model", model, "--seed", "3", *HANDLE, "--mode", "latent", "--steps", "6", *words)
+        assert result.exit_code == 0, result.output
+        changes.append(np.abs(np.asarray(Image.open(out)).astype(int) - before)[24:].mean())
+    assert changes[1] < changes[0]
+    result = run("drag", "--model", model, *HANDLE, "--mask-weight", "-1", "--out", str(out))
+    assert result.exit_code == 2 and "--mask-weight" in result.stderr
 
 
 def test_it_says_which_step_is_kept():

@@ -149,3 +149,12 @@ def test_the_model_inverts_files_and_pictures(single, tmp_path):
     assert (a.scene.edits[0]["photo"], b.scene.edits[0]["photo"]) == ("cat.png", "photo")
     with pytest.raises(SpatialGANError, match=r"no\.png"):
         single.invert(tmp_path / "no.png")
+
+
+def test_another_default_dtype_changes_nothing(single, request: pytest.FixtureRequest):
+    photo, options = drawn(single), InvertOptions(candidates=4, starts=1, steps=3, tune_steps=2)
+    pictures = [invert(single, photo, options=options).scene.tensor]
+    request.getfixturevalue("double_by_default")
+    pictures.append(invert(single, photo, options=options).scene.tensor)
+    assert pictures[1].dtype == torch.float32
+    torch.testing.assert_close(*pictures, rtol=1e-3, atol=1e-3)

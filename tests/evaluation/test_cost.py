@@ -6,6 +6,7 @@ import pytest
 import torch
 from fakes import tiny_model
 
+from spatialgan.config import AidsConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation import cost
 from spatialgan.evaluation.cost import measure_cost
@@ -41,6 +42,17 @@ def test_a_real_step() -> None:
     model.config = replace(model.config, loss=loss, train=train)
     result = measure_cost(model, num_steps=1)
     assert result.train_ms_per_image > 0 and result.draw_ms > 0 and result.batch_size == 4
+
+
+def test_the_models_own_step_is_timed_without_reconstruction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures that are drawn once for both steps are not charged twice."""
+    model = tiny_model()
+    aids = AidsConfig(reconstruct_kimg=7.0, reuse_pictures=True)
+    model.config = replace(model.config, aids=aids, train=replace(model.config.train, batch_size=4))
+    seen = []
+    monkeypatch.setattr(cost, "training_step", lambda trainee, reals: seen.append(trainee.config.aids))
+    measure_cost(model, num_steps=1)
+    assert set(seen) == {AidsConfig(reconstruct_kimg=0.0, reuse_pictures=True)}
 
 
 def test_no_steps() -> None:

@@ -40,6 +40,13 @@ def test_the_matcher_confirms_that_the_blob_has_arrived(mode):
     assert run.outside < 0.1
 
 
+@pytest.mark.usefixtures("double_by_default")
+def test_a_drag_is_judged_whatever_the_default_dtype():
+    task = Task(blob_scene(blob_model(), (0.4, 0.5)), (0.4, 0.5), (0.58, 0.44), math.hypot(0.18, 0.06))
+    run, _ = bench.run_task(task, Method("hybrid", "hybrid"), EfficientNetMatcher())
+    assert run.matched <= 2 / 64
+
+
 def test_all_methods_in_one_table():
     rows = bench.run_benchmark(tiny_model(), Truth((0.5, 0.5)), num_scenes=1, methods=QUICK)
     assert [(r.method, r.distance) for r in rows] == [(m.name, d) for d in bench.DISTANCES for m in METHODS]

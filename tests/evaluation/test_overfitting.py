@@ -1,9 +1,11 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from fakes import tiny_model
 
+from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.overfitting import measure_overfitting
 
@@ -35,6 +37,14 @@ def test_a_d_that_knows_its_pictures_by_heart_and_one_that_does_not():
     assert by_heart.r_v == pytest.approx(expected) and abs(by_heart.generated) < abs(float(generated)) + 0.5
     fair = measure_overfitting(brightness, Pictures(255), Pictures(255), num_samples=4)
     assert fair.r_v == pytest.approx(0, abs=1e-6)
+
+
+def test_damaged_pictures_are_left_out(images_folder: Path):
+    path = images_folder / "03.png"
+    path.write_bytes(path.read_bytes()[:200])
+    dataset = ImageDataset.open(images_folder, resolution=32, cache_bytes=0)
+    found = measure_overfitting(model(lambda x: x.mean(dim=(1, 2, 3))[:, None]), dataset, dataset, num_samples=99)
+    assert found.train == found.held_out != 0
 
 
 def test_where_d_cannot_tell_at_all_there_is_no_share():

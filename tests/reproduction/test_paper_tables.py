@@ -21,13 +21,21 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 
 
-def write(n: Needed, runs: Path, *, metric: str | None = None, config: dict[str, Any] | None = None, **values) -> None:
+def write(
+    n: Needed,
+    runs: Path,
+    *,
+    metric: str | None = None,
+    config: dict[str, Any] | None = None,
+    kimg: float = 100.0,
+    **values: Any,
+) -> None:
     """A result file as the commands write them."""
     record = {
         "result_version": 1,
         "metric": metric or {"quality": "fd"}.get(n.measure, n.measure),
         "values": VALUES[n.measure] | values,
-        "model": {"name": "m", "weights_sha256": "0", "kimg": 100.0, "config": config or to_dict(n.run.config)},
+        "model": {"name": "m", "weights_sha256": "0", "kimg": kimg, "config": config or to_dict(n.run.config)},
         "features": {"network": "Lite2"},
         "segmenter": {"name": "floors"},
         "num_samples": 5000,
@@ -107,6 +115,21 @@ def test_results_of_another_run_are_refused(tmp_path: Path) -> None:
     n = needed(SMALL, 5)[0]
     write(n, tmp_path, config=to_dict(SMALL.run("cats", "spatialgan", 0).config))
     with pytest.raises(SpatialGANError, match=r"is of model\.encoding=norm, and the run cats-stylegan2-0 has none"):
+        table(SMALL, 5, tmp_path)
+
+
+def test_results_of_another_preset_are_refused(tmp_path: Path) -> None:
+    """The conference model and SpatialGAN differ by their presets alone."""
+    n = next(n for n in needed(SMALL, 3) if n.run.stem == "cats-eqgan-sa-0")
+    write(n, tmp_path, config=to_dict(SMALL.run("cats", "spatialgan", 0).config))
+    with pytest.raises(SpatialGANError, match=r"is of model\.\w+=\w+, and the run cats-eqgan-sa-0 has \w+"):
+        table(SMALL, 3, tmp_path)
+
+
+def test_results_of_an_earlier_snapshot_are_refused(tmp_path: Path) -> None:
+    n = needed(SMALL, 5)[0]
+    write(n, tmp_path, kimg=50.0)
+    with pytest.raises(SpatialGANError, match="is of a model after 50 kimg, and the run cats-stylegan2-0 has 100"):
         table(SMALL, 5, tmp_path)
 
 

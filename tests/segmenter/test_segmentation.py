@@ -183,6 +183,14 @@ def test_wrong_files_are_named(written: Path, tmp_path: Path) -> None:
         save_segmenter(tmp_path / "a.pt", SegmenterNetwork(CLASSES), CLASSES, {})
 
 
+def test_a_segmenter_lies_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    save_segmenter(Path("~/seg.safetensors"), SegmenterNetwork(CLASSES), CLASSES, {"seed": 0})
+    assert (tmp_path / "seg.json").is_file()
+    assert PanopticSegmenter("~/seg.safetensors", device="cpu").classes == CLASSES
+
+
 # ---------------------------------------------------------------- features
 
 

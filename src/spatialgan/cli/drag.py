@@ -51,6 +51,7 @@ def drag(
     mask: Annotated[
         Path | None, typer.Option(metavar="F.png", help="A picture of the same size: what is painted white may change.")
     ] = None,
+    mask_weight: Annotated[float, typer.Option(min=0, help="With --mask: how strongly the rest is held back.")] = 20.0,
     steps: Annotated[int, typer.Option(min=0, help="The maximum number of steps.")] = 200,
     gif: Annotated[
         Path | None, typer.Option(metavar="F.gif", help="Animate the drag up to the step that is kept, with handles.")
@@ -79,6 +80,7 @@ def drag(
         "--save-scene": save_scene,
     }
     check_outputs(outputs, {"--mask": mask, "--scene": scene})
+    from spatialgan.editing.drag import DragOptions
     from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
     from spatialgan.editing.export import save_gif, save_png
     from spatialgan.editing.video import save_mp4
@@ -87,7 +89,13 @@ def drag(
     if heatmaps is not None:
         require_heatmaps(before)
     size = before.model.config.model.resolution
-    result = before.drag(pairs, mask=None if mask is None else read_mask_file(mask, size), mode=mode, max_steps=steps)
+    result = before.drag(
+        pairs,
+        mask=None if mask is None else read_mask_file(mask, size),
+        mode=mode,
+        max_steps=steps,
+        options=DragOptions(mask_weight=mask_weight),
+    )
     save_png(result.scene.image, out, scale=or_one(scale))
     if save_scene is not None:
         result.scene.save(save_scene)

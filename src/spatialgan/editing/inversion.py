@@ -314,9 +314,9 @@ class _Unknowns:
     def __init__(self, scenes: Sequence[Scene], *, shared: bool):
         self.start, self.generator = scenes, scenes[0].model.generator
         self.inputs = inputs_of(scenes, scenes[0].model.device)
-        b, (num_ws, s, d) = len(scenes), scenes[0].w_offset_or_zeros.shape
+        num_ws = scenes[0].w_offset_or_zeros.shape[0]
         self.offset = torch.stack([scene.w_offset_or_zeros for scene in scenes]).to(self.inputs.z.device)
-        self.w = torch.zeros(b, 1 if shared else num_ws, s, d, device=self.inputs.z.device).requires_grad_()
+        self.w = torch.zeros_like(self.offset[:, : 1 if shared else num_ws]).requires_grad_()
         layout = self.inputs.layout
         levels = [layout.gaussians(i) for i in range(len(layout.levels))] if layout.has_centers else []
         self.shifts = [torch.zeros_like(g.centers_xy).requires_grad_() for g in levels]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from spatialgan.api import SpatialGAN
-from spatialgan.config import AidsConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.training.step import make_trainee, training_step
@@ -46,7 +45,7 @@ def measure_cost(
     """
     if num_steps < 1:
         raise SpatialGANError(f"num_steps is {num_steps}; use 1 or more")
-    config, device = replace(model.config, aids=AidsConfig()), model.device
+    config, device = replace(model.config, aids=replace(model.config.aids, reconstruct_kimg=0.0)), model.device
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     interval = config.loss.r1_interval if config.loss.r1_gamma else 1
     num_steps = -(-num_steps // interval) * interval

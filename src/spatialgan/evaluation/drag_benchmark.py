@@ -231,7 +231,7 @@ def run_task(task: Task, method: Method, matcher: Matcher) -> tuple[Run, DragRes
     end = result.trace[-1] if method.only_first_step else result
     after = end.scene.tensor
     wall, cpu = perf_counter() - wall, process_time() - cpu
-    point, target = torch.tensor([task.start]), torch.tensor(task.target)
+    point, target = read_handles([(task.start, task.target)])  # each (1, 2)
     pairs = (before, after), (without_noise(task.scene), without_noise(end.scene))
     matched, matched_without_noise = (float((matcher(a, b, point)[0] - target).norm()) for a, b in pairs)
     change = (after.clamp(-1, 1) - before.clamp(-1, 1)).abs().mean(dim=0) / 2  # of -1..1
@@ -249,7 +249,7 @@ def has_center_near(task: Task, options: DragOptions) -> bool:
 
 def moved_region(task: Task, size: int) -> Tensor:
     """Which pixels lie within REGION of the way from start to target, ``(size, size)``."""
-    a, b = torch.tensor(task.start), torch.tensor(task.target)
+    (a,), (b,) = read_handles([(task.start, task.target)])
     grid = pixel_centers_xy(size, size)
     along = ((grid - a) @ (b - a) / (b - a).square().sum()).clamp(0, 1)  # (size, size)
     return (grid - (a + along[..., None] * (b - a))).norm(dim=-1) <= REGION

@@ -7,6 +7,7 @@ from typing import Any
 
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
+from spatialgan.evaluation.drag_table import is_number
 from spatialgan.evaluation.result_file import RESULT_VERSION
 from spatialgan.files import read_json
 from spatialgan.settings import from_dict, upgraded
@@ -118,9 +119,6 @@ def _check(result: dict[str, Any]) -> None:
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         return value
-
-    def is_number(value: Any) -> bool:
-        return type(value) in (int, float)
 
     texts, numbers = NEEDED[result["metric"]]
     wrong = [p for p in texts if not isinstance(at(p), str)] + [p for p in numbers if not is_number(at(p))]

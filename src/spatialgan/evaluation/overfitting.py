@@ -10,9 +10,8 @@ from spatialgan.api import SpatialGAN
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import generate_seeds
+from spatialgan.evaluation.picture_features import BATCH_SIZE, real_pictures
 from spatialgan.networks.discriminators import Discriminator
-
-BATCH_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def measure_overfitting(
         return torch.cat([verdicts(discriminator, images.to(model.device)) for images in batches]).mean().item()
 
     seeds = range(first_seed, first_seed + num_samples)
-    t, h = (mean(_real(dataset, num_samples)) for dataset in (train, held_out))
+    t, h = (mean(to_float(x) for x, _ in real_pictures(d, count=num_samples) if len(x)) for d in (train, held_out))
     g = mean(generate_seeds(model, seeds, batch_size=BATCH_SIZE))
     return Overfitting(t, h, g, (t - h) / (t - g) if t > g else None)
 
@@ -58,11 +57,3 @@ def measure_overfitting(
 def verdicts(discriminator: Discriminator, images: Tensor) -> Tensor:
     """(B,): the mean logit of each picture (B, C, R, R)."""
     return discriminator(images).logits.mean(dim=1)
-
-
-def _real(dataset: ImageDataset, most: int) -> Iterator[Tensor]:
-    """Pictures (B, C, R, R) in -1..1, spread over the set."""
-    count = min(most, dataset.num_images)
-    rows = torch.linspace(0, dataset.num_images - 1, count).round().long()
-    for chunk in rows.split(BATCH_SIZE):
-        yield to_float(dataset.batch(chunk))

@@ -16,6 +16,7 @@ from spatialgan.figures.content import Chart, Figure, Grid, Line
 from spatialgan.figures.editing import require_layout
 from spatialgan.figures.looking import correlation, look, map_alone, plain
 from spatialgan.heatmaps import min_max_normalize, resize_maps
+from spatialgan.layout import raster_sizes
 from spatialgan.networks.encoding import SELConcat, SELNorm
 from spatialgan.networks.generator import HeatmapInput
 from spatialgan.sampling import with_impulse_noise
@@ -141,8 +142,8 @@ def _with_noise(scene: Scene, share: float) -> Scene:
     assert scene.seed is not None
     if share == 0:
         return scene
-    random = random_stream(scene.seed, "impulse figure")
-    return replace(scene, layout=with_impulse_noise(scene.layout, share, scene.model.config.model.resolution, random))
+    random, sizes = random_stream(scene.seed, "impulse figure"), raster_sizes(scene.model.config.model)
+    return replace(scene, layout=with_impulse_noise(scene.layout, share, sizes, random))
 
 
 def _sampling_noise(model: SpatialGAN, share: float) -> SpatialGAN:

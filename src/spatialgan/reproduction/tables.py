@@ -1,6 +1,5 @@
 """The paper's tables as Markdown: its column beside ours, with mean and spread over training seeds."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from spatialgan.evaluation.summary import spread
 from spatialgan.files import read_json
 from spatialgan.reproduction.paper import PAPER_TABLES, PaperTable
 from spatialgan.reproduction.recipes import Budget, Job, Needed, Run, needed
-from spatialgan.settings import from_dict, to_dict, upgraded
+from spatialgan.settings import from_dict, upgraded
+from spatialgan.training.resuming import differences
 
 METRICS = {"quality": ("fid", "fd"), "comove": ("comove",), "drag": ("drag",), "cost": ("cost",)}
 COMOVE = {  # heading -> where in a result's values
@@ -192,16 +192,15 @@ def _require(record: dict[str, Any], measure: str, path: Path) -> None:
 
 
 def _require_run(record: dict[str, Any], run: Run, path: Path) -> None:
-    """Raise SpatialGANError where a result is of a model that was trained with other settings than the run's."""
+    """Raise SpatialGANError where a result is of a model that was trained otherwise than the run, or less."""
     if not isinstance(_at(record, "model.config"), dict) or not is_number(_at(record, "model.kimg")):
         raise SpatialGANError(f"{path} is not a whole result file: model.config or model.kimg is missing")
-    wanted = to_dict(run.config)
-    found = to_dict(from_dict(RunConfig, upgraded(record["model"]["config"]), where=f"{path}: model.config"))
-    for setting in run.settings:
-        section, name = re.split("[.=]", setting)[:2]
-        theirs, ours = (values[section][name] for values in (found, wanted))
-        if theirs != ours:
-            raise SpatialGANError(f"{path} is of {section}.{name}={theirs}, and the run {run.stem} has {ours}")
+    found = from_dict(RunConfig, upgraded(record["model"]["config"]), where=f"{path}: model.config")
+    for name, (theirs, ours) in differences(found, run.config).items():
+        raise SpatialGANError(f"{path} is of {name}={theirs}, and the run {run.stem} has {ours}")
+    kimg, wanted = record["model"]["kimg"], run.config.train.kimg
+    if kimg < 0.999 * wanted:
+        raise SpatialGANError(f"{path} is of a model after {kimg:g} kimg, and the run {run.stem} has {wanted:g}")
 
 
 def _at(value: Any, path: str) -> Any:

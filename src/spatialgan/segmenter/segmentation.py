@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from spatialgan.data.images import to_float
 from spatialgan.devices import choose_device, move_to
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import file_hash, read_json, write_atomically
+from spatialgan.files import file_hash, read_json, user_path, write_atomically
 from spatialgan.model import CARD, WEIGHTS, load_network, save_weights
 from spatialgan.segmenter.network import INPUT_SIZE, Classes, Heads, SegmenterNetwork
 from spatialgan.segmenter.panoptic import NONE, find_regions
@@ -95,7 +95,7 @@ class PanopticSegmenter:
                 f"there is no segmenter {source}; use {', '.join(bundled)}, or the {WEIGHTS} file "
                 "that `eval train-segmenter` wrote"
             )
-        path = bundled.get(str(source), Path(source))
+        path = bundled.get(str(source)) or user_path(source)
         network, self.classes, self.card = load_segmenter(path)
         self.device = choose_device(device)
         self._network = move_to(network.eval().requires_grad_(False), self.device)
@@ -308,6 +308,7 @@ def segmenter_of(model_card: dict[str, Any]) -> str | None:
 
 def save_segmenter(path: Path, network: SegmenterNetwork, classes: Classes, card: dict[str, Any]) -> None:
     """Write ``PATH.safetensors``, in float16, and ``PATH.json`` beside it."""
+    path = user_path(path)
     check_segmenter_path(path)
     save_weights(network, path, torch.float16)
     text = {

@@ -20,6 +20,18 @@ CONFIG, CODES = "config.json", "codes.safetensors"
 FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "keep_snapshots", "checkpoint_kimg")
 
 
+def differences(a: RunConfig, b: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """What makes them two trainings, by name as in ``train.batch_size``: the value in a, and in b. How long they are,
+    and when they write what, does not."""
+    first, second = to_dict(a), to_dict(b)
+    return {
+        f"{section}.{name}": (value, second[section][name])
+        for section, values in first.items()
+        for name, value in values.items()
+        if value != second[section][name] and not (section == "train" and name in FREE_FIELDS)
+    }
+
+
 def check_folder(out: Path, config: RunConfig) -> None:
     """Whether the run folder is new, or belongs to a run of this configuration."""
     path = out / CONFIG
@@ -31,13 +43,7 @@ def check_folder(out: Path, config: RunConfig) -> None:
                 f"with --init-from {out} where that has a model"
             )
         # Read as a configuration, so that fields which did not exist when the run was started take their defaults.
-        wanted, there = to_dict(config), to_dict(from_dict(RunConfig, stored, where=str(path)))
-        different = [
-            f"{s}.{k}"
-            for s in wanted
-            for k in wanted[s]
-            if there[s][k] != wanted[s][k] and not (s == "train" and k in FREE_FIELDS)
-        ]
+        different = differences(config, from_dict(RunConfig, stored, where=str(path)))
         if different:
             raise SpatialGANError(
                 f"{out} holds a run with other settings ({', '.join(different)}); "

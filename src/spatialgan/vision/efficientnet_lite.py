@@ -134,7 +134,7 @@ def load_imagenet(variant: Variant, *, head: bool = False, strides: tuple[int, .
     Raises:
         SpatialGANError: the weights' package is not installed; the message names the extra that brings it.
     """
-    network = EfficientNetLite(variant, head=head, strides=strides)
+    network = EfficientNetLite(variant, head=head, strides=strides).float()  # whatever torch's default is
     network.load_state_dict(_folded(_published_weights(variant), network))
     return network.eval()
 

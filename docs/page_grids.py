@@ -1,4 +1,4 @@
-"""Figures: what moving the layout does to a picture, and what heatmaps and attention look like on it."""
+"""Grids for the pages: what moving the layout does to a picture, and what heatmaps and attention look like on it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,8 +11,7 @@ from spatialgan.coords import to_pixels
 from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene import Scene
-from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.response import moved_whole, require_movable
+from spatialgan.evaluation.response import moved_whole
 
 MARK_SHARE = 1 / 32  # radius of a centre's mark, in image widths
 
@@ -31,16 +30,7 @@ def move_grid(
         steps: pictures a row, at least 2.
         extent: in image widths, up to 0.5.
         mark_center: draw a ring round the level-0 centre.
-
-    Raises:
-        SpatialGANError: the model has no such layout, or an argument is out of range.
     """
-    require_movable(model)
-    if not seeds or steps < 2 or not 0 < extent <= 0.5:
-        raise SpatialGANError(
-            f"{len(seeds)} seeds, {steps=}, {extent=}: use 1 seed or more, 2 steps or more, and an "
-            "extent above 0 and at most 0.5"
-        )
     places = [
         torch.tensor([0.5, 0.5]) + offset * axis
         for axis in torch.eye(2)
@@ -54,13 +44,7 @@ def move_grid(
 
 
 def attention_grid(model: SpatialGAN, seeds: Sequence[int]) -> Image.Image:
-    """One row a seed: the picture, its heatmap on each level, and D's attention on each level, laid over the picture.
-
-    Raises:
-        SpatialGANError: the model came without its discriminator.
-    """
-    if not seeds:
-        raise SpatialGANError("there are no seeds; give at least one")
+    """One row a seed: the picture, its heatmap and D's attention on each level, laid over the picture."""
     scenes = [Scene.sample(model, seed) for seed in seeds]
     cells: list[Image.Image] = []
     group = model.config.model.minibatch_std_group  # see measure_response
