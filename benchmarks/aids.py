@@ -8,7 +8,7 @@
 Each variant reconstructs and then trains adversarially for as many images as fit into the same time, one process of one
 thread; where only the second part differs, both start from the same reconstruction. The same command again goes on
 where it was stopped. What was measured lies in docs/results/aids, beside one row of pictures a variant: the same seeds
-for all. Furniture is followed by the segmenter (antithetic Co-move), cats' heads by the detector (response).
+for all. Furniture is followed by the segmenter (antithetic Co-move), cats' heads by matching features (response).
 
 Variants that are no more in the code (FORMER) were measured at the commit that their results name.
 """
@@ -33,15 +33,15 @@ SHOWN = "0-11"
 class Variant:
     label: str
     settings: tuple[str, ...] = ()
-    start: str | None = "preset"
-    """The variant whose reconstruction it takes up; its own where the settings change what that is; None: none."""
+    start: str = "preset"
+    """The variant whose reconstruction it takes up; its own where the settings change what that is."""
     preset: str = "floors64"
     kimg: int = 31
     """Of adversarial training."""
 
 
-def cats(label: str, *settings: str, start: str | None = "cats", kimg: int = 50) -> Variant:
-    return Variant(label, settings, start, "cats64", kimg)
+def cats(label: str, *settings: str) -> Variant:
+    return Variant(label, settings, "cats", "cats64", kimg=100)
 
 
 VARIANTS = {
@@ -53,8 +53,6 @@ VARIANTS = {
     "nocoords": Variant("no object coordinates", ("model.coordinates_max_resolution=0",), "nocoords"),
     "cats": cats("the preset"),
     "cats-noalign": cats("no alignment", "loss.align=none"),
-    "cats-scratch": cats("no reconstruction first", start=None, kimg=63),
-    "cats-residual": cats("the residual discriminator alone", "model.discriminator=residual"),
 }
 FORMER = {  # of furniture
     "beside": "and reconstruction beside the adversarial loss",
@@ -73,14 +71,10 @@ def train(name: str, data: Path, runs: Path) -> Path:
     """Train a variant, as far as that is still to do; returns its run folder."""
     variant, out = VARIANTS[name], runs / name
     common = ["train", "--data", str(data), "--preset", variant.preset, "--device", "cpu"]
-    start: list[str] = []
-    if variant.start is not None:
-        first = runs / f"{variant.start}-rec"
-        own = (*VARIANTS[variant.start].settings, f"aids.reconstruct_kimg={RECONSTRUCT_KIMG}")
-        spatialgan(*common, *chosen(own), "--kimg", str(RECONSTRUCT_KIMG), "--out", str(first))
-        start = ["--init-from", str(first)]
-    if (out / "config.json").exists():
-        start = []
+    first = runs / f"{variant.start}-rec"
+    own = (*VARIANTS[variant.start].settings, f"aids.reconstruct_kimg={RECONSTRUCT_KIMG}")
+    spatialgan(*common, *chosen(own), "--kimg", str(RECONSTRUCT_KIMG), "--out", str(first))
+    start = [] if (out / "config.json").exists() else ["--init-from", str(first)]
     settings = chosen((*variant.settings, "aids.reconstruct_kimg=0"))
     spatialgan(*common, *settings, "--kimg", str(variant.kimg), "--out", str(out), *start)
     return out
@@ -119,7 +113,10 @@ def follows(name: str) -> tuple[str, tuple[str, ...]]:
 def table() -> str:
     """What has been measured, as Markdown: a table of furniture, a table of cats' heads."""
     furniture = ["| | follows (antithetic Co-move) | chance | nothing there | FD | images/s |", "|---" * 6 + "|"]
-    heads = ["| | response of faces | in a random direction | faces in both | FD | images/s |", "|---" * 6 + "|"]
+    heads = [
+        "| | response of what is at the centre | in a random direction | found again | faces in both | FD | images/s |",
+        "|---" * 7 + "|",
+    ]
     for name, label in {**{n: v.label for n, v in VARIANTS.items()}, **FORMER}.items():
         if not (RESULTS / f"fd-{name}.json").exists():
             continue
@@ -128,13 +125,15 @@ def table() -> str:
         speed = json.loads((RESULTS / f"speed-{name}.json").read_text())["images_per_sec"]
         if metric == "comove":
             both_ways = found["antithetic"]
-            figures, share = (both_ways["ratio"], both_ways["chance"]), both_ways["no_object"]
+            figures, shares = (both_ways["ratio"], both_ways["chance"]), [both_ways["no_object"]]
         else:
-            faces = found["measures"]["detector"]
-            figures, share = (faces["response"], faces["control"]), faces["response"]["share"]
-        cells = " | ".join(map(with_interval, figures))
+            # Few of these heads have a face that a detector knows.
+            matched, faces = found["measures"]["matcher"], found["measures"]["detector"]
+            figures = (matched["response"], matched["control"])
+            shares = [matched["response"]["share"], faces["response"]["share"]]
+        cells = [label, *map(with_interval, figures), *(f"{share:.0%}" for share in shares)]
         lines = furniture if metric == "comove" else heads
-        lines.append(f"| {label} | {cells} | {share:.0%} | {fd['distance']:.0f} | {speed:.0f} |")
+        lines.append(f"| {' | '.join(cells)} | {fd['distance']:.0f} | {speed:.0f} |")
     return "\n".join([*furniture, "", *heads] if len(heads) > 2 else furniture)
 
 

@@ -195,6 +195,7 @@ def response_table() -> str:
     measures = load("docs/results/response.json")["values"]["measures"]
     for name, label in (
         ("detector", "face, by OpenCV's detector"),
+        ("matcher", "what is drawn at the centre, by matching features"),
         ("attention_0", "D's attention, 4x4"),
         ("attention_2", "D's attention, 16x16"),
     ):
