@@ -155,6 +155,7 @@ ALONG = {  # column of the table: field of docs/results/zoo, how it is written
     "follows (Co-move)": ("ratio", "{:.2f}"),
     "chance": ("chance", "{:.2f}"),
     "nothing there": ("nothing_there", "{:.0%}"),
+    "what is at the centre follows (response)": ("response_matcher", "{:.2f}"),
     "faces follow (response)": ("response_detector", "{:.2f}"),
     "faces in both": ("found_detector", "{:.0%}"),
 }
