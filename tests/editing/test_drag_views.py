@@ -72,7 +72,9 @@ def test_frames_end_with_the_kept_step(dragged):
 
 
 def test_frames_between_few_steps_go_from_one_to_the_next(multi):
-    result = multi.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="hybrid", max_steps=1)
+    scene = multi.sample(1)
+    x, y = scene.layout.level_centers(0)[0].tolist()  # a handle on an object
+    result = scene.drag([((x, y), (1 - x, 1 - y))], mode="hybrid", max_steps=1)
     shown = _with_way_between(result.trace)
     count = math.ceil(SMOOTH_FRAMES / (len(result.trace) - 1))
     assert len(shown) == count * (len(result.trace) - 1) + 1 > 4 * len(result.trace)
