@@ -46,16 +46,6 @@ def test_each_centre_follows_its_nearest_handle():
     assert torch.allclose(carried, targets - starts)
 
 
-def test_a_neighbour_stays_where_the_layout_has_several_objects():
-    """Of one object the centres belong together, and go together from farther away."""
-    start, target = torch.tensor([[0.3, 0.5]]), torch.tensor([[0.4, 0.5]])
-    several = round_layout([[[0.3, 0.5], [0.55, 0.5]]])
-    one = round_layout([[[0.3, 0.5]], [[0.55, 0.5]], [[0.9, 0.5]]])
-    for layout, expected in ((several, [[0.4, 0.5], [0.55, 0.5]]), (one, [[0.4, 0.5], [0.65, 0.5], [0.9, 0.5]])):
-        moved, _ = coarse_move(layout, start, target, DragOptions())
-        assert torch.allclose(moved.centers, torch.tensor(expected))
-
-
 def test_nothing_near_nothing_moves():
     layout = round_layout([[[0.9, 0.9]]])
     moved, carried = coarse_move(layout, torch.tensor([[0.1, 0.1]]), torch.tensor([[0.2, 0.1]]), DragOptions())

@@ -14,12 +14,11 @@ from torch import Tensor
 from spatialgan.editing.drag.adam import Adam
 from spatialgan.editing.drag.outcome import DragOptions
 from spatialgan.editing.drag.variables import Variables
-from spatialgan.layout import Kind, Layout
+from spatialgan.layout import Layout
 
 Update = Callable[[Tensor], Tensor | None]
 
 W_STEP = 0.025  # default learning rate of the style codes, in standard deviations of w [ours]
-COARSE_RADII: dict[Kind, float] = {"none": 0.0, "single": 0.35, "multi": 0.2}  # see DragOptions.coarse_radius
 
 
 def latent(variables: Variables, starts: Tensor, targets: Tensor, options: DragOptions) -> Iterator[Update]:
@@ -75,14 +74,13 @@ def coarse_move(layout: Layout, starts: Tensor, targets: Tensor, options: DragOp
     Returns:
         The layout, and how far each handle is thereby expected to move, ``(H, 2)``: zero where no centre was near.
     """
-    radius = options.coarse_radius if options.coarse_radius is not None else COARSE_RADII[layout.kind]
     moves = options.coarse_factor * (targets - starts)  # (H, 2)
     carried = torch.zeros_like(moves)
     shifts = []
     for level in range(len(layout.levels)):
         c = layout.level_centers(level)  # (K, 2)
         distances, nearest = torch.cdist(c, starts).min(dim=1)  # each (K,)
-        follows = distances <= radius
+        follows = distances <= options.coarse_radius
         shifts.append(moves[nearest] * follows[:, None])
         followed = nearest[follows]
         carried[followed] = moves[followed]

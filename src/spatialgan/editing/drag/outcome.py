@@ -46,9 +46,9 @@ class DragOptions:
     """Whether the tracker compares whole discs [ours], or the features of their middles alone."""
     mask_weight: float = 20.0
     """lambda: what a change outside the mask costs."""
-    coarse_radius: float | None = None
-    """Eq. 6: centres this near to a handle make the coarse move; None: 0.35 in single-object layouts, whose centres
-    belong together, and 0.2 in multi-object ones, where a neighbour would come along [ours]."""
+    coarse_radius: float = 0.35
+    """Eq. 6: centres this near to a handle make the coarse move [ours]. Less moves fewer neighbours, and fewer
+    handles arrive."""
     coarse_factor: float = 1.0
     """k of Eq. 6: 1 moves them all the way that the handle has to go."""
     lost_mismatch: float = 0.75
