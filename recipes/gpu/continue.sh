@@ -7,6 +7,7 @@
 # MODEL is a bundled model, a .safetensors file or a run; of one without the whole discriminator a new one is trained.
 # The same command goes on where it was stopped. OUT/run is a run's folder; OUT/utilisation.csv says every five seconds
 # how busy the GPU is, and the last line printed how many images a second it trains. DEVICE=cpu rehearses.
+# Needs Bash and GNU's timeout.
 set -euo pipefail
 if [ $# -lt 5 ]; then
   sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"

@@ -5,7 +5,7 @@ import pytest
 import torch
 from fakes import tiny_model
 
-from spatialgan.data.images import ImageDataset
+from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.overfitting import measure_overfitting
 
@@ -44,7 +44,12 @@ def test_damaged_pictures_are_left_out(images_folder: Path):
     path.write_bytes(path.read_bytes()[:200])
     dataset = ImageDataset.open(images_folder, resolution=32, cache_bytes=0)
     found = measure_overfitting(model(lambda x: x.mean(dim=(1, 2, 3))[:, None]), dataset, dataset, num_samples=99)
-    assert found.train == found.held_out != 0
+    whole = [i for i in range(dataset.num_images) if i != 3]
+    assert found.train == pytest.approx(float(to_float(dataset.batch(whole)).mean()), abs=1e-5)
+    for path in images_folder.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(SpatialGANError, match="all pictures of the set are damaged"):
+        measure_overfitting(model(lambda x: x), dataset, dataset)
 
 
 def test_where_d_cannot_tell_at_all_there_is_no_share():

@@ -480,8 +480,8 @@ def test_no_latent_code_repeats_the_first_weights():
         assert torch.corrcoef(torch.stack([z.flatten(), weight.flatten()]))[0, 1].abs() < 0.3
 
 
-@pytest.mark.parametrize("group", [1, 2, 4])
-def test_verdicts_are_those_of_two_passes_in_one(group):
+@pytest.mark.parametrize(("group", "passes"), [(1, [8]), (2, [8]), (4, [8]), (8, [4, 4])])
+def test_verdicts_are_those_of_two_passes(group, passes):
     """Groups of the minibatch statistic are never of both kinds."""
     t = make_trainee(tiny_config(model={"minibatch_std_group": group}), CPU)
     fakes, reals = torch.randn(4, 3, 32, 32), 3 * torch.randn(4, 3, 32, 32)
@@ -490,4 +490,9 @@ def test_verdicts_are_those_of_two_passes_in_one(group):
     t.discriminator.forward = lambda images: calls.append(len(images)) or forward(images)
     for found, wanted in zip(verdicts(t, fakes, reals), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
-    assert calls == [8]
+    assert calls == passes
+
+
+def test_a_step_of_fewer_pictures_than_a_group():
+    t = make_trainee(tiny_config(train={"micro_batch": 2}, model={"minibatch_std_group": 8}), CPU)
+    assert training_step(t, REALS)["loss/D"].isfinite()

@@ -30,7 +30,8 @@ def response(
 ) -> None:
     """How far the subject of a single-object model follows when its layout is moved: 1 exactly, 0 not at all.
 
-    The subject is found by OpenCV's cat-face cascade, and by the discriminator's attention where the model has one.
+    The subject is found by OpenCV's cat-face cascade, by matching what is drawn at the heatmap's centre, and by the
+    discriminator's attention where the model has one.
     """
     from spatialgan.evaluation.response import measure_response
     from spatialgan.evaluation.result_file import result_record, write_result

@@ -45,7 +45,10 @@ def measure_overfitting(
         raise SpatialGANError(f"{model.name} has no discriminator, whose memory is to be tested")
 
     def mean(batches: Iterator[Tensor]) -> float:
-        return torch.cat([verdicts(discriminator, images.to(model.device)) for images in batches]).mean().item()
+        found = [verdicts(discriminator, images.to(model.device)) for images in batches]
+        if not found:
+            raise SpatialGANError("all pictures of the set are damaged; spatialgan data check lists them")
+        return torch.cat(found).mean().item()
 
     seeds = range(first_seed, first_seed + num_samples)
     t, h = (mean(to_float(x) for x, _ in real_pictures(d, count=num_samples) if len(x)) for d in (train, held_out))

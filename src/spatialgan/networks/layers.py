@@ -46,7 +46,9 @@ class Linear(nn.Module):
         self.bias_gain = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x * self.weight_gain, self.weight, self.bias * self.bias_gain)  # x is smaller than the weight
+        return F.linear(
+            x * self.weight_gain, self.weight, self.bias * self.bias_gain
+        )  # x is mostly smaller than the weight
 
 
 @dataclass(frozen=True)

@@ -303,9 +303,12 @@ def discriminator_step(
 def verdicts(t: Trainee, fakes: Tensor, reals: Tensor) -> tuple[Tensor, Tensor]:
     """D's logits (B, N) of generated and of real pictures (B, C, R, R): those of two passes in one, an eighth faster.
 
-    D's minibatch statistic groups every so-many-th picture. Both kinds take turns, so that each group is of one kind.
+    D's minibatch statistic groups every so-many-th picture. Both kinds take turns, so that each group is of one kind;
+    where the batch is no multiple of a group, which a larger batch would then change, there are two passes.
     """
     groups = (t.config.model.minibatch_std_group, -1)
+    if len(fakes) % groups[0] != 0:
+        return t.discriminator(fakes).logits, t.discriminator(reals).logits
     both = torch.stack([x.unflatten(0, groups) for x in (fakes, reals)], dim=1)  # (g, 2, B / g, C, R, R)
     logits = t.discriminator(both.flatten(0, 2)).logits.unflatten(0, both.shape[:3])
     return logits[:, 0].flatten(0, 1), logits[:, 1].flatten(0, 1)
