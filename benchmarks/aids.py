@@ -5,10 +5,11 @@
     python benchmarks/aids.py measure --data catheads128.zip --runs runs/aids --only cats cats-noalign
     python benchmarks/aids.py table
 
-Each variant reconstructs and then trains adversarially for as many images as fit into the same time (cats' heads: for as
-many images), one process of one thread; where only the second part differs, both start from the same reconstruction.
-The same command again goes on where it was stopped. What was measured lies in docs/results/aids, beside one row of pictures a variant: the same seeds
-for all. Furniture is followed by the segmenter (antithetic Co-move), cats' heads by matching features (response).
+Each variant reconstructs and then trains adversarially for as many images as fit into the same time (cats' heads: for
+as many images), one process of one thread; where only the second part differs, both start from the same
+reconstruction. The same command again goes on where it was stopped. What was measured lies in docs/results/aids, beside
+one row of pictures a variant: the same seeds for all. Furniture is followed by the segmenter (antithetic Co-move),
+cats' heads by matching features (response).
 
 Variants that are no more in the code (FORMER) were measured at the commit that their results name.
 """
