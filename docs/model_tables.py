@@ -183,9 +183,10 @@ def written(line: dict[str, Any], field: str, form: str) -> str:
 def self_test_table() -> str:
     """What the Co-move ratio reads where objects were moved by hand, so that 1 is right."""
     lines = ["| | exact masks | the bundled segmenter | samples |", "|---" * 4 + "|"]
-    for name, label in (("128", "rooms, 128 pixels"), ("64", "rooms, 64 pixels"), ("floors-64", "floors, 64 pixels")):
+    names = {"128": "rooms, 128", "64": "rooms, 64", "floors-64": "floors, 64", "floors-32": "floors, 32"}
+    for name, label in names.items():
         v = load(f"docs/results/comove-self-test-{name}.json")["values"]
-        cells = [label, *(with_interval(v[part]["ratio"]) for part in ("exact_masks", "segmenter"))]
+        cells = [f"{label} pixels", *(with_interval(v[part]["ratio"]) for part in ("exact_masks", "segmenter"))]
         lines.append(f"| {' | '.join(cells)} | {v['exact_masks']['num_samples']} |")
     return "\n".join(lines)
 

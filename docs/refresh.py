@@ -32,6 +32,7 @@ MEASURED = {  # heading of docs/results.md: the files that its tables are made o
         "docs/results/comove-self-test-128.json",
         "docs/results/comove-self-test-64.json",
         "docs/results/comove-self-test-floors-64.json",
+        "docs/results/comove-self-test-floors-32.json",
     ),
     "Where the discriminator looks": tuple(
         f"docs/results/attention/{model}-{form}.json" for model in (MODEL, FLOORS) for form in model_tables.FORMS

@@ -46,9 +46,8 @@ class Linear(nn.Module):
         self.bias_gain = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(
-            x * self.weight_gain, self.weight, self.bias * self.bias_gain
-        )  # x is mostly smaller than the weight
+        # The gain goes into x, which is mostly smaller than the weight.
+        return F.linear(x * self.weight_gain, self.weight, self.bias * self.bias_gain)
 
 
 @dataclass(frozen=True)
