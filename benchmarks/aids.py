@@ -41,8 +41,8 @@ class Variant:
     """Of adversarial training."""
 
 
-def cats(label: str, *settings: str) -> Variant:
-    return Variant(label, settings, "cats", "cats64", kimg=100)
+def cats(label: str, *settings: str, start: str = "cats") -> Variant:
+    return Variant(label, settings, start, "cats64", kimg=100)
 
 
 VARIANTS = {
@@ -54,6 +54,8 @@ VARIANTS = {
     "nocoords": Variant("no object coordinates", ("model.coordinates_max_resolution=0",), "nocoords"),
     "cats": cats("the preset"),
     "cats-noalign": cats("no alignment", "loss.align=none"),
+    "cats-seed1": cats("the preset, another seed", "train.seed=1", start="cats-seed1"),
+    "cats-noalign-seed1": cats("no alignment, another seed", "loss.align=none", "train.seed=1", start="cats-seed1"),
 }
 FORMER = {  # of furniture
     "beside": "and reconstruction beside the adversarial loss",

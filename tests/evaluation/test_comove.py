@@ -21,6 +21,7 @@ from spatialgan.evaluation.comove import (
     measure_trials,
     nearest,
     object_at,
+    stays_in_frame,
     summarize_both,
     summarize_samples,
 )
@@ -168,6 +169,7 @@ def test_on_a_tiny_network_with_progress_and_json() -> None:
     assert text["num_samples"] == 18 and text["no_match"] == 0 and text["ratio"]["count"] == 18
     assert set(text) >= {"control", "chance", "locality", "identity", "chance_identity", "label_changed", "by_class"}
     assert set(text["antithetic"]) == set(text) - {"antithetic"}
+    assert text["ratio_in_frame"]["count"] == 0  # halves of a picture touch its edges
     assert text["chance"]["count"] == 17 and set(text["chance_by_class"]) == set(text["by_class"]) == {"left", "right"}
 
 
@@ -314,6 +316,41 @@ def test_several_trainings_count_alike_and_widen_the_intervals() -> None:
 def test_nothing_measured_at_all() -> None:
     result = summarize_samples([measured([trials_of(CENTER)], Told([], []))])
     assert result.no_object == 1 and result.ratio.mean is None and result.ratio.mean_interval is None
+
+
+@pytest.mark.parametrize(
+    ("corner", "moves", "stays"),
+    [
+        ((1, 14), [], True),
+        ((0, 14), [], False),
+        ((14, 27), [], True),  # of four pixels: the last is the last but one of the picture
+        ((14, 28), [], False),
+        ((8, 8), [(6.9, 0.0), (-6.9, 0.0)], True),
+        ((8, 8), [(7.9, 0.0)], True),
+        ((8, 8), [(7.9, 0.0), (-7.9, 0.0)], False),
+        ((8, 8), [(0.0, -7.9)], False),
+        ((8, 8), [(19.9, 0.0)], False),
+    ],
+)
+def test_an_object_is_in_frame_where_no_edge_cuts_it_off_before_or_after(
+    corner: tuple[int, int], moves: list[tuple[float, float]], stays: bool
+) -> None:
+    moves_px = torch.tensor(moves, dtype=torch.float64).reshape(-1, 2)
+    assert stays_in_frame(box(*corner, (1.0,)).mask, moves_px / 32) == stays
+
+
+def test_the_ratio_in_frame_leaves_out_what_an_edge_cuts_off() -> None:
+    """Both go along exactly; of the second, which v takes half out of the picture, half is left to be seen."""
+    whole, cut = box(12, 8, (1.0, 0.0)), box(24, 8, (1.0, 0.0))
+    after = [box(18, 8, (1.0, 0.0)), box(30, 8, (1.0, 0.0), size=2)], [box(6, 8, (1.0, 0.0)), box(18, 8, (1.0, 0.0))]
+    told = Told([whole], [cut], *([i] for images in after for i in images))
+    places = (14 / 32, 10 / 32), (26 / 32, 10 / 32)
+    samples = measured([trials_of(*places, move=(6 / 32, 0.0), pictures=2)], told)
+    result = summarize_samples([samples])
+    assert [s.in_frame for s in samples] == [True, False] and samples[1].ratio == pytest.approx((5 + 6) / 12)
+    assert result.ratio_in_frame.mean == pytest.approx(1) and result.ratio.mean < 0.97
+    assert (result.ratio_in_frame.count, result.ratio_in_frame.share) == (1, 0.5)
+    assert result.chance_in_frame.count == 0  # the first sample has no picture before it
 
 
 def test_the_smallest_instance_at_the_centre_is_the_object() -> None:

@@ -201,6 +201,7 @@ def _print_study(study: "Study") -> None:
     both = study.result
     _print_column("antithetic", both.antithetic)
     _print_column("single-sided", both.single)
+    _print_in_frame(both.antithetic)
     _print_context(both.antithetic)
     _print_classes(both.antithetic, both.single)
     for m in study.models:
@@ -216,6 +217,11 @@ def _print_study(study: "Study") -> None:
 
 def _print_column(name: str, column: "Column") -> None:
     print_line(name, column.ratio, f"chance {with_interval(column.chance)}; measured in {column.ratio.share:.0%}")
+
+
+def _print_in_frame(column: "Column") -> None:
+    ratio, chance = column.ratio_in_frame, column.chance_in_frame
+    print_line("  in frame", ratio, f"chance {with_interval(chance)}; {ratio.count} objects that no edge cuts off")
 
 
 def _print_context(column: "Column") -> None:

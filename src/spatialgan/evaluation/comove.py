@@ -12,6 +12,10 @@ The paper moves once, *single-sided*: v has to keep c inside the image, and so l
 taken for an object from near the edge lies that way too, and chance is above 0. The *antithetic* ratio [ours] is the
 mean of the ratios of two moves, v and -v, both inside: ``((m+ - m-) . v/|v|) / 2|v|``. What does not go along with the
 moves is in both pictures alike, cancels, and chance is 0. Each is measured on moves of its own, from the same centre.
+
+That centres stay inside does not keep objects whole. Of one that an edge cuts off only a part is seen, whose centre
+goes about half as far as the object does, at best. So the ratio also stands by itself for the objects that are *in
+frame* [ours]: as segmented before the move, no edge cuts them off, nor would one after v and -v.
 """
 
 import math
@@ -25,7 +29,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spatialgan.api import SpatialGAN
-from spatialgan.coords import centroid_xy, to_pixels
+from spatialgan.coords import centroid_xy, from_pixels, to_pixels
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove_moves import (
     LONGEST,
@@ -64,6 +68,8 @@ class Sample:
     """The object's class; empty where there is none."""
     same_label: bool = False
     """Whether all matches are of the object's own class."""
+    in_frame: bool = False
+    """Whether no edge cuts the object off, nor would if it went along with the moves."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,10 @@ class Column:
     """Cosine of the features of the object before and of its match after."""
     chance_identity: Summary
     """The same cosine for matches in another sample's pictures."""
+    ratio_in_frame: Summary
+    """The ratio of the objects that no edge cuts off; their share is of all samples."""
+    chance_in_frame: Summary
+    """Chance for the same objects."""
     no_room: float
     """Share of samples whose centre was too near to a corner to be moved: none, single-sided."""
     no_object: float
@@ -260,6 +270,7 @@ def _measure(
         has_object=True,
         chance_identity=_mean_cosine(subject, strangers),
         label=subject.label,
+        in_frame=stays_in_frame(subject.mask, torch.stack([sign * v for sign in SIGNS[: len(after)]])),
     )
     if not matches:
         return by_chance
@@ -301,6 +312,19 @@ def pixel_of(center: Tensor, mask: Tensor) -> tuple[int, int]:
     height, width = mask.shape
     x, y = to_pixels(center, height, width).round().long().tolist()
     return min(max(y, 0), height - 1), min(max(x, 0), width - 1)
+
+
+def stays_in_frame(mask: Tensor, moves: Tensor) -> bool:
+    """Whether an object ``mask`` (H, W) is clear of the picture's outermost pixels, and is after each of ``moves``.
+
+    Args:
+        mask: bool, not empty.
+        moves: (M, 2) in image widths.
+    """
+    corners = torch.stack(mask.nonzero().flip(1).aminmax(dim=0)).to(moves.dtype)  # (2, 2): first and last x, y
+    places = from_pixels(corners, *mask.shape)[:, None] + torch.cat([moves.new_zeros(1, 2), moves])  # (2, 1 + M, 2)
+    margin = from_pixels(moves.new_full((2,), 0.5), *mask.shape)  # between the outermost pixels and the next
+    return bool((places > margin).all() and (places < 1 - margin).all())
 
 
 def nearest(subject: Instance, instances: Sequence[Instance]) -> Instance | None:
@@ -360,6 +384,10 @@ def summarize_samples(groups: Sequence[Sequence[Sample]]) -> Column:
         values = [[getattr(s, name) for s in group if label in (None, s.label)] for group in groups]
         return summarize_groups([torch.tensor(v, dtype=torch.float64) for v in values])
 
+    def in_frame(name: str) -> Summary:
+        values = [[getattr(s, name) if s.in_frame else NAN for s in group] for group in groups]
+        return summarize_groups([torch.tensor(v, dtype=torch.float64) for v in values])
+
     samples = [s for group in groups for s in group]
     n = len(samples)
     names = ("ratio", "control", "chance", "locality", "identity", "chance_identity")
@@ -367,6 +395,8 @@ def summarize_samples(groups: Sequence[Sequence[Sample]]) -> Column:
     return Column(
         num_samples=n,
         **{name: summary(name) for name in names},
+        ratio_in_frame=in_frame("ratio"),
+        chance_in_frame=in_frame("chance"),
         no_room=sum(not s.has_room for s in samples) / n,
         no_object=sum(s.has_room and not s.has_object for s in samples) / n,
         no_match=sum(s.has_object and not s.has_match for s in samples) / n,
