@@ -19,6 +19,7 @@ ORDER = [
     "config",
     "devices",
     "threads",
+    "memory",
     "files",
     "settings",
     "locks",
