@@ -124,6 +124,8 @@ def test_comove(tmp_path: Path) -> None:
     zero, lines = "mean 0.000 (0.000 to 0.000), median 0.000; chance 0.000 (0.000 to 0.000)", result.stdout.splitlines()
     assert lines[0] == f"antithetic      {zero}; measured in 100%"
     assert lines[1].startswith("single-sided    mean 0.000 (0.000 to 0.000), median 0.000; chance ")
+    assert lines[2].startswith("in frame        mean none (none to none), median none; chance none")
+    assert "the antithetic ratio of 0 objects; single-sided none, chance none" in lines[2]  # halves touch edges
     assert any(
         f"  left          {zero}; the ratio of" in line and "; single-sided 0.000, chance" in line for line in lines
     )

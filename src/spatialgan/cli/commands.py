@@ -26,7 +26,6 @@ from spatialgan.cli.studio import studio
 from spatialgan.cli.tables import reproduce, tables
 from spatialgan.cli.train import train
 from spatialgan.errors import SpatialGANError
-from spatialgan.memory import keep_freed_memory
 from spatialgan.terminal import bounded, tolerate_any_name
 
 STREAM_ERRORS = (errno.ENOSPC, errno.EIO)  # of the standard output: a full disk, a closed terminal
@@ -93,4 +92,3 @@ def _options(
     ] = False,
 ) -> None:
     """Steer what a GAN draws: move, resize, remove and restyle what is in its pictures."""
-    keep_freed_memory()

@@ -201,7 +201,7 @@ def _print_study(study: "Study") -> None:
     both = study.result
     _print_column("antithetic", both.antithetic)
     _print_column("single-sided", both.single)
-    _print_in_frame(both.antithetic)
+    _print_in_frame(both)
     _print_context(both.antithetic)
     _print_classes(both.antithetic, both.single)
     for m in study.models:
@@ -219,9 +219,11 @@ def _print_column(name: str, column: "Column") -> None:
     print_line(name, column.ratio, f"chance {with_interval(column.chance)}; measured in {column.ratio.share:.0%}")
 
 
-def _print_in_frame(column: "Column") -> None:
-    ratio, chance = column.ratio_in_frame, column.chance_in_frame
-    print_line("  in frame", ratio, f"chance {with_interval(chance)}; {ratio.count} objects that no edge cuts off")
+def _print_in_frame(result: "CoMove") -> None:
+    """Of the objects that no edge cuts off."""
+    ours, papers = result.antithetic, result.single
+    note = f"chance {with_interval(ours.chance_in_frame)}; the antithetic ratio of {ours.ratio_in_frame.count} objects"
+    print_line("in frame", ours.ratio_in_frame, f"{note}{_beside(papers.ratio_in_frame, papers.chance_in_frame)}")
 
 
 def _print_context(column: "Column") -> None:

@@ -12,10 +12,15 @@ from spatialgan.cli.quality import cost, handles, overfitting
 from spatialgan.cli.realism import fd, fid, kid, pr
 from spatialgan.cli.segmenter import segmenter, train_segmenter
 from spatialgan.errors import SpatialGANError
+from spatialgan.memory import keep_freed_memory
 
-app = typer.Typer(
-    no_args_is_help=True, help="Measure a trained model; --json writes each number with all that it depends on."
-)
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _measure() -> None:
+    """Measure a trained model; --json writes each number with all that it depends on."""
+    keep_freed_memory()
 
 
 @app.command()

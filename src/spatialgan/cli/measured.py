@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from spatialgan.data.images import ImageDataset, Split
     from spatialgan.evaluation.summary import Summary
 
-BATCH = 32  # pictures that are drawn at once, more or less
+BATCH = 16  # pictures that are drawn at once, more or less
 SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Pictures, or pairs of pictures, to generate.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the first picture; the others follow it.")]
 

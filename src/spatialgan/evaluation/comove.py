@@ -14,8 +14,8 @@ mean of the ratios of two moves, v and -v, both inside: ``((m+ - m-) . v/|v|) / 
 moves is in both pictures alike, cancels, and chance is 0. Each is measured on moves of its own, from the same centre.
 
 That centres stay inside does not keep objects whole. Of one that an edge cuts off only a part is seen, whose centre
-goes about half as far as the object does, at best. So the ratio also stands by itself for the objects that are *in
-frame* [ours]: as segmented before the move, no edge cuts them off, nor would one after v and -v.
+goes only about half as far across that edge. So the ratio also stands by itself for the objects that are *in frame*
+[ours]: as segmented before the move, no edge cuts them off, nor would one after v and -v.
 """
 
 import math

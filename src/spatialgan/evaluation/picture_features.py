@@ -16,7 +16,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import generate_seeds
 from spatialgan.vision.features import FeatureExtractor
 
-BATCH_SIZE = 16  # of more, features need more memory and no less time
+BATCH_SIZE = 16  # of more, features need more memory and, on a CPU, no less time
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being counted, done, total)."""
