@@ -30,9 +30,11 @@ def measured(result: dict[str, Any]) -> dict[str, Any]:
         return {"distance": v["distance"], "pictures": v["num_generated"], "real_pictures": v["num_reference"]}
     if result["metric"] == "comove":
         a = v["antithetic"]
-        means = {name: {k: a[name][k] for k in ("mean", "mean_interval")} for name in ("ratio", "chance", "locality")}
+        names = ("ratio", "ratio_in_frame", "chance", "locality")
+        means = {name: {k: a[name][k] for k in ("mean", "mean_interval")} for name in names}
         shares = {"nothing_there": a["no_object"], "label_changed": a["label_changed"]}
-        return {"protocol": "antithetic", **means, **shares, "pairs": v["num_samples"]}
+        pairs = {"pairs": v["num_samples"], "in_frame": a["ratio_in_frame"]["count"]}
+        return {"protocol": "antithetic", **means, **shares, **pairs}
     if result["metric"] == "response":
         by_detector = v["measures"]["detector"]
         means = {k: {m: by_detector[k][m] for m in ("mean", "mean_interval")} for k in ("response", "control")}

@@ -35,7 +35,13 @@ def results_table() -> str:
             "docs/results/comove.json",
         ),
         (
-            "The same as in the paper's Table I: single-sided, independent layouts",
+            f"... of the {antithetic['ratio_in_frame']['count']} pieces that no edge of the picture cuts off",
+            with_interval(antithetic["ratio_in_frame"]),
+            f"chance {with_interval(antithetic['chance_in_frame'])}",
+            "docs/results/comove.json",
+        ),
+        (
+            "All pieces, as in the paper's Table I: single-sided, independent layouts",
             with_interval(single["ratio"]),
             f"chance {with_interval(single['chance'])}; the paper {PAPER_COMOVE}, after 25 million images",
             "docs/results/comove-independent.json",
@@ -131,6 +137,7 @@ def card_table(name: str) -> str:
         rows["Fréchet distance"] = f"{m['distance']:.0f}: {m['pictures']:,} pictures, {m['real_pictures']:,} real ones"
     if (m := measured.get("comove")) is not None:
         rows["Co-move, antithetic"] = f"{with_interval(m['ratio'])}; chance {with_interval(m['chance'])}"
+        rows[f"... of the {m['in_frame']} things that no edge cuts off"] = with_interval(m["ratio_in_frame"])
         rows["nothing at the centre"] = f"{m['nothing_there']:.0%} of {m['pairs']} pairs"
         rows["taken for another kind of thing after a move"] = f"{m['label_changed']:.0%}"
         rows["what else changes"] = with_interval(m["locality"])
@@ -161,9 +168,11 @@ ALONG = {  # column of the table: field of docs/results/zoo, how it is written
 }
 
 
-def growth_table(run: str) -> str:
-    """How a long run came along, snapshot by snapshot."""
-    lines = grown(run)
+def growth_table(run: str, **continued: int) -> str:
+    """How a long run came along, snapshot by snapshot, with the runs that took it up after so many thousand images."""
+    lines = [
+        {**line, "kimg": begun + line["kimg"]} for name, begun in {run: 0, **continued}.items() for line in grown(name)
+    ]
     columns = {name: c for name, c in ALONG.items() if any(c[0] in line for line in lines)}
     rows = [[written(line, *c) for c in columns.values()] for line in lines]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (list(columns), ["---"] * len(columns), *rows))
@@ -253,7 +262,12 @@ def comove_table() -> str:
         ("layouts as the paper's, independent", results["comove-independent"]),
     ]
     for label, v in columns:
-        cells = [label, *(with_interval(c[part]) for c in (v["antithetic"], v) for part in ("ratio", "chance"))]
+        both = (v["antithetic"], v)
+        cells = [label, *(with_interval(c[part]) for c in both for part in ("ratio", "chance"))]
+        lines.append(f"| {' | '.join(cells)} |")
+        counts = "{} antithetic, {} single-sided".format(*(c["ratio_in_frame"]["count"] for c in both))
+        cells = [f"... things that no edge cuts off: {counts}"]
+        cells += [with_interval(c[f"{part}_in_frame"]) for c in both for part in ("ratio", "chance")]
         lines.append(f"| {' | '.join(cells)} |")
     v = results["comove"]
     found = v["antithetic"]["by_class"]

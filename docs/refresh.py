@@ -86,7 +86,7 @@ TABLES = {
     "web": machine_tables.web_table,
     "card-floors-64": lambda: model_tables.card_table(FLOORS),
     "card-cats-64": lambda: model_tables.card_table(MODEL),
-    "growth-floors64": lambda: model_tables.growth_table("floors64"),
+    "growth-floors64": lambda: model_tables.growth_table("floors64", floors64h=250, floors64c=350),
     "growth-cats64": lambda: model_tables.growth_table("cats64"),
     "growth-plain-floors64": lambda: model_tables.growth_table("plain-floors64"),
     **{f"figure-{n}": partial(figure_tables.numbers, n) for n in FIGURES},

@@ -96,18 +96,18 @@ def test_the_figures_of_a_card_are_those_asked_for():
         return ship.measured({"metric": metric, "values": values, "num_samples": 9})
 
     def mean(m: float) -> dict[str, object]:
-        return {"mean": m, "mean_interval": [m, m], "median": 7, "share": m / 2}
+        return {"mean": m, "mean_interval": [m, m], "median": 7, "share": m / 2, "count": 5}
 
     assert of("fd", distance=2.5, num_generated=10, num_reference=20) == {
         "distance": 2.5,
         "pictures": 10,
         "real_pictures": 20,
     }
-    both_ways: dict[str, object] = {name: mean(m) for name, m in (("ratio", 0.6), ("chance", 0.1), ("locality", 0.2))}
-    both_ways |= {"no_object": 0.3, "label_changed": 0.4}
+    means = {"ratio": 0.6, "ratio_in_frame": 0.9, "chance": 0.1, "locality": 0.2}
+    both_ways = {**{name: mean(m) for name, m in means.items()}, "no_object": 0.3, "label_changed": 0.4}
     comove = of("comove", ratio=mean(1), num_samples=9, antithetic=both_ways)
-    assert [comove[k]["mean"] for k in ("ratio", "chance", "locality")] == [0.6, 0.1, 0.2]
-    assert (comove["nothing_there"], comove["label_changed"], comove["pairs"]) == (0.3, 0.4, 9)
+    assert {k: comove[k]["mean"] for k in means} == means
+    assert (comove["nothing_there"], comove["label_changed"], comove["pairs"], comove["in_frame"]) == (0.3, 0.4, 9, 5)
     response = of("response", measures={"detector": {"response": mean(0.8), "control": mean(0.1)}})
     assert (response["response"]["mean"], response["control"]["mean"], response["found_in_both"]) == (0.8, 0.1, 0.4)
     rows = [

@@ -153,7 +153,7 @@ def test_model_is_judged_by_seed_and_against_all_pictures(images_folder: Path) -
         return result.distance
 
     first = distance(num_samples=40, on_progress=lambda *args: done.append(args))
-    assert done == [("reference", 12, 12), ("generated", 32, 40), ("generated", 40, 40)]
+    assert done == [("reference", 12, 12), ("generated", 16, 40), ("generated", 32, 40), ("generated", 40, 40)]
     assert first == distance(num_samples=40) > 0
     assert first != distance(num_samples=40, first_seed=1000)
     assert first != distance(num_samples=40, truncation=0.3)

@@ -170,7 +170,7 @@ def test_the_copied_command_brings_its_scene(visit, fake_drag):
     page = visit()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#export")
-    expect(page.locator("#command")).to_contain_text("--seed 20")
+    expect(page.locator("#command")).to_contain_text("--seed 2 ")
     expect(page.locator("#command-needs")).to_be_hidden()
     page.keyboard.press("Escape")
     page.keyboard.press("d")
@@ -180,15 +180,15 @@ def test_the_copied_command_brings_its_scene(visit, fake_drag):
     page.click("#drag-start")
     settle(page, 1)
     page.click("#export")
-    expect(page.locator("#command-needs")).to_contain_text("single-seed20.scene.json")
+    expect(page.locator("#command-needs")).to_contain_text("single-seed2.scene.json")
     with page.expect_download() as download:
         page.click("#copy")
     words = shlex.split(page.locator("#command").inner_text())
-    assert words[words.index("--scene") + 1] == download.value.suggested_filename == "single-seed20.scene.json"
+    assert words[words.index("--scene") + 1] == download.value.suggested_filename == "single-seed2.scene.json"
     page.wait_for_function("() => document.querySelector('#copy').textContent === 'Copied'")
     assert shlex.split(page.evaluate("navigator.clipboard.readText()")) == words
     with open(download.value.path(), "rb") as file:
-        assert json.loads(file.read())["seed"] == 20
+        assert json.loads(file.read())["seed"] == 2
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_what_is_done_before_the_page_has_noticed_is_done_after_that(page, serve
     restart(page, server)
     page.click("#layout-dice")
     after = settle(page, 2)
-    assert [e["label"] for e in after["history"]] == ["Seed 20", "New styles", "New layout"]
+    assert [e["label"] for e in after["history"]] == ["Seed 2", "New styles", "New layout"]
     expect(page.locator(".notice.error", has_text="session")).to_have_count(0)
 
 
@@ -203,4 +203,4 @@ def test_points_overlay_and_twice_over(page, server):
         page.wait_for_timeout(500)
         expect(page.locator("#points .point")).to_have_count(2)
         expect(page.locator("#overlay")).to_be_visible()
-        assert steps(page) == (["Seed 20", "New styles"], [True, False], 1)
+        assert steps(page) == (["Seed 2", "New styles"], [True, False], 1)

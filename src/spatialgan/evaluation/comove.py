@@ -315,12 +315,8 @@ def pixel_of(center: Tensor, mask: Tensor) -> tuple[int, int]:
 
 
 def stays_in_frame(mask: Tensor, moves: Tensor) -> bool:
-    """Whether an object ``mask`` (H, W) is clear of the picture's outermost pixels, and is after each of ``moves``.
-
-    Args:
-        mask: bool, not empty.
-        moves: (M, 2) in image widths.
-    """
+    """Whether an object, its ``mask`` (H, W) not empty, is clear of the picture's outermost pixels, as it is and after
+    each of ``moves`` (M, 2), in image widths."""
     corners = torch.stack(mask.nonzero().flip(1).aminmax(dim=0)).to(moves.dtype)  # (2, 2): first and last x, y
     places = from_pixels(corners, *mask.shape)[:, None] + torch.cat([moves.new_zeros(1, 2), moves])  # (2, 1 + M, 2)
     margin = from_pixels(moves.new_full((2,), 0.5), *mask.shape)  # between the outermost pixels and the next
@@ -380,12 +376,11 @@ def summarize_samples(groups: Sequence[Sequence[Sample]]) -> Column:
             trainings as well, see :func:`summarize_groups`.
     """
 
-    def summary(name: str, label: str | None = None) -> Summary:
-        values = [[getattr(s, name) for s in group if label in (None, s.label)] for group in groups]
-        return summarize_groups([torch.tensor(v, dtype=torch.float64) for v in values])
-
-    def in_frame(name: str) -> Summary:
-        values = [[getattr(s, name) if s.in_frame else NAN for s in group] for group in groups]
+    def summary(name: str, label: str | None = None, *, in_frame: bool = False) -> Summary:
+        values = [
+            [getattr(s, name) if s.in_frame or not in_frame else NAN for s in group if label in (None, s.label)]
+            for group in groups
+        ]
         return summarize_groups([torch.tensor(v, dtype=torch.float64) for v in values])
 
     samples = [s for group in groups for s in group]
@@ -395,8 +390,7 @@ def summarize_samples(groups: Sequence[Sequence[Sample]]) -> Column:
     return Column(
         num_samples=n,
         **{name: summary(name) for name in names},
-        ratio_in_frame=in_frame("ratio"),
-        chance_in_frame=in_frame("chance"),
+        **{f"{name}_in_frame": summary(name, in_frame=True) for name in ("ratio", "chance")},
         no_room=sum(not s.has_room for s in samples) / n,
         no_object=sum(s.has_room and not s.has_object for s in samples) / n,
         no_match=sum(s.has_object and not s.has_match for s in samples) / n,

@@ -5,7 +5,7 @@ import { KEY, keepFrom, keepUp, kept } from './keep.js';
 import { complain, tell } from './notices.js';
 import { store } from './store.js';
 
-const FIRST_SEED = 20;
+const FIRST_SEED = 2;
 const LOCK_MS = 1500; // a page that is reloaded gives its lock back a little later
 
 // A duplicated tab gets a copy of this tab's storage: whoever cannot lock the session begins one of its own.
