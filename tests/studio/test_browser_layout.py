@@ -52,6 +52,13 @@ def test_sixty_steps_of_history_leave_everything_where_it_was(visit):
     assert at_all_widths(page) == {}
 
 
+def test_nothing_overlaps_in_a_wide_font(visit):
+    page = visit()
+    # As DejaVu Sans, which Linux shows where nothing else is installed, is wider than Arial.
+    page.evaluate("document.body.style.letterSpacing = '.08em'")
+    assert at_all_widths(page) == {}
+
+
 def nothing(page: Page) -> None:
     pass
 
