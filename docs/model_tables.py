@@ -60,7 +60,7 @@ def results_table() -> str:
             "docs/results/drag.json",
         ),
         (
-            "... and the processor seconds of one (cats; floors)",
+            "... and the processor seconds of one (cats; floors, on a faster processor)",
             "; ".join(f"{d['hybrid', FAR]['cpu_seconds']['median']:.2f}" for d in drags),
             "the same DragGAN: " + "; ".join(f"{tuned(d)['cpu_seconds']['median']:.2f}" for d in drags),
             "docs/results/drag-floors.json",
