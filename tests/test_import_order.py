@@ -37,6 +37,7 @@ ORDER = [
     "seeds",
     "inputs",
     "model",
+    "snapshots",
     # what is done with models
     "importing",
     "editing",

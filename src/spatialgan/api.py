@@ -17,7 +17,8 @@ from spatialgan.files import user_path
 from spatialgan.hub.fetching import fetched
 from spatialgan.hub.repository import SCHEME, repository
 from spatialgan.importing.converting import converted
-from spatialgan.model import CARD, DISCRIMINATOR, WEIGHTS, Model, bundled_models
+from spatialgan.model import DISCRIMINATOR, WEIGHTS, Model, bundled_models
+from spatialgan.snapshots import SNAPSHOTS, whole_models
 
 FOREIGN = (".pkl", ".pt", ".pth")  # endings of other programs' models
 
@@ -84,14 +85,9 @@ def find_weights(source: str | Path) -> Path:
         return fetched(repository(str(source)))
     path = user_path(source)
     if path.is_dir():
-        for folder in (path, path / "snapshots"):
-            # Without its JSON it is a snapshot that a kill cut short: the one before is whole.
-            found = sorted(
-                p
-                for p in folder.glob(f"*{WEIGHTS}")
-                if not p.name.endswith(DISCRIMINATOR) and p.with_suffix(CARD).exists()
-            )
-            if len(found) == 1 or (found and folder.name == "snapshots"):
+        for folder in (path, path / SNAPSHOTS):
+            found = whole_models(folder)
+            if len(found) == 1 or (found and folder.name == SNAPSHOTS):
                 return found[-1]
             if found:
                 names = ", ".join(p.name for p in found[:8])

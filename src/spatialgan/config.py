@@ -260,7 +260,7 @@ class TrainConfig:
     snapshot_kimg: float = 50.0
     """From one snapshot (EMA generator and D, for users) to the next."""
     keep_snapshots: int = 0
-    """The newest so many snapshots are kept, and older ones deleted; 0: all are."""
+    """The newest so many snapshots are kept, and the best that was measured, and others deleted; 0: all are."""
     checkpoint_kimg: float = 5.0
     """From one checkpoint (for resuming) to the next."""
     sample_columns: int = 8

@@ -265,22 +265,6 @@ def test_the_last_of_many_snapshots_alone(tmp_path, pictures):
     assert snapshot_files(out) == whole(16)
 
 
-def test_a_snapshot_just_written_is_never_deleted(tmp_path, monkeypatch):
-    """Nor anything before it is written: a run may have been set back to an earlier checkpoint."""
-    names = whole(100, 200, 300)
-    for name in names:
-        (tmp_path / name).write_bytes(b"")
-    (tmp_path / "000000050.safetensors").write_bytes(b"")  # a kill came before its card
-    loop.remove_old_snapshots(tmp_path / "000000100.safetensors", keep=2)
-    assert sorted(p.name for p in tmp_path.iterdir()) == names
-    (tmp_path / "000000250.safetensors").write_bytes(b"")  # not whole: it does not count as one
-    deleted, unlink = [], Path.unlink
-    monkeypatch.setattr(Path, "unlink", lambda path: (deleted.append(path.name), unlink(path))[1])
-    loop.remove_old_snapshots(tmp_path / "000000300.safetensors", keep=2)
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*whole(200, 300), "000000250.safetensors"])
-    assert deleted[0] == "000000100.json"  # first what makes a model of the other files
-
-
 def test_a_snapshot_that_cannot_be_written_costs_no_other(tmp_path, pictures, monkeypatch):
     out = tmp_path / "run"
     config = tiny_config(train={"kimg": 0.008, "snapshot_kimg": 0.008, "sample_kimg": 1.0, "keep_snapshots": 1})

@@ -11,6 +11,7 @@ from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_mode
 from spatialgan.cli.quality import cost, handles, overfitting
 from spatialgan.cli.realism import fd, fid, kid, pr
 from spatialgan.cli.segmenter import segmenter, train_segmenter
+from spatialgan.cli.snapshots import snapshots
 from spatialgan.errors import SpatialGANError
 from spatialgan.memory import keep_freed_memory
 
@@ -145,6 +146,7 @@ app.command()(fid)
 app.command()(fd)
 app.command()(kid)
 app.command()(pr)
+app.command()(snapshots)
 app.command()(overfitting)
 app.command()(handles)
 app.command()(cost)

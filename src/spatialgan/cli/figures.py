@@ -129,9 +129,9 @@ def _snapshots(source: str, device: str) -> "list[SpatialGAN]":
     """All whole snapshots of a run's folder, oldest first; none where ``source`` is another thing."""
     from spatialgan.api import SpatialGAN
     from spatialgan.files import user_path
-    from spatialgan.model import CARD, DISCRIMINATOR
+    from spatialgan.model import DISCRIMINATOR
+    from spatialgan.snapshots import SNAPSHOTS, whole_models
 
-    folder = user_path(source) / "snapshots"
-    cards = sorted(folder.glob(f"*{CARD}")) if folder.is_dir() else []
-    whole = [card for card in cards if card.with_suffix(DISCRIMINATOR).exists()]
-    return [SpatialGAN.from_pretrained(card.with_suffix(".safetensors"), device=device) for card in whole]
+    found = whole_models(user_path(source) / SNAPSHOTS)
+    whole = [path for path in found if path.with_suffix(DISCRIMINATOR).exists()]
+    return [SpatialGAN.from_pretrained(path, device=device) for path in whole]

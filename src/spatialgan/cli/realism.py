@@ -1,5 +1,6 @@
 """``spatialgan eval fid``, ``fd``, ``kid`` and ``pr``: how near a model's pictures are to real ones."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,6 +15,7 @@ from spatialgan.errors import SpatialGANError
 if TYPE_CHECKING:
     from spatialgan.api import SpatialGAN
     from spatialgan.data.images import ImageDataset
+    from spatialgan.evaluation.frechet import FrechetResult
     from spatialgan.evaluation.picture_features import PictureFeatures
     from spatialgan.vision.features import FeatureExtractor
 
@@ -64,27 +66,32 @@ class Comparison:
             drawn = generated_features(self.model, self.extractor, seeds, truncation=self.truncation, on_progress=show)
         return real, drawn
 
-    def write(self, json: Path | None, metric: str, values: dict[str, Any], *, num_samples: int) -> None:
-        """The result file, if one is wanted; says what the result leaves out: files and folders that could not be
-        listed, and damaged pictures among those read."""
-        from spatialgan.evaluation.result_file import result_record, write_result
+    def record(self, metric: str, values: dict[str, Any], *, num_samples: int) -> dict[str, Any]:
+        """The result as JSON values; says what it leaves out: damaged pictures among those read. It counts them
+        together with files and folders that could not be listed."""
+        from spatialgan.evaluation.result_file import result_record
 
         damaged = values["num_damaged"]
         if damaged:
             say(f"note: {damaged} damaged pictures left out; spatialgan data check lists them")
+        return result_record(
+            metric,
+            {**values, "split": self.split, "num_skipped": len(self.dataset.skipped) + damaged},
+            self.model,
+            num_samples=num_samples,
+            seed=self.seed,
+            truncation=self.truncation,
+            data=self.data,
+            dataset=self.dataset,
+            extractor=self.extractor,
+        )
+
+    def write(self, json: Path | None, metric: str, values: dict[str, Any], *, num_samples: int) -> None:
+        """The result file, if one is wanted."""
+        from spatialgan.evaluation.result_file import write_result
+
+        record = self.record(metric, values, num_samples=num_samples)
         if json is not None:
-            values = {**values, "split": self.split, "num_skipped": len(self.dataset.skipped) + damaged}
-            record = result_record(
-                metric,
-                values,
-                self.model,
-                num_samples=num_samples,
-                seed=self.seed,
-                truncation=self.truncation,
-                data=self.data,
-                dataset=self.dataset,
-                extractor=self.extractor,
-            )
             write_result(json, record)
 
 
@@ -156,11 +163,18 @@ def fd(
     _frechet("fd", compared, extrapolate=extrapolate, use_cache=not no_cache, json=json)
 
 
-def _frechet(metric: str, compared: Comparison, *, extrapolate: bool, use_cache: bool, json: Path | None) -> None:
+def distance_of(
+    compared: Comparison,
+    *,
+    extrapolate: bool = False,
+    use_cache: bool = True,
+    log: Callable[[str], None] = say,
+) -> "FrechetResult":
+    """The Fréchet distance, with a progress bar; ``log`` is told where the real pictures' features come from."""
     from spatialgan.evaluation.frechet import frechet_of_model
 
     with progress_bar() as show:
-        result = frechet_of_model(
+        return frechet_of_model(
             compared.model,
             compared.dataset,
             compared.extractor,
@@ -170,8 +184,12 @@ def _frechet(metric: str, compared: Comparison, *, extrapolate: bool, use_cache:
             extrapolated=extrapolate,
             use_cache=use_cache,
             on_progress=show,
-            log=say,
+            log=log,
         )
+
+
+def _frechet(metric: str, compared: Comparison, *, extrapolate: bool, use_cache: bool, json: Path | None) -> None:
+    result = distance_of(compared, extrapolate=extrapolate, use_cache=use_cache)
     say(
         f"{'FID' if metric == 'fid' else 'Fréchet distance'} {result.distance:.3f} ({result.num_generated} generated, "
         f"{result.num_reference} real, {compared.extractor.name}; {result.generated_per_s:.1f} images/s)"

@@ -19,6 +19,7 @@ from spatialgan.reproduction.paper import (
     Measure,
 )
 from spatialgan.settings import from_dict, with_settings
+from spatialgan.snapshots import SNAPSHOTS
 from spatialgan.training.presets import preset
 
 TABLES = (1, 2, 3, 4, 5)
@@ -247,4 +248,4 @@ def is_trained(run: Run, runs: Path) -> bool:
     config = run.config
     batch = config.train.batch_size
     last = -(-int(config.train.kimg * 1000) // batch) * batch  # whole batches
-    return (folder_of(run, runs) / "snapshots" / f"{last:09d}.json").exists()
+    return (folder_of(run, runs) / SNAPSHOTS / f"{last:09d}.json").exists()

@@ -15,8 +15,9 @@ from spatialgan.data.sources import unread_note
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, is_inside, user_path, write_atomically
 from spatialgan.locks import locked
-from spatialgan.model import CARD, save_model
+from spatialgan.model import save_model
 from spatialgan.settings import to_dict
+from spatialgan.snapshots import SNAPSHOTS, remove_old_snapshots
 from spatialgan.terminal import printable
 from spatialgan.threads import check_threads, threads_for, threads_restored, use_threads
 from spatialgan.training.aids.codes import Codes, check_size
@@ -304,26 +305,6 @@ def _write_snapshot(t: Trainee, out: Path, dataset: ImageDataset) -> None:
         "num_training_images": dataset.num_images,
         "data_set": dataset.name,
     }
-    path = save_model(out / "snapshots" / f"{t.num_images_seen:09d}", t.config, t.ema, t.discriminator, card=card)
+    path = save_model(out / SNAPSHOTS / f"{t.num_images_seen:09d}", t.config, t.ema, t.discriminator, card=card)
     if t.config.train.keep_snapshots > 0:
         remove_old_snapshots(path, keep=t.config.train.keep_snapshots)
-
-
-def remove_old_snapshots(newest: Path, *, keep: int) -> None:
-    """Delete what is older than the last ``keep`` whole snapshots of a run.
-
-    Args:
-        newest: weights of the one just written, beside the others; it stays, whatever its number.
-        keep: 1 or more.
-    """
-    files: dict[str, list[Path]] = {}  # by snapshot
-    for path in newest.parent.iterdir():
-        name = path.name.split(".")[0]
-        if len(name) == 9 and name.isdecimal():  # others are not the run's own
-            files.setdefault(name, []).append(path)
-    whole = sorted(name for name, paths in files.items() if any(p.suffix == CARD for p in paths))
-    for name in sorted(files):
-        if name < whole[-keep:][0] and name != newest.stem:
-            # The card goes first: a kill in between leaves what is taken for no model, and goes the next time.
-            for path in sorted(files[name], key=lambda p: p.suffix != CARD):
-                path.unlink()

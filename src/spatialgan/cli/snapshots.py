@@ -1,0 +1,66 @@
+"""``spatialgan eval snapshots``: how near to real pictures each snapshot of a run is."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spatialgan.cli.feature_options import FeaturesOption, WeightsOption
+from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption
+from spatialgan.cli.options import Device, Threads, load_model, say
+from spatialgan.cli.realism import Data, Split, distance_of, open_comparison
+from spatialgan.errors import SpatialGANError
+
+if TYPE_CHECKING:
+    from spatialgan.cli.realism import Comparison
+
+
+def snapshots(
+    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="The folder of a run.")],
+    data: Data,
+    features: FeaturesOption = "lite2",
+    weights: WeightsOption = None,
+    samples: SamplesOption = 5000,
+    split: Split = "train",
+    seed: SeedOption = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Fréchet distance of each snapshot of a run, and which is nearest to the real pictures.
+
+    Results are kept in the run's folder, in distances.jsonl: the same command again measures only what is new. The run
+    may go on meanwhile; train.keep_snapshots never deletes the nearest.
+    """
+    from spatialgan.files import user_path
+    from spatialgan.snapshots import SNAPSHOTS, add_distance, nearest, read_distances, same_measure, whole_models
+
+    folder = user_path(run)
+    found = whole_models(folder / SNAPSHOTS)
+    if not found:
+        raise SpatialGANError(f"{run} holds no snapshots; name the folder of a run that has written some")
+    lines: list[dict[str, Any]] = []
+    compared = open_comparison(str(found[0]), data, features, weights, samples, split, seed, 1.0, device, threads)
+    for path in found:
+        if not path.exists():  # the run goes on, and has deleted it
+            continue
+        compared = replace(compared, model=load_model(str(path), device, threads, batch=BATCH))
+        wanted = _record(compared, {"num_damaged": 0})
+        line = next((line for line in read_distances(folder) if same_measure(line, wanted, same_model=True)), None)
+        if line is None:
+            result = distance_of(compared, log=_silent if lines else say)
+            line = _record(compared, asdict(result))
+            add_distance(folder, line)
+        say(f"{compared.model.card.get('kimg', 0):9g} kimg  {line['values']['distance']:.3f}")
+        lines.append(line)
+    for warning in lines[-1]["values"]["warnings"] if lines else ():
+        say(f"warning: {warning}")
+    say(f"the nearest: {nearest(folder, lines)}")
+
+
+def _silent(_: str) -> None:
+    """In place of a log: what holds for all is said once."""
+
+
+def _record(compared: "Comparison", values: dict[str, Any]) -> dict[str, Any]:
+    return compared.record("fid" if compared.is_standard else "fd", values, num_samples=compared.samples)
