@@ -213,6 +213,22 @@ def saved(page: Page, what: str) -> bytes:
         return file.read()
 
 
+def test_an_animation_says_how_far_it_is(visit):
+    page = visit()
+    page.evaluate(
+        """() => {
+            const notices = document.querySelector('#notices');
+            window.said = [];
+            new MutationObserver(() => window.said.push(notices.textContent))
+                .observe(notices, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+    assert Image.open(io.BytesIO(saved(page, "animation.gif"))).format == "GIF"
+    page.wait_for_function("() => document.querySelector('#notices').children.length === 0")
+    said = page.evaluate("window.said")
+    assert any("Drawing the animation: 100 %" in text for text in said), said
+
+
 def test_a_saved_scene_opens_in_another_tab_to_the_identical_picture(visit):
     page, other = visit("multi"), visit()
     centred(page, "object 1")

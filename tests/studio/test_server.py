@@ -125,6 +125,18 @@ def test_animations(client, visit):
     assert mp4[4:8] == b"ftyp"
 
 
+def test_an_animation_tells_how_far_it_is(client, visit, monkeypatch):
+    monkeypatch.setattr("spatialgan.studio.api.RENDER_CHUNK", 2)
+    home = visit()
+    client.post(f"{home}/edits", json={"edits": [MOVE]})
+    with connect(client, home) as live:
+        client.get(f"{home}/animation.gif")
+        shares = [frames(live, "animation")[0]["share"]]
+        while shares[-1] < 1:
+            shares.append(frames(live, "animation")[0]["share"])
+    assert len(shares) > 2 and shares == sorted(shares) and shares[0] > 0
+
+
 def test_alternatives_leave_the_picture_alone(client, visit):
     home = visit("multi")
     before = client.get(home).json()["revision"]

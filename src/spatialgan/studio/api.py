@@ -232,6 +232,7 @@ async def animation(studio: Here, who: Who, kind: Literal["gif", "mp4"]) -> Resp
         chunk = distinct[i : i + RENDER_CHUNK]
         drawn = await studio.run(who, lambda chunk=chunk: render_scenes(chunk))
         images |= {id(scene): image for scene, image in zip(chunk, drawn, strict=True)}
+        who.send(json.dumps({"kind": "animation", "share": len(images) / len(distinct)}))
     data = await asyncio.to_thread(_animated, [images[id(scene)] for scene in scenes], kind)
     return _file(data, {"gif": "image/gif", "mp4": "video/mp4"}[kind], name=await _name(studio, who, f".{kind}"))
 

@@ -8,6 +8,8 @@ import { on, store } from './store.js';
 
 const $ = selector => document.querySelector(selector);
 const menu = $('#export-menu'), file = $('#file');
+/** @type {HTMLElement | null} */
+let drawing = null; // the notice of the animation that was asked for last
 
 menu.addEventListener('beforetoggle', async ({ newState }) => {
   if (newState !== 'open') return;
@@ -34,11 +36,16 @@ for (const button of menu.querySelectorAll('[data-save]')) {
   button.onclick = async () => {
     menu.hidePopover();
     const path = button.dataset.save.replace('scale=8', `scale=${largeScale()}`), slow = path.startsWith('animation');
-    const notice = slow ? tell('Drawing the animation. It will be saved when it is ready', { seconds: Infinity }) : null;
+    drawing = slow ? tell('Drawing the animation. It will be saved when it is ready', { seconds: Infinity }) : null;
+    const notice = drawing;
     await save(path);
     notice?.remove();
   };
 }
+
+on('animation', ({ share }) => {
+  if (drawing) drawing.querySelector('p').textContent = `Drawing the animation: ${Math.round(100 * share)} %. It will be saved when it is ready.`;
+});
 
 // Whether it worked.
 async function save(path) {

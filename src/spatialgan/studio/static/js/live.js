@@ -96,6 +96,7 @@ function show({ header, planes }) {
 function note(message) {
   if (message.kind === 'error') tell(message.error, { error: true });
   if (message.kind === 'drag_end') emit('drag-end', message);
+  if (message.kind === 'animation') emit('animation', message);
   if (message.kind === 'photo') emit('photo', message);
   if (message.kind === 'photo_end') emit('photo-end', message);
 }

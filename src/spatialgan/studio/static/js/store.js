@@ -18,8 +18,8 @@ export const store = {
 /** @type {Map<string, ((detail: any) => void)[]>} */
 const listeners = new Map();
 
-// Events: 'state' (another current picture), 'frame' (new pixels), 'select', 'mode', 'dragging', 'drag',
-// 'drag-end', 'photo', 'photo-end', 'points', 'draft' (of a drag), 'online' (connected, again or for the first time).
+// Events: 'state' (another current picture), 'frame' (new pixels), 'select', 'mode', 'dragging', 'drag', 'drag-end',
+// 'animation', 'photo', 'photo-end', 'points', 'draft' (of a drag), 'online' (connected, again or for the first time).
 /** @type {(name: string, f: (detail: any) => void) => void} */
 export function on(name, f) {
   listeners.set(name, [...listeners.get(name) ?? [], f]);
