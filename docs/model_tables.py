@@ -41,7 +41,7 @@ def results_table() -> str:
             "docs/results/comove.json",
         ),
         (
-            "All pieces, as in the paper's Table I: single-sided, independent layouts",
+            "All pieces, single-sided and in independent layouts, as in the paper's Table I (its centres lie farther out)",
             with_interval(single["ratio"]),
             f"chance {with_interval(single['chance'])}; the paper {PAPER_COMOVE}, after 25 million images",
             "docs/results/comove-independent.json",
@@ -57,19 +57,19 @@ def results_table() -> str:
             "; ".join(f"{d['hybrid', FAR]['success_without_noise']['mean']:.0%}" for d in drags),
             "DragGAN with its rate scaled to w, same models: "
             + "; ".join(f"{tuned(d)['success_without_noise']['mean']:.0%}" for d in drags),
-            "docs/results/drag.json",
+            ("docs/results/drag.json", "docs/results/drag-floors.json"),
         ),
         (
             "... and the processor seconds of one (cats; floors, on a faster processor)",
             "; ".join(f"{d['hybrid', FAR]['cpu_seconds']['median']:.2f}" for d in drags),
             "the same DragGAN: " + "; ".join(f"{tuned(d)['cpu_seconds']['median']:.2f}" for d in drags),
-            "docs/results/drag-floors.json",
+            ("docs/results/drag.json", "docs/results/drag-floors.json"),
         ),
         (
             "Fréchet distance, in features of EfficientNet-Lite2 (cats; floors)",
             "; ".join(f"{load(f'docs/results/{n}.json')['values']['distance']:.0f}" for n in ("fd", "fd-floors")),
             "no FID, and not comparable with one",
-            "docs/results/fd.json",
+            ("docs/results/fd.json", "docs/results/fd-floors.json"),
         ),
         (
             "What heatmaps and alignment add to a training step of StyleGAN2",
@@ -85,7 +85,9 @@ def results_table() -> str:
         ),
     ]
     lines = ["| | measured | to compare with | from |", "|---" * 4 + "|"]
-    lines += [f"| {claim} | {value} | {other} | [file]({path}) |" for claim, value, other, path in rows]
+    for claim, value, other, source in rows:
+        links = f"[file]({source})" if isinstance(source, str) else "[cats]({}), [floors]({})".format(*source)
+        lines.append(f"| {claim} | {value} | {other} | {links} |")
     return "\n".join(lines)
 
 
@@ -154,7 +156,7 @@ def card_table(name: str) -> str:
 
 
 ALONG = {  # column of the table: field of docs/results/zoo, how it is written
-    "thousand images": ("kimg", "{:.0f}"),
+    "thousand adversarial images": ("kimg", "{:.0f}"),
     "Fréchet distance": ("fd", "{:.0f}"),
     "precision": ("precision", "{:.2f}"),
     "recall": ("recall", "{:.3f}"),
@@ -259,7 +261,7 @@ def comove_table() -> str:
     results = {name: load(f"docs/results/{name}.json")["values"] for name in ("comove", "comove-independent")}
     columns = [
         ("layouts as in training, spaced", results["comove"]),
-        ("layouts as the paper's, independent", results["comove-independent"]),
+        ("independent layouts, but as near to the middle as in training", results["comove-independent"]),
     ]
     for label, v in columns:
         both = (v["antithetic"], v)

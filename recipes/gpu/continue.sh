@@ -2,7 +2,7 @@
 # A model trained on a CPU goes on, on a GPU, for some minutes: the same recipe in larger batches.
 #
 #   recipes/gpu/continue.sh MODEL PICTURES PRESET MINUTES OUT [words of spatialgan train]
-#   recipes/gpu/continue.sh floors-64 floors128.zip floors64 25 runs/floors64-gpu --set train.g_lr=0.002
+#   recipes/gpu/continue.sh floors-64 floors128.zip floors64 25 runs/floors64-gpu --set train.g_lr=0.002 --set model.center_std=0.2
 #
 # MODEL is a bundled model, a .safetensors file or a run; of one without the whole discriminator a new one is trained.
 # The same command goes on where it was stopped. OUT/run is a run's folder; OUT/utilisation.csv says every five seconds

@@ -41,7 +41,7 @@ def comove(
         float | None,
         typer.Option(
             help="Least distance of the centres of multi-object layouts, in sums of standard deviations, 0 to 10: 0 "
-            "draws them as the paper does; by default as in training."
+            "draws them independently, as the paper does; by default as in training."
         ),
     ] = None,
     segmenter: Annotated[
