@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
+from weakref import WeakValueDictionary
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -56,6 +57,8 @@ class Model:
         self.card = card or {}
         self.tuning: Tuning | None = None
         """What was added to the generator's weights for one photograph; of no effect on ``weights_hash``."""
+        # By tuning and device, for as long as a scene is drawn with them: scenes of one photograph share their model.
+        self._tuned: WeakValueDictionary[tuple[str, str], Model] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         m = self.config.model
@@ -98,14 +101,19 @@ class Model:
         return self
 
     def tuned(self, tuning: Tuning) -> Self:
-        """The same model with a generator of its own, tuned for one photograph (``networks/tuning.py``).
+        """The same model with a generator of its own, tuned for one photograph (``networks/tuning.py``); for equal
+        tunings one and the same.
 
         Raises SpatialGANError where the tuning is another model's.
         """
-        model = copy.copy(self)
-        model.generator, model.tuning = tuned(self.generator, tuning), tuning
-        model.weights_hash = self.weights_hash or weights_digest(self.generator)
-        return model
+        key = (tuning.digest, str(self.device))
+        model = self._tuned.get(key)
+        if model is None:
+            model = copy.copy(self)
+            model.generator, model.tuning = tuned(self.generator, tuning), tuning
+            model.weights_hash = self.weights_hash or weights_digest(self.generator)
+            self._tuned[key] = model
+        return cast(Self, model)
 
     def save(self, path: str | Path, *, card: dict[str, Any] | None = None, dtype: torch.dtype = torch.float16) -> Path:
         """Write ``PATH.safetensors``, ``PATH.json`` and, where there is one, ``PATH.discriminator.safetensors``.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,15 @@ def remove_old_snapshots(newest: Path, *, keep: int) -> None:
     whole = sorted(name for name, paths in files.items() if any(p.suffix == CARD for p in paths))
     try:
         best = nearest(newest.parent.parent)
-    except SpatialGANError:
+    except (SpatialGANError, OSError):
         return  # which is the best is not known
     kept = {newest.stem, *whole[-keep:], *([] if best is None else [best.stem])}
     for name in sorted(files):
         if name < whole[-keep:][0] and name not in kept:
             # The card goes first: a kill in between leaves what is taken for no model, and goes the next time.
             for path in sorted(files[name], key=lambda p: p.suffix != CARD):
-                path.unlink()
+                with suppress(OSError):  # somebody reads it, or has deleted it: no reason to end a run
+                    path.unlink()
 
 
 def nearest(run: Path, lines: Sequence[Mapping[str, Any]] | None = None) -> Path | None:

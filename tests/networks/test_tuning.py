@@ -1,8 +1,12 @@
+import gc
+import weakref
+
 import pytest
 import torch
 
 from spatialgan.api import SpatialGAN
 from spatialgan.config import ModelConfig, RunConfig
+from spatialgan.editing.interpolation import interpolate
 from spatialgan.errors import SpatialGANError
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.tuning import RANK, Tuning, new_tuning, tunable, tuned, tuning_from_json, tuning_to_json
@@ -68,3 +72,15 @@ def test_another_models_is_refused(model):
 def test_damaged_json_is_named(data):
     with pytest.raises(SpatialGANError, match="the scene's tuning is not readable"):
         tuning_from_json(data)
+
+
+def test_scenes_of_one_photograph_share_their_model_and_its_memory_goes_with_the_last(model):
+    scene = model.tuned(changed(new_tuning(model.generator))).sample(3)
+    saved = scene.to_json()
+    a, b = (type(scene).from_json(model, saved) for _ in range(2))
+    assert a.model is b.model is scene.model
+    assert torch.equal(interpolate(a, b.move(0, dx=0.1), frames=3)[0].tensor, scene.tensor)
+    weights = weakref.ref(scene.model.generator)
+    del scene, a, b
+    gc.collect()
+    assert weights() is None

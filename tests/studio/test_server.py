@@ -16,6 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio import dragging
+from spatialgan.studio.access import Access
 from spatialgan.studio.guard import MAX_BODY_BYTES, allowed_host
 from spatialgan.studio.server import address, drawing_threads, listen, make_app
 from spatialgan.studio.wire import read_frame
@@ -394,15 +395,20 @@ def test_hosts(asked, host, answer):
     assert allowed_host(asked, host) is answer
 
 
-def test_bodies_have_a_limit(client, visit):
-    answer = client.put(f"{visit()}/scene.json", content=b" " * (MAX_BODY_BYTES + 1))
-    assert answer.status_code == 413 and "larger than 4 MB" in answer.json()["error"]
+@pytest.mark.parametrize(("method", "path"), [("PUT", "scene.json"), ("POST", "history"), ("POST", "drag")])
+def test_bodies_have_a_limit(models, method, path):
+    """Also those that the framework reads before the studio sees them."""
+    others = Access(proxies=("10.0.0.1",), token="t" * 32)
+    with TestClient(make_app(models, others), base_url=HERE, headers={"authorization": f"Bearer {'t' * 32}"}) as client:
+        home = f"/api/v1/sessions/{client.post('/api/v1/sessions').json()['session']}"
+        answer = client.request(method, f"{home}/{path}", content=b" " * (MAX_BODY_BYTES + 1))
+        assert answer.status_code == 413 and "larger than 4 MB" in answer.json()["error"]
 
-    def pieces():
-        for _ in range(5):
-            yield b" " * (MAX_BODY_BYTES // 4)
+        def pieces():
+            for _ in range(5):
+                yield b" " * (MAX_BODY_BYTES // 4)
 
-    assert client.put(f"{visit()}/scene.json", content=pieces()).status_code == 413
+        assert client.request(method, f"{home}/{path}", content=pieces()).status_code == 413
 
 
 def test_a_port_in_use_is_told_in_a_sentence():

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from spatialgan.errors import SpatialGANError
 from spatialgan.levels import tensor_from_json, tensor_to_json
+from spatialgan.networks.digest import tensors_digest
 from spatialgan.networks.generator import Generator
 from spatialgan.streams import random_stream
 
@@ -29,6 +30,12 @@ class Tuning:
     @property
     def tensors(self) -> list[Tensor]:
         return [factor for pair in self.factors.values() for factor in pair]
+
+    @property
+    def digest(self) -> str:
+        """What tells it from others."""
+        named = {f"{name} {i}": factor for name, pair in self.factors.items() for i, factor in enumerate(pair)}
+        return tensors_digest(dict(sorted(named.items())))
 
 
 def tunable(generator: Generator) -> dict[str, Tensor]:

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -18,7 +20,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::", "")
-MAX_BODY_BYTES = 4 << 20  # scene files are below 1 MB
+MAX_BODY_BYTES = 4 << 20  # a photograph or a scene; of those whose heatmaps are pixels, not all
+MAX_LOCAL_BODY_BYTES = 64 << 20  # on one's own computer: any scene
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -29,15 +32,11 @@ HEADERS = {
 }
 
 
-class TooLarge(Exception):
-    """A body above the limit."""
-
-
 class Guard:
     """ASGI middleware."""
 
-    def __init__(self, app: App, *, host: str, names: Sequence[str] = ()):
-        self.app, self.host, self.names = app, host, names
+    def __init__(self, app: App, *, host: str, names: Sequence[str] = (), max_body_bytes: int = MAX_BODY_BYTES):
+        self.app, self.host, self.names, self.max_body_bytes = app, host, names, max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -54,36 +53,26 @@ class Guard:
         await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        size, started = 0, False
+        size = 0
 
         async def limited() -> MutableMapping[str, Any]:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > MAX_BODY_BYTES:
-                raise TooLarge
+            if size > self.max_body_bytes:  # whoever reads the body gets it, and answers
+                raise HTTPException(
+                    413, f"the request is larger than {self.max_body_bytes >> 20} MB; this studio takes none that large"
+                )
             return message
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 present = {key for key, _ in message["headers"]}
                 extra = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in present]
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 
-        try:
-            await self.app(scope, limited, with_headers)
-        except TooLarge:
-            if not started:
-                await refuse(
-                    scope,
-                    receive,
-                    send,
-                    413,
-                    f"the request is larger than {MAX_BODY_BYTES >> 20} MB, which no scene, mask or photograph needs",
-                )
+        await self.app(scope, limited, with_headers)
 
 
 def refused(headers: dict[str, str], host: str, names: Sequence[str] = ()) -> str | None:

@@ -64,7 +64,10 @@ class Models:
         if name not in self.offers:
             raise SpatialGANError(f"there is no model {name!r} in this studio; it has {', '.join(self.offers)}")
         if name not in self._loaded:
-            self._loaded[name] = SpatialGAN.from_pretrained(self.offers[name].path, device=self._device)
+            model = SpatialGAN.from_pretrained(self.offers[name].path, device=self._device)
+            if model.weights_hash != self.offers[name].weights_hash:
+                raise SpatialGANError(f"the file of {name} was replaced after the studio had started; start it again")
+            self._loaded[name] = model
         return self._loaded[name]
 
     def name_of(self, model: Model) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import os
 import socket
 import sys
 import threading
@@ -22,7 +23,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.studio.access import Access
 from spatialgan.studio.api import Answer, explain_errors, router
 from spatialgan.studio.connections import BACKLOG, BoundedProtocol, connection_limit
-from spatialgan.studio.guard import EVERYWHERE, LOOPBACK, Guard
+from spatialgan.studio.guard import EVERYWHERE, LOOPBACK, MAX_BODY_BYTES, MAX_LOCAL_BODY_BYTES, Guard
 from spatialgan.studio.live import MAX_MESSAGE_BYTES, Studio
 from spatialgan.studio.login import Login
 from spatialgan.studio.logs import log_config
@@ -106,7 +107,8 @@ def let_in(app: FastAPI, access: Access, rate: Rate) -> None:
     if access.token is not None:
         app.add_middleware(Login, token=access.token, page=(STATIC / "login.html").read_bytes())
     app.add_middleware(Visits, rate=rate)
-    app.add_middleware(Guard, host=access.host, names=access.names)
+    most = MAX_LOCAL_BODY_BYTES if access.is_local else MAX_BODY_BYTES
+    app.add_middleware(Guard, host=access.host, names=access.names, max_body_bytes=most)
     app.add_middleware(Forwarded, access=access)
 
 
@@ -117,11 +119,13 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as e:
         raise SpatialGANError(f"the studio cannot listen on {host}, port {port}: {e.strerror or e}") from None
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would let two studios share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
         return listener
     except OverflowError:
+        listener.close()
         raise SpatialGANError(f"--port {port}: use 0 to 65535, 0 for any that is free") from None
     except OSError as e:
         listener.close()

@@ -1,6 +1,7 @@
 """Checkpoints: all that a run needs to go on bit by bit, in one safetensors file without pickle."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ def save_checkpoint(
     kept = [p for p in there if p <= path][-NUM_KEPT:]  # what is beyond is damaged: the run went on from before it
     for old in there:
         if old not in kept:
-            old.unlink()
+            with suppress(OSError):  # somebody reads it: no reason to end a run
+                old.unlink()
     return path
 
 
