@@ -1,5 +1,7 @@
 """Training the segmenter: the set in memory, augmentation, losses, and that it learns, repeats and resumes."""
 
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,7 +140,7 @@ def test_learning_rate() -> None:
 @pytest.fixture
 def small(rooms: TrainingSet) -> TrainingSet:
     """Two rooms, so that a few steps are enough to see them often."""
-    return TrainingSet(rooms.classes, rooms.images[:2], rooms.ids[:2], rooms.labels[:2])
+    return TrainingSet(rooms.classes, rooms.images[:2], rooms.ids[:2], rooms.labels[:2], "two rooms")
 
 
 def test_a_batch_depends_on_its_position_only(small: TrainingSet) -> None:
@@ -178,6 +180,22 @@ def test_same_seed_same_weights_also_when_stopped_and_gone_on(
     other = train_segmenter(small, num_images=2, batch=2)
     with pytest.raises(SpatialGANError, match="is of a training with start_from=ImageNet"):
         train_segmenter(small, **settings, start_from=other)
+
+
+def test_a_signal_ends_it_after_the_step_at_hand_with_a_checkpoint(small: TrainingSet, tmp_path: Path) -> None:
+    settings = {"num_images": 8, "batch": 2, "checkpoints": tmp_path}
+
+    def stop(shown: int, losses: Losses) -> None:
+        if shown == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_segmenter(small, **settings, on_step=stop)
+    positions: list[int] = []
+    train_segmenter(small, **settings, on_step=lambda shown, _: positions.append(shown))
+    assert positions == [6, 8]
+    with pytest.raises(SpatialGANError, match="is of a training with data_fingerprint=two rooms"):
+        train_segmenter(replace(small, fingerprint="others"), **settings)
 
 
 def test_a_loss_that_is_not_finite_stops(small: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -399,7 +399,9 @@ def test_hosts(asked, host, answer):
 def test_bodies_have_a_limit(models, method, path):
     """Also those that the framework reads before the studio sees them."""
     others = Access(proxies=("10.0.0.1",), token="t" * 32)
-    with TestClient(make_app(models, others), base_url=HERE, headers={"authorization": f"Bearer {'t' * 32}"}) as client:
+    with TestClient(
+        make_app(models, access=others), base_url=HERE, headers={"authorization": f"Bearer {'t' * 32}"}
+    ) as client:
         home = f"/api/v1/sessions/{client.post('/api/v1/sessions').json()['session']}"
         answer = client.request(method, f"{home}/{path}", content=b" " * (MAX_BODY_BYTES + 1))
         assert answer.status_code == 413 and "larger than 4 MB" in answer.json()["error"]

@@ -43,6 +43,7 @@ def train_segmenter(
     from spatialgan.errors import SpatialGANError
     from spatialgan.evaluation.result_file import command_line
     from spatialgan.files import require_writable
+    from spatialgan.locks import locked
     from spatialgan.segmenter.network import INPUT_SIZE
     from spatialgan.segmenter.segmentation import check_segmenter_path, load_segmenter, save_segmenter
     from spatialgan.segmenter.training import Losses, read_training_set, train_segmenter
@@ -69,16 +70,17 @@ def train_segmenter(
                     f"centres {losses.centers:.3f}, offsets {losses.offsets:.4f})"
                 )
 
-        network = train_segmenter(
-            training_set,
-            num_images=images,
-            batch=batch,
-            seed=seed,
-            start_from=first,
-            device=choose_device(device),
-            checkpoints=checkpoints,
-            on_step=on_step,
-        )
+        with locked(checkpoints, f"another process is training {out}; wait for it to end, or give another --out"):
+            network = train_segmenter(
+                training_set,
+                num_images=images,
+                batch=batch,
+                seed=seed,
+                start_from=first,
+                device=choose_device(device),
+                checkpoints=checkpoints,
+                on_step=on_step,
+            )
     card = {
         "data": data.resolve().name,
         "fingerprint": dataset.fingerprint,

@@ -24,6 +24,7 @@ from spatialgan.segmenter.network import BACKBONE_STRIDES, INPUT_SIZE, STRIDE, C
 from spatialgan.segmenter.panoptic import NONE, UNKNOWN, Targets, make_targets
 from spatialgan.streams import random_stream
 from spatialgan.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from spatialgan.training.stop_request import StopRequest
 from spatialgan.vision.efficientnet_lite import load_imagenet
 
 ALIASES = {"curtain": "window"}  # a curtain is a root object only where its window is out of sight
@@ -48,6 +49,8 @@ class TrainingSet:
     """uint8 (N, R, R), numbered anew from 1 in each picture; 0 for none."""
     labels: Tensor
     """int64 (N, PASTED): index of the class of each id; id 0 has that of :data:`NONE`."""
+    fingerprint: str
+    """Of the set that they are from."""
 
 
 def read_training_set(dataset: ObjectDataset, on_progress: Callable[[int, int], None] | None = None) -> TrainingSet:
@@ -77,7 +80,7 @@ def read_training_set(dataset: ObjectDataset, on_progress: Callable[[int, int], 
         for i, o in enumerate(item.objects, 1):
             ids[row][item.instances == o.id] = i
             labels[row, i] = index[ALIASES.get(o.label, o.label)]
-    return TrainingSet(classes, images, ids, labels)
+    return TrainingSet(classes, images, ids, labels, dataset.fingerprint)
 
 
 def class_weights(data: TrainingSet) -> Tensor:
@@ -148,6 +151,8 @@ def train_segmenter(
 ) -> SegmenterNetwork:
     """Train a network; the same seed gives the same weights on the same machine.
 
+    SIGINT, SIGTERM and SIGHUP end it after the step at hand, with a checkpoint.
+
     Args:
         data: what to learn from.
         num_images: shown in all.
@@ -161,13 +166,14 @@ def train_segmenter(
     Raises:
         SpatialGANError: the backbone's weights are not installed, the loss is not finite, or the checkpoint is of
             another training.
+        KeyboardInterrupt: a signal ended it.
     """
     settings = {
         "num_images": num_images,
         "batch": batch,
         "seed": seed,
         "set_size": len(data.images),
-        "data_fingerprint": "",  # of the whole set; its size has to do
+        "data_fingerprint": data.fingerprint,
         "start_from": weights_digest(start_from) if start_from else "ImageNet",
     }
     weights = class_weights(data).to(device)
@@ -183,25 +189,30 @@ def train_segmenter(
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-2)
     first = 0 if checkpoints is None else _resume(checkpoints, network, optimizer, settings)
-    for start in range(first, num_images, batch):
-        for group in optimizer.param_groups:
-            group["lr"] = group["highest"] * learning_rate_factor(start / num_images)
-        images, targets = draw_batch(data, start, min(batch, num_images - start), seed)
-        targets = Targets(*(t.to(device) for t in (targets.semantic, targets.centers, targets.offsets)))
-        losses = _step(network, images.to(device), targets, weights, optimizer)
-        shown = start + len(images)
-        if not math.isfinite(float(losses.total)):
-            raise SpatialGANError(f"the loss is not finite after {start} images; train again with another --seed")
-        if on_step is not None:
-            on_step(shown, losses)
-        if checkpoints is not None and (start // batch) % STEPS_PER_CHECKPOINT == STEPS_PER_CHECKPOINT - 1:
-            save_checkpoint(
-                checkpoints,
-                modules={"network": network},
-                optimizers={"adam": optimizer},
-                tensors={},
-                state={**settings, "num_images_seen": shown},
-            )
+    with StopRequest() as stop:
+        for start in range(first, num_images, batch):
+            for group in optimizer.param_groups:
+                group["lr"] = group["highest"] * learning_rate_factor(start / num_images)
+            images, targets = draw_batch(data, start, min(batch, num_images - start), seed)
+            targets = Targets(*(t.to(device) for t in (targets.semantic, targets.centers, targets.offsets)))
+            losses = _step(network, images.to(device), targets, weights, optimizer)
+            shown = start + len(images)
+            if not math.isfinite(float(losses.total)):
+                raise SpatialGANError(f"the loss is not finite after {start} images; train again with another --seed")
+            if on_step is not None:
+                on_step(shown, losses)
+            stopping = stop.requested  # asked once: a signal that comes later takes one more step
+            due = (start // batch) % STEPS_PER_CHECKPOINT == STEPS_PER_CHECKPOINT - 1
+            if checkpoints is not None and (due or stopping):
+                save_checkpoint(
+                    checkpoints,
+                    modules={"network": network},
+                    optimizers={"adam": optimizer},
+                    tensors={},
+                    state={**settings, "num_images_seen": shown},
+                )
+            if stopping:
+                raise KeyboardInterrupt
     _shift_priors(network, weights, -PRIOR_CORRECTION)
     return network.eval().requires_grad_(False)
 

@@ -371,7 +371,8 @@ def explain_errors(app: FastAPI) -> None:
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         path = request.url.path[:200]
         sentences = {404: f"there is nothing at {path}", 405: f"{path} does not take {request.method}"}
-        sentence = sentences.get(error.status_code, str(error.detail).lower())
+        detail = str(error.detail)
+        sentence = sentences.get(error.status_code, detail[:1].lower() + detail[1:])
         return Answer({"error": sentence}, error.status_code, headers=error.headers)
 
     @app.exception_handler(Stopped)
