@@ -75,7 +75,7 @@ def test_table_1_shows_results_of_other_models_too(tmp_path: Path) -> None:
     text = out.read_text()
     assert text == printed
     assert "| + SEL_multi | 0.62 | missing |" in text
-    assert "| + L_multi | 0.69 | not measured |  | 0.70 (0.65 to 0.75) |" in text and "| 120.5 | `rooms-64` |" in text
+    assert "| c.json | `rooms-64` | not measured | not measured | 0.70 |" in text
     assert text.count("spatialgan train --data FLOORS") == 8
 
 

@@ -106,7 +106,7 @@ def test_other_results_are_shown_beside(tmp_path: Path) -> None:
     root = Path(__file__).parents[2] / "docs/results"
     text = other_results(2, root, leave_out=root / "small")
     assert "drag.json, `cats-64`:" in text and "drag-floors.json, `floors-64`:" in text
-    assert "`floors-64` |" in other_results(1, root, leave_out=root / "small")
+    assert "| comove.json | `floors-64` | 0.7" in other_results(1, root, leave_out=root / "small")
     assert other_results(3, root, leave_out=root / "small") == ""
     assert other_results(2, root, leave_out=root) == other_results(1, tmp_path, leave_out=root) == ""
 

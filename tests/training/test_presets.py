@@ -5,10 +5,9 @@ import torch
 
 from spatialgan.config import AidsConfig, RunConfig
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.ladder import RUNGS
 from spatialgan.networks.discriminators import make_discriminator
 from spatialgan.networks.generator import Generator
-from spatialgan.settings import from_dict, to_dict, with_settings
+from spatialgan.settings import from_dict, to_dict
 from spatialgan.training.ema import ema_decay
 from spatialgan.training.presets import PRESETS, preset
 from spatialgan.training.step import make_trainee
@@ -81,27 +80,6 @@ def test_the_optimisers_of_the_papers_presets():
     assert d["lr"] == pytest.approx(0.0025 * 16 / 17) and d["betas"] == (0.0, pytest.approx(0.99 ** (16 / 17)))
     decay = ema_decay(64, 64, half_life_kimg=c.train.ema_half_life_kimg, rampup=c.train.ema_rampup)
     assert decay == pytest.approx(0.5 ** (64 / 20000))  # from the first step on
-
-
-@pytest.mark.parametrize(
-    ("name", "settings", "rung"),
-    [
-        ("paper256-single", ["model.encoding=none", "loss.align=none"], "StyleGAN2"),
-        ("paper256-conference", [], "conference (EqGAN-SA)"),
-        (
-            "paper256-indoor",
-            ["model.encoding=norm", "model.processing=release", "loss.align=single"],
-            "+ multi-object sampling",
-        ),
-        ("paper256-indoor", ["loss.align=single"], "+ SEL_multi"),
-        ("paper256-indoor", [], "+ L_multi"),
-    ],
-)
-def test_the_rungs_of_table_1_as_presets(name: str, settings: list[str], rung: str):
-    config = with_settings(preset(name), settings)
-    assert [r.name for r in RUNGS if r.fits(config)] == [rung]
-    if config.model.encoding != "none":
-        assert config.model.encoded_max_resolution == 256  # all layers
 
 
 def test_an_unknown_preset_lists_the_known():

@@ -7,7 +7,6 @@ from typing import Any
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.drag_table import are_rows, drag_table, is_number
-from spatialgan.evaluation.ladder import read_results, table_1
 from spatialgan.evaluation.result_file import RESULT_VERSION
 from spatialgan.evaluation.summary import spread
 from spatialgan.files import read_json
@@ -93,19 +92,33 @@ def over_seeds(values: Sequence[float | None], num_seeds: int) -> str:
 
 def other_results(number: int, runs: Path, *, leave_out: Path) -> str:
     """What a folder holds of Table I or II beside a budget's own results, such as the bundled models'; or nothing."""
-    if number == 1:
-        others = [r for r in read_results(runs, leave_out=[leave_out]) if r["metric"] == "comove"]
-        return f"\nOther results, by the models' settings:\n\n{table_1(others)}" if others else ""
-    if number != 2:
+    metric = {1: "comove", 2: "drag"}.get(number)
+    if metric is None:
         return ""
+    paths = [path for path in sorted(runs.rglob("*.json")) if not path.is_relative_to(leave_out)]
+    found = {path: record for path in paths if is_result(record := read_json(path), metric)}
+    if metric == "comove":
+        head = ["", "model", *COMOVE]
+        rows = [[str(path.relative_to(runs)), _model_of(r), *_comove(r["values"])] for path, r in found.items()]
+        lines = ["", "Other results:", "", *(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))]
+        return "\n".join(lines) + "\n" if rows else ""
     text = ""
-    for path in sorted(runs.rglob("*.json")):
-        if path.is_relative_to(leave_out) or not is_result(record := read_json(path), "drag"):
-            continue
+    for path, record in found.items():
         _require(record, "drag", path)
         lines = ["", f"{path.relative_to(runs)}, `{record['model']['name']}`:", "", *drag_table([record])]
         text += "\n".join(lines) + "\n"
     return text
+
+
+def _comove(values: dict[str, Any]) -> list[str]:
+    """The ratios of one result; earlier files have no antithetic one."""
+    numbers = [_at(values, path) for path in COMOVE.values()]
+    return [f"{number:.2f}" if is_number(number) else "not measured" for number in numbers]
+
+
+def _model_of(record: dict[str, Any]) -> str:
+    name = _at(record, "model.name")
+    return f"`{name}`" if _is_text(name) else "several"
 
 
 def _drags(records: Records) -> list[str]:
