@@ -40,7 +40,7 @@ def result(images: int, distance: float, **changes: Any) -> dict[str, Any]:
     base = {
         "metric": "fd",
         "values": {"distance": distance, "split": "train"},
-        "model": {"name": f"{images:09d}", "weights_sha256": str(images)},
+        "model": {"name": f"{images:09d}", "weights_sha256": str(images), "kimg": images / 1000},
         **dict.fromkeys(("data", "features", "resize", "num_samples", "seed", "truncation")),
     }
     return base | changes

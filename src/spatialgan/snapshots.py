@@ -71,14 +71,9 @@ def nearest(run: Path, lines: Sequence[Mapping[str, Any]] | None = None) -> Path
     return min(((distance, path) for distance, path in found if path.exists()), default=(0.0, None))[1]
 
 
-def same_measure(a: Mapping[str, Any], b: Mapping[str, Any], *, same_model: bool = False) -> bool:
-    """Whether two results are of the same real pictures, features and numbers of pictures; and of the same weights."""
-    fields = ("name", "weights_sha256")
-    return (
-        all(a[field] == b[field] for field in ALIKE)
-        and a["values"]["split"] == b["values"]["split"]
-        and (not same_model or all(a["model"][field] == b["model"][field] for field in fields))
-    )
+def same_measure(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two results are of the same real pictures, features and numbers of pictures."""
+    return all(a[field] == b[field] for field in ALIKE) and a["values"]["split"] == b["values"]["split"]
 
 
 def read_distances(run: Path) -> list[dict[str, Any]]:
@@ -94,9 +89,10 @@ def read_distances(run: Path) -> list[dict[str, Any]]:
     for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
             line = parse_json(text)
-            if not isinstance(line["model"]["name"], str) or not isinstance(line["values"]["distance"], float):
+            texts = (line["model"]["name"], line["model"]["weights_sha256"])
+            if not all(isinstance(t, str) for t in texts) or not isinstance(line["values"]["distance"], float):
                 raise TypeError
-            same_measure(line, line, same_model=True)
+            same_measure(line, line)
         except (ValueError, KeyError, TypeError):
             raise SpatialGANError(
                 f"{path} is damaged in line {number}; delete it, and `spatialgan eval snapshots` measures anew"

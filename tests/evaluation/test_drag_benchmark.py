@@ -121,11 +121,6 @@ def test_handles_lie_where_there_is_something_to_see():
     assert sum(math.dist(p, (0.3, 0.6)) < 0.3 for p in places) >= 8
 
 
-def test_the_source_of_handles_can_be_chosen():
-    task = bench.draw_task(tiny_model(), 0, 0.1, lambda scene, stream: (0.5, 0.25))
-    assert task.start == (0.5, 0.25)
-
-
 def test_the_moved_region():
     region = bench.moved_region(Task(None, (0.3, 0.5), (0.7, 0.5), 0.4), 64)
     assert region[32, 32] and region[32, 10] and not region[5, 32] and not region[32, 2]

@@ -33,6 +33,7 @@ def snapshots(
     may go on meanwhile; train.keep_snapshots never deletes the nearest.
     """
     from spatialgan.files import user_path
+    from spatialgan.model import check_hashes
     from spatialgan.snapshots import SNAPSHOTS, add_distance, nearest, read_distances, same_measure, whole_models
 
     folder = user_path(run)
@@ -40,22 +41,26 @@ def snapshots(
     if not found:
         raise SpatialGANError(f"{run} holds no snapshots; name the folder of a run that has written some")
     lines: list[dict[str, Any]] = []
-    compared = open_comparison(str(found[0]), data, features, weights, samples, split, seed, 1.0, device, threads)
+    compared = open_comparison(str(found[-1]), data, features, weights, samples, split, seed, 1.0, device, threads)
+    like = _record(compared, {"num_damaged": 0})
     for path in found:
         if not path.exists():  # the run goes on, and has deleted it
             continue
-        compared = replace(compared, model=load_model(str(path), device, threads, batch=BATCH))
-        wanted = _record(compared, {"num_damaged": 0})
-        line = next((line for line in read_distances(folder) if same_measure(line, wanted, same_model=True)), None)
+        key = (path.stem, check_hashes(path))
+        line = next((line for line in read_distances(folder) if same_measure(line, like) and _key(line) == key), None)
         if line is None:
-            result = distance_of(compared, log=_silent if lines else say)
-            line = _record(compared, asdict(result))
+            compared = replace(compared, model=load_model(str(path), device, threads, batch=BATCH))
+            line = _record(compared, asdict(distance_of(compared, log=_silent if lines else say)))
             add_distance(folder, line)
-        say(f"{compared.model.card.get('kimg', 0):9g} kimg  {line['values']['distance']:.3f}")
+        say(f"{line['model']['kimg'] or 0:9g} kimg  {line['values']['distance']:.3f}")
         lines.append(line)
     for warning in lines[-1]["values"]["warnings"] if lines else ():
         say(f"warning: {warning}")
     say(f"the nearest: {nearest(folder, lines)}")
+
+
+def _key(line: dict[str, Any]) -> tuple[str, str]:
+    return line["model"]["name"], line["model"]["weights_sha256"]
 
 
 def _silent(_: str) -> None:

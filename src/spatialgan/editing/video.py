@@ -3,7 +3,9 @@
 import importlib
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -48,10 +50,7 @@ def save_mp4(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *
     fps, path, encoder = positive(fps, "fps"), Path(path), require_encoder()
     if not frames:
         raise SpatialGANError("a video needs at least one frame")
-    distinct = {id(frame): frame for frame in frames}
-    raw = {key: enlarge(frame, scale).convert("RGB") for key, frame in distinct.items()}
-    width, height = next(iter(raw.values())).size
-    data = b"".join(raw[id(frame)].tobytes() for frame in frames)
+    width, height = enlarge(frames[0], scale).size
     command = [
         encoder,
         "-loglevel",
@@ -83,10 +82,22 @@ def save_mp4(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *
 
     def write(partial: Path) -> None:
         # file: or ffmpeg takes what stands before a colon in a name, as in 12:30.mp4, for a protocol.
-        done = subprocess.run([*command, f"file:{partial}"], input=data, capture_output=True, check=False)
-        if done.returncode:
-            lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-            raise SpatialGANError(f"{path} cannot be encoded: {lines[-1]}")
+        with tempfile.TemporaryFile() as said:
+            process = subprocess.Popen([*command, f"file:{partial}"], stdin=subprocess.PIPE, stderr=said)
+            assert process.stdin is not None
+            try:
+                with suppress(OSError), process.stdin as pipe:  # where it ends early, it says why
+                    for frame in frames:
+                        pipe.write(enlarge(frame, scale).convert("RGB").tobytes())
+                failed = process.wait()
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+            if failed:
+                said.seek(0)
+                lines = said.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
+                raise SpatialGANError(f"{path} cannot be encoded: {lines[-1]}")
 
     write_atomically(path, write)
     return path

@@ -33,7 +33,6 @@ MARGIN = 0.1  # handles and targets keep this far from the edges, where a matche
 REGION = 0.2  # the moved region: everything within this of the way from handle to target
 TEXTURE_PX = 5  # width of the blocks in which texture is measured
 
-HandleSource = Callable[[Scene, torch.Generator], Point]
 """A point on something of a scene's picture, at least MARGIN from its edges, drawn with the generator."""
 
 
@@ -127,7 +126,6 @@ def run_benchmark(
     first_seed: int = 0,
     distances: Sequence[float] = DISTANCES,
     methods: Sequence[Method] = METHODS,
-    handle_source: HandleSource | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Row]:
     """All methods on the same scenes; the methods take turns, so that a busy machine is as busy for each.
@@ -139,7 +137,6 @@ def run_benchmark(
         first_seed: see above.
         distances: from handle to target, in image widths.
         methods: to compare.
-        handle_source: None for :func:`content_handle`.
         on_progress: called with (done, total) drags.
     """
     if num_scenes < 1 or not all(0 < d <= 0.5 for d in distances):
@@ -150,7 +147,7 @@ def run_benchmark(
     done = 0
     for seed in range(first_seed, first_seed + num_scenes):
         for distance in distances:
-            task = draw_task(model, seed, distance, handle_source or content_handle)
+            task = draw_task(model, seed, distance)
             for method in methods:
                 runs[method.name, distance].append(run_task(task, method, matcher)[0])
                 done += 1
@@ -174,11 +171,12 @@ def make_row(model: SpatialGAN, method: str, distance: float, runs: Sequence[Run
     return Row(model.name, plain, method, distance, stop_reasons=stop_reasons, **summaries)
 
 
-def draw_task(model: SpatialGAN, seed: int, distance: float, source: HandleSource | None = None) -> Task:
-    """The task of a seed: a handle from ``source``, a target at ``distance`` in a random direction inside the image."""
+def draw_task(model: SpatialGAN, seed: int, distance: float) -> Task:
+    """The task of a seed: a handle by :func:`content_handle`, a target at ``distance`` from it in a random direction,
+    inside the image."""
     scene = Scene.sample(model, seed)
     stream = random_stream(seed, "drag benchmark")
-    start = (source or content_handle)(scene, stream)
+    start = content_handle(scene, stream)
     while True:  # ends: from any point some direction has room, see MARGIN and the limit of distances
         angle = 2 * torch.pi * torch.rand((), generator=stream, dtype=torch.float64)
         target = (start[0] + distance * float(angle.cos()), start[1] + distance * float(angle.sin()))
