@@ -76,23 +76,23 @@ def test_a_refused_file_leaves_nothing_in_the_cache(tmp_path):
     assert not user_cache_dir("imported").exists()
 
 
-def test_a_cache_that_cannot_be_written_is_named(source, monkeypatch):
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("spatialgan.importing.converting.tempfile.mkdtemp", refuse)
-    with pytest.raises(SpatialGANError, match=r"cache .*Permission denied; give .*--out"):
+def test_a_cache_that_cannot_be_written_is_named(source):
+    cache = user_cache_dir("imported")
+    cache.parent.mkdir(parents=True)
+    cache.write_text("in the way")
+    with pytest.raises(SpatialGANError, match=r"cannot be converted into the cache .*exists; give .*--out"):
         converted(source)
 
 
 def test_another_process_that_was_faster_is_no_error(source, monkeypatch):
-    rename = os.rename
+    replace = os.replace
 
     def second(partial: Path, folder: Path) -> None:
-        shutil.copytree(partial, folder)
-        rename(partial, folder)
+        if partial.is_dir():
+            shutil.copytree(partial, folder)
+        replace(partial, folder)
 
-    monkeypatch.setattr("spatialgan.importing.converting.os.rename", second)
+    monkeypatch.setattr("spatialgan.files.os.replace", second)
     assert converted(source).exists()
 
 
