@@ -1,6 +1,7 @@
 """Running commands side by side, each a process of one thread."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -48,7 +49,7 @@ def run_jobs(jobs: Sequence[Job], logs: Path, *, processes: int, say: Callable[[
                 running[job] = _start(job, logs)
             if stop.requested:
                 for process in running.values():
-                    process.terminate()  # again and again does no harm: a run ends after the step at hand
+                    _ask_to_stop(process)  # again and again does no harm: a run ends after the step at hand
             time.sleep(POLL_S)
             for job, process in list(running.items()):
                 if process.poll() is None:
@@ -75,6 +76,13 @@ def _outcome(code: int, stopping: bool) -> str:
     return "done" if code == 0 else "stopped" if stopping else "failed"
 
 
+def _ask_to_stop(process: subprocess.Popen) -> None:
+    if sys.platform == "win32":  # where terminate() would kill it
+        process.send_signal(signal.CTRL_BREAK_EVENT)
+    else:
+        process.terminate()
+
+
 def _start(job: Job, logs: Path) -> subprocess.Popen:
     with open(log_of(job, logs), "ab") as log:
         log.write(f"$ {job.command}\n".encode())
@@ -85,5 +93,7 @@ def _start(job: Job, logs: Path) -> subprocess.Popen:
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, VARIABLE: "1"},
-            start_new_session=True,  # a Ctrl-C reaches them through this process alone, once
+            # A Ctrl-C reaches them through this process alone, once.
+            start_new_session=True,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
         )

@@ -5,8 +5,8 @@ from types import FrameType
 
 
 class StopRequest:
-    """While active, SIGINT, SIGTERM and SIGHUP (a terminal that closes) ask for a stop, and do not kill the process in
-    the middle of a step."""
+    """While active, SIGINT, SIGTERM, SIGHUP (a terminal that closes) and Windows' SIGBREAK ask for a stop, and do not
+    kill the process in the middle of a step."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -16,8 +16,8 @@ class StopRequest:
 
     def __enter__(self) -> "StopRequest":
         self._old = {}
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            s = getattr(signal, name, None)  # Windows has no SIGHUP
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            s = getattr(signal, name, None)  # Windows has no SIGHUP, others have no SIGBREAK
             if s is None or (name == "SIGHUP" and signal.getsignal(s) == signal.SIG_IGN):  # as under nohup
                 continue
             try:
