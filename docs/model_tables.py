@@ -41,7 +41,7 @@ def results_table() -> str:
             "docs/results/comove.json",
         ),
         (
-            "All pieces, single-sided and in independent layouts, as in the paper's Table I (its centres lie farther out)",
+            "All pieces, single-sided, in independent layouts, as in the paper's Table I (its centres lie farther out)",
             with_interval(single["ratio"]),
             f"chance {with_interval(single['chance'])}; the paper {PAPER_COMOVE}, after 25 million images",
             "docs/results/comove-independent.json",
@@ -189,6 +189,14 @@ def grown(run: str) -> list[dict[str, Any]]:
 def written(line: dict[str, Any], field: str, form: str) -> str:
     """A cell; empty where that was not measured."""
     return form.format(line[field]) if field in line else ""
+
+
+def paper_table(number: int) -> str:
+    """A table of the paper, of the small budget's runs."""
+    from spatialgan.reproduction.recipes import read_budget
+    from spatialgan.reproduction.tables import table
+
+    return table(read_budget("small"), number, ROOT / "docs/results/tables").strip()
 
 
 def self_test_table() -> str:
