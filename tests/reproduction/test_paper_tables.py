@@ -15,7 +15,12 @@ SMALL = read_budget("small")
 SUMMARY = {"mean": 0.5, "mean_interval": [0.4, 0.6], "median": 0.5, "share": 0.9}
 VALUES: dict[str, dict[str, Any]] = {
     "quality": {"distance": 50.0},
-    "comove": {"ratio": SUMMARY, "chance": SUMMARY, "antithetic": {"ratio": SUMMARY, "chance": SUMMARY}},
+    "comove": {
+        "ratio": SUMMARY,
+        "chance": SUMMARY,
+        "antithetic": {"ratio": SUMMARY, "chance": SUMMARY},
+        "no_object": 0.25,
+    },
     "cost": {"train_ms_per_image": 12.0, "draw_ms": 3.0, "clock": "processor time", "threads": 1},
     "drag": {"matcher": "truth", "rows": []},
 }
@@ -88,8 +93,8 @@ def test_table_1_has_both_protocols_and_their_chance(tmp_path: Path) -> None:
     (n,) = [n for n in needed(SMALL, 1) if n.run.stem == "floors-sel-multi-0"]
     write(n, tmp_path, antithetic={"ratio": {"mean": 0.61}, "chance": {"mean": 0.01}})
     rows = cells(table(SMALL, 1, tmp_path))
-    assert rows["+ SEL_multi"] == ["0.62", *(f"{v} (1 of 2 seeds)" for v in ("0.61", "0.01", "0.50", "0.50"))]
-    assert rows["StyleGAN2"] == ["N/A"] * 5 and rows["conference (EqGAN-SA)"] == ["0.32", *["missing"] * 4]
+    assert rows["+ SEL_multi"] == ["0.62", *(f"{v} (1 of 2 seeds)" for v in ("0.61", "0.01", "0.50", "0.50", "0.25"))]
+    assert rows["StyleGAN2"] == ["N/A"] * 6 and rows["conference (EqGAN-SA)"] == ["0.32", *["missing"] * 5]
 
 
 def test_numbers_over_seeds() -> None:

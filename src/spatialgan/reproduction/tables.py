@@ -21,6 +21,7 @@ COMOVE = {  # heading -> where in a result's values
     "its chance": "antithetic.chance.mean",
     "single-sided, the paper's": "ratio.mean",
     "chance": "chance.mean",
+    "nothing at the centre": "no_object",  # a share of all pairs, of which there is no ratio
 }
 COST = {"training, ms a picture": "train_ms_per_image", "drawing, ms a picture": "draw_ms"}
 
@@ -183,7 +184,10 @@ def _is_text(value: Any) -> bool:
 _KEYS: dict[str, dict[str, Callable[[Any], bool]]] = {  # what a table and its notes are made of
     "quality": {"values.distance": is_number, "features.network": _is_text, "num_samples": is_number},
     "comove": {
-        **dict.fromkeys((f"values.{path.removesuffix('.mean')}" for path in COMOVE.values()), _is_mean),
+        **{
+            f"values.{path.removesuffix('.mean')}": _is_mean if path.endswith(".mean") else is_number
+            for path in COMOVE.values()
+        },
         "segmenter.name": _is_text,
         "num_samples": is_number,
     },
