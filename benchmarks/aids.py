@@ -52,10 +52,10 @@ VARIANTS = {
     "sum": Variant("attention of the sum (the textbook's form)", ("loss.attention=sum",)),
     "nospacing": Variant("independent layouts", ("model.object_spacing=0",)),
     "nocoords": Variant("no object coordinates", ("model.coordinates_max_resolution=0",), "nocoords"),
-    "cats": cats("the preset"),
-    "cats-noalign": cats("no alignment", "loss.align=none"),
-    "cats-seed1": cats("the preset, another seed", "train.seed=1", start="cats-seed1"),
-    "cats-noalign-seed1": cats("no alignment, another seed", "loss.align=none", "train.seed=1", start="cats-seed1"),
+    "cats": cats("alignment", "loss.align=single"),
+    "cats-noalign": cats("no alignment: the preset"),
+    "cats-seed1": cats("alignment, another seed", "loss.align=single", "train.seed=1", start="cats-seed1"),
+    "cats-noalign-seed1": cats("no alignment, another seed", "train.seed=1", start="cats-seed1"),
 }
 FORMER = {  # of furniture
     "beside": "and reconstruction beside the adversarial loss",

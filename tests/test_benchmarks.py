@@ -26,7 +26,7 @@ def test_step_time_compares_what_differs_in_heatmaps_and_alignment_alone(name: s
     plain, encoded, aligned = step_time.variants(preset(name)).values()
     assert (plain.model.encoding, plain.loss.align) == ("none", "none")
     assert encoded.loss.align == "none" and encoded.model == aligned.model
-    assert encoded.model.encoding == preset(name).model.encoding and aligned.loss == preset(name).loss
+    assert encoded.model.encoding == preset(name).model.encoding and aligned.loss.align == preset(name).model.layout
     assert (plain.train, plain.loss) == (encoded.train, encoded.loss) and not aligned.reconstructs
     same = {"encoding": "none", "coordinates_max_resolution": 0, "styles": "own"}
     assert replace(encoded.model, **same) == plain.model and plain.model.discriminator == "residual"

@@ -222,8 +222,9 @@ def cats64() -> RunConfig:
             projected_input=64,
         ),
         data=DataConfig(mirror=True, holdout=20),
-        # 0.0002 R^2 / batch = 0.05 is the usual start for R1; small data sets bear more.
-        loss=LossConfig(r1_gamma=0.5),
+        # 0.0002 R^2 / batch = 0.05 is the usual start for R1; small data sets bear more. Without alignment: after
+        # reconstruction, heads were worse with it, and followed less (docs/notebook.md, 120).
+        loss=LossConfig(r1_gamma=0.5, align="none"),
         # First shapes by reconstruction, at four times the speed of adversarial training, then details.
         train=TrainConfig(
             kimg=1000,
