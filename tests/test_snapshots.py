@@ -1,16 +1,16 @@
 """A run's snapshots: which may go, and which is the best."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from spatialgan.errors import SpatialGANError
 from spatialgan.snapshots import (
     DISTANCES,
     SNAPSHOTS,
     add_distance,
-    nearest,
+    best_measured,
     read_distances,
     remove_old_snapshots,
     whole_models,
@@ -23,11 +23,11 @@ def whole(*numbers: int) -> list[str]:
 
 
 def run_with(folder: Path, *names: str) -> Path:
-    """The folder of a run's snapshots."""
+    """The folder of a run's snapshots, each with its number as hash."""
     snapshots = folder / SNAPSHOTS
     snapshots.mkdir()
     for name in names:
-        (snapshots / name).write_bytes(b"")
+        (snapshots / name).write_text(json.dumps({"weights_sha256": name[:9]}) if name.endswith(".json") else "")
     return snapshots
 
 
@@ -40,7 +40,7 @@ def result(images: int, distance: float, **changes: Any) -> dict[str, Any]:
     base = {
         "metric": "fd",
         "values": {"distance": distance, "split": "train"},
-        "model": {"name": f"{images:09d}", "weights_sha256": str(images), "kimg": images / 1000},
+        "model": {"name": f"{images:09d}", "weights_sha256": f"{images:09d}", "kimg": images / 1000},
         **dict.fromkeys(("data", "features", "resize", "num_samples", "seed", "truncation")),
     }
     return base | changes
@@ -76,30 +76,41 @@ def test_the_best_that_was_measured_is_never_deleted(tmp_path: Path) -> None:
     assert names(snapshots) == whole(400)
 
 
-def test_nothing_is_deleted_where_the_best_is_not_known(tmp_path: Path) -> None:
+def test_the_best_of_each_measure_is_kept(tmp_path: Path) -> None:
+    """Also while another measure has only begun."""
+    snapshots = run_with(tmp_path, *whole(100, 200, 300, 400))
+    for images, distance in ((100, 30.0), (200, 20.0), (300, 25.0)):
+        add_distance(tmp_path, result(images, distance))
+    add_distance(tmp_path, result(100, 1.0, num_samples=50))
+    add_distance(tmp_path, result(350, 2.0))  # whose file is gone
+    found = [path.stem for path in best_measured(tmp_path)]
+    assert found == ["000000200", "000000100"]
+    add_distance(tmp_path, result(300, 0.5, values={"distance": 0.5, "split": "test"}))
+    remove_old_snapshots(snapshots / "000000400.safetensors", keep=1)
+    assert names(snapshots) == whole(100, 200, 300, 400)
+
+
+def test_what_was_measured_of_other_weights_does_not_count(tmp_path: Path) -> None:
+    run_with(tmp_path, *whole(100, 200))
+    assert best_measured(tmp_path) == []
+    add_distance(tmp_path, result(100, 30.0))
+    add_distance(tmp_path, result(200, 5.0, model={"name": "000000200", "weights_sha256": "before"}))
+    assert [path.stem for path in best_measured(tmp_path)] == ["000000100"]
+
+
+def test_nothing_is_deleted_where_the_best_cannot_be_read(tmp_path: Path) -> None:
     snapshots = run_with(tmp_path, *whole(100, 200))
-    (tmp_path / DISTANCES).write_text("{")
+    (tmp_path / DISTANCES).mkdir()
     remove_old_snapshots(snapshots / "000000200.safetensors", keep=1)
     assert names(snapshots) == whole(100, 200)
-
-
-def test_only_equal_measures_are_compared(tmp_path: Path) -> None:
-    run_with(tmp_path, *whole(100, 200, 300))
-    assert nearest(tmp_path) is None
-    add_distance(tmp_path, result(100, 1.0, num_samples=50))
-    for images, distance in ((100, 30.0), (200, 20.0), (300, 25.0), (350, 2.0)):  # of the last the file is gone
-        add_distance(tmp_path, result(images, distance))
-    assert nearest(tmp_path) == tmp_path / SNAPSHOTS / "000000200.safetensors"
-    add_distance(tmp_path, result(300, 0.5, values={"distance": 0.5, "split": "test"}))
-    assert nearest(tmp_path) == tmp_path / SNAPSHOTS / "000000300.safetensors"
 
 
 @pytest.mark.parametrize(
     "line", ["{", "[]", '{"model": {"name": "1"}}', '{"model": {"name": 1}, "values": {}}', "[" * 9999]
 )
-def test_a_damaged_file_is_named(tmp_path: Path, line: str) -> None:
+def test_what_a_kill_has_cut_short_is_measured_again(tmp_path: Path, line: str) -> None:
     add_distance(tmp_path, result(100, 1.0))
     with (tmp_path / DISTANCES).open("a") as f:
         f.write(line + "\n")
-    with pytest.raises(SpatialGANError, match=r"distances\.jsonl is damaged in line 2; delete it"):
-        read_distances(tmp_path)
+    add_distance(tmp_path, result(200, 2.0))
+    assert [found["values"]["distance"] for found in read_distances(tmp_path)] == [1.0, 2.0]

@@ -57,8 +57,15 @@ class Model:
         self.card = card or {}
         self.tuning: Tuning | None = None
         """What was added to the generator's weights for one photograph; of no effect on ``weights_hash``."""
-        # By tuning and device, for as long as a scene is drawn with them: scenes of one photograph share their model.
-        self._tuned: WeakValueDictionary[tuple[str, str], Model] = WeakValueDictionary()
+        self._untuned: Model | None = None
+        # For as long as a scene is drawn with them: scenes of one photograph share their model.
+        self._tuned: WeakValueDictionary[str, Model] = WeakValueDictionary()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_tuned"}  # which cannot be pickled
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _tuned=WeakValueDictionary())
 
     def __repr__(self) -> str:
         m = self.config.model
@@ -102,17 +109,18 @@ class Model:
 
     def tuned(self, tuning: Tuning) -> Self:
         """The same model with a generator of its own, tuned for one photograph (``networks/tuning.py``); for equal
-        tunings one and the same.
+        tunings one and the same. Of a tuned model, the one that it was tuned from.
 
         Raises SpatialGANError where the tuning is another model's.
         """
-        key = (tuning.digest, str(self.device))
-        model = self._tuned.get(key)
-        if model is None:
-            model = copy.copy(self)
-            model.generator, model.tuning = tuned(self.generator, tuning), tuning
-            model.weights_hash = self.weights_hash or weights_digest(self.generator)
-            self._tuned[key] = model
+        base = self._untuned or self
+        model = base._tuned.get(tuning.digest)
+        if model is None or model.device != base.device:  # it may have been moved
+            model = copy.copy(base)
+            model._untuned = base
+            model.generator, model.tuning = tuned(base.generator, tuning), tuning
+            model.weights_hash = base.weights_hash or weights_digest(base.generator)
+            base._tuned[tuning.digest] = model
         return cast(Self, model)
 
     def save(self, path: str | Path, *, card: dict[str, Any] | None = None, dtype: torch.dtype = torch.float16) -> Path:

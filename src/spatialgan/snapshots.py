@@ -1,13 +1,13 @@
 """A run's snapshots: which are whole, which is the best that was measured, and which may go."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.files import parse_json, require_file, write_atomically
+from spatialgan.files import parse_json, read_json, require_file
 from spatialgan.model import CARD, DISCRIMINATOR, WEIGHTS
 
 SNAPSHOTS = "snapshots"  # folder of a run
@@ -26,7 +26,7 @@ def whole_models(folder: Path) -> list[Path]:
 
 
 def remove_old_snapshots(newest: Path, *, keep: int) -> None:
-    """Delete what is older than the last ``keep`` whole snapshots of a run, but for the best that was measured.
+    """Delete what is older than the last ``keep`` whole snapshots of a run, but for the best of each measure.
 
     Args:
         newest: weights of the one just written, beside the others; it stays, whatever its number.
@@ -39,10 +39,9 @@ def remove_old_snapshots(newest: Path, *, keep: int) -> None:
             files.setdefault(name, []).append(path)
     whole = sorted(name for name, paths in files.items() if any(p.suffix == CARD for p in paths))
     try:
-        best = nearest(newest.parent.parent)
-    except (SpatialGANError, OSError):
-        return  # which is the best is not known
-    kept = {newest.stem, *whole[-keep:], *([] if best is None else [best.stem])}
+        kept = {newest.stem, *(path.stem for path in best_measured(newest.parent.parent))}
+    except (OSError, SpatialGANError):
+        return  # which is the best cannot be read
     for name in sorted(files):
         if name < whole[-keep:][0] and name not in kept:
             # The card goes first: a kill in between leaves what is taken for no model, and goes the next time.
@@ -51,57 +50,47 @@ def remove_old_snapshots(newest: Path, *, keep: int) -> None:
                     path.unlink()
 
 
-def nearest(run: Path, lines: Sequence[Mapping[str, Any]] | None = None) -> Path | None:
-    """Weights of the snapshot with the least distance.
-
-    Args:
-        run: its folder.
-        lines: results to choose from; None: those in the run's file that were measured as the last one was.
-
-    Returns:
-        None where no snapshot that is there was measured.
-
-    Raises:
-        SpatialGANError: the file of distances cannot be read.
-    """
-    if lines is None:
-        known = read_distances(run)
-        lines = [line for line in known if same_measure(line, known[-1])]
-    found = [(line["values"]["distance"], run / SNAPSHOTS / f"{line['model']['name']}{WEIGHTS}") for line in lines]
-    return min(((distance, path) for distance, path in found if path.exists()), default=(0.0, None))[1]
+def best_measured(run: Path) -> list[Path]:
+    """Weights of the snapshot with the least distance, for each measure that the run's file has results of."""
+    there = {
+        (path.stem, read_json(path.with_suffix(CARD)).get("weights_sha256")): path
+        for path in whole_models(run / SNAPSHOTS)
+    }
+    best: dict[str, dict[str, Any]] = {}  # by measure
+    for line in read_distances(run):
+        found = best.get(measure_of(line))
+        if key_of(line) in there and (found is None or line["values"]["distance"] < found["values"]["distance"]):
+            best[measure_of(line)] = line
+    return [there[key_of(line)] for line in best.values()]
 
 
-def same_measure(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Whether two results are of the same real pictures, features and numbers of pictures."""
-    return all(a[field] == b[field] for field in ALIKE) and a["values"]["split"] == b["values"]["split"]
+def measure_of(result: Mapping[str, Any]) -> str:
+    """Equal for results of the same real pictures, features and numbers of pictures."""
+    return json.dumps([*(result[field] for field in ALIKE), result["values"]["split"]], sort_keys=True)
+
+
+def key_of(result: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and weights of what was measured: a run that was set back writes other ones under the same name."""
+    return result["model"]["name"], result["model"]["weights_sha256"]
 
 
 def read_distances(run: Path) -> list[dict[str, Any]]:
-    """Results of the run's snapshots, in the order in which they were measured.
-
-    Raises SpatialGANError where the file cannot be read, or holds something else.
-    """
+    """Results of the run's snapshots, in the order in which they were measured; what a kill cut short is left out."""
     path = run / DISTANCES
     if not path.exists():
         return []
     require_file(path)
     lines = []
-    for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        try:
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with suppress(ValueError, KeyError, TypeError):
             line = parse_json(text)
-            texts = (line["model"]["name"], line["model"]["weights_sha256"])
-            if not all(isinstance(t, str) for t in texts) or not isinstance(line["values"]["distance"], float):
-                raise TypeError
-            same_measure(line, line)
-        except (ValueError, KeyError, TypeError):
-            raise SpatialGANError(
-                f"{path} is damaged in line {number}; delete it, and `spatialgan eval snapshots` measures anew"
-            ) from None
-        lines.append(line)
+            measure_of(line)
+            if all(isinstance(t, str) for t in key_of(line)) and isinstance(line["values"]["distance"], float):
+                lines.append(line)
     return lines
 
 
 def add_distance(run: Path, record: Mapping[str, Any]) -> None:
-    """Append a result to the run's file, whole or not at all."""
-    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in (*read_distances(run), record))
-    write_atomically(run / DISTANCES, lambda p: p.write_text(text, encoding="utf-8"))
+    """Append a result to the run's file, in one piece: several measures may be under way."""
+    with open(run / DISTANCES, "ab", buffering=0) as f:
+        f.write((json.dumps(record, allow_nan=False) + "\n").encode())

@@ -1,6 +1,7 @@
 """MP4 files."""
 
 import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -48,3 +49,25 @@ def test_without_an_encoder_there_is_none(monkeypatch):
 
     monkeypatch.setattr("importlib.import_module", missing)
     assert video.find_encoder() is None
+
+
+def test_a_frame_that_cannot_be_read_leaves_no_video(tmp_path):
+    for i, frame in enumerate(frames()[:2]):
+        frame.save(tmp_path / f"{i}.png")
+    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:60])
+    with pytest.raises((OSError, SpatialGANError), match="truncated"):
+        video.save_mp4([Image.open(tmp_path / f"{i}.png") for i in range(2)], tmp_path / "a.mp4")
+    assert not (tmp_path / "a.mp4").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the encoder is a shell script")
+@pytest.mark.parametrize("code", [0, 3])
+def test_an_encoder_that_ends_early_is_no_success(tmp_path, monkeypatch, code):
+    fake = tmp_path / "ffmpeg"
+    fake.write_text(f"#!/bin/sh\necho no memory >&2\nexit {code}\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(video, "find_encoder", lambda: str(fake))
+    large = [Image.new("RGB", (512, 512)) for _ in range(4)]
+    with pytest.raises(SpatialGANError, match=r"a\.mp4 cannot be encoded: no memory"):
+        video.save_mp4(large, tmp_path / "a.mp4")
+    assert not (tmp_path / "a.mp4").exists()

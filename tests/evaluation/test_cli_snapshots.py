@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from spatialgan.cli.evaluate import app
 from spatialgan.errors import SpatialGANError
-from spatialgan.snapshots import nearest, read_distances
+from spatialgan.snapshots import best_measured, read_distances
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_each_snapshot_is_measured_once_and_the_nearest_named(
     assert distances[0] != distances[1]
     for name, distance in zip(("0.001", "0.002"), distances, strict=True):
         assert f"{name} kimg  {distance:.3f}" in [line.strip() for line in said]
-    best = nearest(run)
-    assert best is not None and best.stem == lines[distances.index(min(distances))]["model"]["name"]
+    (best,) = best_measured(run)
+    assert best.stem == lines[distances.index(min(distances))]["model"]["name"]
     assert said[-1] == f"the nearest: {best}"
     with monkeypatch.context() as patch:  # nothing is measured again
         patch.delattr("spatialgan.evaluation.frechet.frechet_of_model")

@@ -1,4 +1,5 @@
 import gc
+import pickle
 import weakref
 
 import pytest
@@ -84,3 +85,16 @@ def test_scenes_of_one_photograph_share_their_model_and_its_memory_goes_with_the
     del scene, a, b
     gc.collect()
     assert weights() is None
+
+
+def test_a_tuned_model_is_tuned_anew_from_the_one_that_it_is_from(model):
+    first, second = changed(new_tuning(model.generator)), new_tuning(model.generator)
+    again = model.tuned(first).tuned(second)
+    assert again is model.tuned(second)
+    assert torch.equal(again.sample(3).tensor, model.sample(3).tensor)  # a new tuning changes nothing
+
+
+def test_models_and_scenes_can_be_pickled(model):
+    """Joblib and spawned processes do so."""
+    scene = model.tuned(changed(new_tuning(model.generator))).sample(3)
+    assert torch.equal(pickle.loads(pickle.dumps(scene)).tensor, scene.tensor)

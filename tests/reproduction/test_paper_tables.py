@@ -18,8 +18,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "comove": {
         "ratio": SUMMARY,
         "chance": SUMMARY,
-        "antithetic": {"ratio": SUMMARY, "chance": SUMMARY},
-        "no_object": 0.25,
+        "antithetic": {"ratio": SUMMARY, "chance": SUMMARY, "no_object": 0.25},
     },
     "cost": {"train_ms_per_image": 12.0, "draw_ms": 3.0, "clock": "processor time", "threads": 1},
     "drag": {"matcher": "truth", "rows": []},
@@ -91,9 +90,9 @@ def test_table_3_has_all_columns_and_what_a_picture_costs(tmp_path: Path) -> Non
 
 def test_table_1_has_both_protocols_and_their_chance(tmp_path: Path) -> None:
     (n,) = [n for n in needed(SMALL, 1) if n.run.stem == "floors-sel-multi-0"]
-    write(n, tmp_path, antithetic={"ratio": {"mean": 0.61}, "chance": {"mean": 0.01}})
+    write(n, tmp_path, antithetic={"ratio": {"mean": 0.61}, "chance": {"mean": 0.01}, "no_object": 0.3})
     rows = cells(table(SMALL, 1, tmp_path))
-    assert rows["+ SEL_multi"] == ["0.62", *(f"{v} (1 of 2 seeds)" for v in ("0.61", "0.01", "0.50", "0.50", "0.25"))]
+    assert rows["+ SEL_multi"] == ["0.62", *(f"{v} (1 of 2 seeds)" for v in ("0.61", "0.01", "0.30", "0.50", "0.50"))]
     assert rows["StyleGAN2"] == ["N/A"] * 6 and rows["conference (EqGAN-SA)"] == ["0.32", *["missing"] * 5]
 
 

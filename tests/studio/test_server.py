@@ -3,8 +3,10 @@
 import base64
 import io
 import json
+import shutil
 import socket
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +20,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.studio import dragging
 from spatialgan.studio.access import Access
 from spatialgan.studio.guard import MAX_BODY_BYTES, allowed_host
+from spatialgan.studio.model_list import Models
 from spatialgan.studio.server import address, drawing_threads, listen, make_app
 from spatialgan.studio.wire import read_frame
 
@@ -411,6 +414,23 @@ def test_bodies_have_a_limit(models, method, path):
                 yield b" " * (MAX_BODY_BYTES // 4)
 
         assert client.request(method, f"{home}/{path}", content=pieces()).status_code == 413
+
+
+def test_on_ones_own_computer_scenes_may_be_larger(client, visit):
+    home = visit()
+    scene = client.get(f"{home}/scene.json").content
+    assert client.put(f"{home}/scene.json", content=scene + b" " * MAX_BODY_BYTES).status_code == 200
+
+
+def test_a_model_that_was_replaced_since_the_start_is_told(sources, tmp_path):
+    for end in (".safetensors", ".json", ".discriminator.safetensors"):
+        shutil.copy(Path(sources["single"]).with_suffix(end), tmp_path / f"m{end}")
+    offered = Models([str(tmp_path / "m.safetensors")], device="cpu")
+    for end in (".safetensors", ".json", ".discriminator.safetensors"):
+        other = Path(sources["multi"]).with_suffix(end)
+        shutil.copy(other, tmp_path / f"m{end}")
+    with pytest.raises(SpatialGANError, match=r"the file of .*m\.safetensors was replaced after"):
+        offered.load(next(iter(offered.offers)))
 
 
 def test_a_port_in_use_is_told_in_a_sentence():

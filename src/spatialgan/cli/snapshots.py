@@ -34,33 +34,33 @@ def snapshots(
     """
     from spatialgan.files import user_path
     from spatialgan.model import check_hashes
-    from spatialgan.snapshots import SNAPSHOTS, add_distance, nearest, read_distances, same_measure, whole_models
+    from spatialgan.snapshots import SNAPSHOTS, add_distance, key_of, measure_of, read_distances, whole_models
 
     folder = user_path(run)
     found = whole_models(folder / SNAPSHOTS)
     if not found:
         raise SpatialGANError(f"{run} holds no snapshots; name the folder of a run that has written some")
-    lines: list[dict[str, Any]] = []
+    measured: list[tuple[float, Path]] = []
+    warnings: list[str] = []
     compared = open_comparison(str(found[-1]), data, features, weights, samples, split, seed, 1.0, device, threads)
-    like = _record(compared, {"num_damaged": 0})
+    wanted = measure_of(_record(compared, {"num_damaged": 0}))
     for path in found:
         if not path.exists():  # the run goes on, and has deleted it
             continue
         key = (path.stem, check_hashes(path))
-        line = next((line for line in read_distances(folder) if same_measure(line, like) and _key(line) == key), None)
+        known = [line for line in read_distances(folder) if measure_of(line) == wanted and key_of(line) == key]
+        line = known[-1] if known else None
         if line is None:
             compared = replace(compared, model=load_model(str(path), device, threads, batch=BATCH))
-            line = _record(compared, asdict(distance_of(compared, log=_silent if lines else say)))
+            line = _record(compared, asdict(distance_of(compared, log=_silent if measured else say)))
             add_distance(folder, line)
         say(f"{line['model']['kimg'] or 0:9g} kimg  {line['values']['distance']:.3f}")
-        lines.append(line)
-    for warning in lines[-1]["values"]["warnings"] if lines else ():
+        measured.append((line["values"]["distance"], path))
+        warnings = line["values"]["warnings"]
+    for warning in warnings:
         say(f"warning: {warning}")
-    say(f"the nearest: {nearest(folder, lines)}")
-
-
-def _key(line: dict[str, Any]) -> tuple[str, str]:
-    return line["model"]["name"], line["model"]["weights_sha256"]
+    if measured:
+        say(f"the nearest: {min(measured)[1]}")
 
 
 def _silent(_: str) -> None:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
@@ -86,18 +87,27 @@ def save_mp4(frames: Sequence[Image.Image], path: str | Path, fps: float = 15, *
             process = subprocess.Popen([*command, f"file:{partial}"], stdin=subprocess.PIPE, stderr=said)
             assert process.stdin is not None
             try:
-                with suppress(OSError), process.stdin as pipe:  # where it ends early, it says why
-                    for frame in frames:
-                        pipe.write(enlarge(frame, scale).convert("RGB").tobytes())
+                whole = all(_poured(enlarge(frame, scale).convert("RGB").tobytes(), process.stdin) for frame in frames)
+                with suppress(OSError):
+                    process.stdin.close()
                 failed = process.wait()
             except BaseException:
                 process.kill()
                 process.wait()
                 raise
-            if failed:
+            if failed or not whole:
                 said.seek(0)
                 lines = said.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
                 raise SpatialGANError(f"{path} cannot be encoded: {lines[-1]}")
 
     write_atomically(path, write)
     return path
+
+
+def _poured(data: bytes, pipe: IO[bytes]) -> bool:
+    """Whether the other end took it: a program that has ended early says elsewhere why."""
+    try:
+        pipe.write(data)
+        return True
+    except OSError:
+        return False

@@ -33,8 +33,6 @@ MARGIN = 0.1  # handles and targets keep this far from the edges, where a matche
 REGION = 0.2  # the moved region: everything within this of the way from handle to target
 TEXTURE_PX = 5  # width of the blocks in which texture is measured
 
-"""A point on something of a scene's picture, at least MARGIN from its edges, drawn with the generator."""
-
 
 @dataclass(frozen=True)
 class Method:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from spatialgan.errors import SpatialGANError
@@ -19,8 +20,8 @@ POLL_S = 0.1
 def run_jobs(jobs: Sequence[Job], logs: Path, *, processes: int, say: Callable[[str], None]) -> bool:
     """Run jobs, in their order but for those that wait for others.
 
-    What a job prints goes to ``LOGS/NAME.log``. SIGINT, SIGTERM and SIGHUP go on to the processes, which save what they
-    have, and are waited for.
+    What a job prints goes to ``LOGS/NAME.log``. SIGINT, SIGTERM, SIGHUP and Windows' SIGBREAK go on to the processes,
+    which save what they have, and are waited for.
 
     Args:
         jobs: whose commands, run again, go on where they stopped.
@@ -78,7 +79,8 @@ def _outcome(code: int, stopping: bool) -> str:
 
 def _ask_to_stop(process: subprocess.Popen) -> None:
     if sys.platform == "win32":  # where terminate() would kill it
-        process.send_signal(signal.CTRL_BREAK_EVENT)
+        with suppress(OSError):  # it has just ended
+            process.send_signal(signal.CTRL_BREAK_EVENT)
     else:
         process.terminate()
 

@@ -19,10 +19,11 @@ METRICS = {"quality": ("fid", "fd"), "comove": ("comove",), "drag": ("drag",), "
 COMOVE = {  # heading -> where in a result's values
     "antithetic": "antithetic.ratio.mean",
     "its chance": "antithetic.chance.mean",
+    "nothing at the centre": "antithetic.no_object",  # a share of all pairs, of which there is no ratio
     "single-sided, the paper's": "ratio.mean",
     "chance": "chance.mean",
-    "nothing at the centre": "no_object",  # a share of all pairs, of which there is no ratio
 }
+OF_OTHERS = {"samples": "num_samples", "spacing": "values.object_spacing", "objects by": "segmenter.name"}
 COST = {"training, ms a picture": "train_ms_per_image", "drawing, ms a picture": "draw_ms"}
 
 Records = list[dict[str, Any]]
@@ -99,8 +100,11 @@ def other_results(number: int, runs: Path, *, leave_out: Path) -> str:
     paths = [path for path in sorted(runs.rglob("*.json")) if not path.is_relative_to(leave_out)]
     found = {path: record for path in paths if is_result(record := read_json(path), metric)}
     if metric == "comove":
-        head = ["", "model", *COMOVE]
-        rows = [[str(path.relative_to(runs)), _model_of(r), *_comove(r["values"])] for path, r in found.items()]
+        head = ["", "model", *COMOVE, *OF_OTHERS]
+        rows = []
+        for path, r in found.items():
+            more = [_told(r, at) for at in OF_OTHERS.values()]
+            rows.append([str(path.relative_to(runs)), _model_of(r), *_comove(r["values"]), *more])
         lines = ["", "Other results:", "", *(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))]
         return "\n".join(lines) + "\n" if rows else ""
     text = ""
@@ -115,6 +119,11 @@ def _comove(values: dict[str, Any]) -> list[str]:
     """The ratios of one result; earlier files have no antithetic one."""
     numbers = [_at(values, path) for path in COMOVE.values()]
     return [f"{number:.2f}" if is_number(number) else "not measured" for number in numbers]
+
+
+def _told(record: dict[str, Any], path: str) -> str:
+    value = _at(record, path)
+    return f"{value:g}" if is_number(value) else value if _is_text(value) else "not told"
 
 
 def _model_of(record: dict[str, Any]) -> str:

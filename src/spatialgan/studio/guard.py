@@ -61,7 +61,9 @@ class Guard:
             size += len(message.get("body", b""))
             if size > self.max_body_bytes:  # whoever reads the body gets it, and answers
                 raise HTTPException(
-                    413, f"the request is larger than {self.max_body_bytes >> 20} MB; this studio takes none that large"
+                    413,
+                    f"the request is larger than {self.max_body_bytes >> 20} MB; this studio takes none that large",
+                    headers={"connection": "close"},  # nothing is read of the rest
                 )
             return message
 

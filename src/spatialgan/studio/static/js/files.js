@@ -36,8 +36,8 @@ for (const button of menu.querySelectorAll('[data-save]')) {
   button.onclick = async () => {
     menu.hidePopover();
     const path = button.dataset.save.replace('scale=8', `scale=${largeScale()}`), slow = path.startsWith('animation');
-    drawing = slow ? tell('Drawing the animation. It will be saved when it is ready', { seconds: Infinity }) : null;
-    const notice = drawing;
+    const notice = slow ? tell('Drawing the animation. It will be saved when it is ready', { seconds: Infinity }) : null;
+    drawing = notice ?? drawing;
     await save(path);
     notice?.remove();
   };
