@@ -15,7 +15,7 @@ from typer.main import get_command
 from spatialgan.cli.commands import app
 from spatialgan.studio import connections, visits
 from spatialgan.studio import session_store as sessions
-from spatialgan.studio.guard import MAX_BODY_BYTES
+from spatialgan.studio.guard import MAX_BODY_BYTES, MAX_LOCAL_BODY_BYTES
 from spatialgan.studio.session import MAX_EDITS, MAX_OBJECTS
 from spatialgan.studio.stateless import MAX_EXPORT_PX
 
@@ -77,7 +77,8 @@ def test_the_pages_commands_are_the_programs():
     "sentence",
     [
         f"{sessions.MOST_SESSIONS}; of one visitor {sessions.MOST_SESSIONS_OF_ONE}.",
-        f"{MAX_BODY_BYTES >> 20} MB; its headers must be there after {connections.HEADER_S:g} s, all of it after "
+        f"{MAX_BODY_BYTES >> 20} MB where others can reach the studio, else {MAX_LOCAL_BODY_BYTES >> 20}; "
+        f"its headers must be there after {connections.HEADER_S:g} s, all of it after "
         f"{connections.BODY_S:g} s; an answer that nobody takes ends after {connections.SEND_S:g} s",
         f"{connections.MOST_CONNECTIONS}, or as many as the system lets the process open, less "
         f"{connections.OWN_DESCRIPTORS}",
