@@ -114,6 +114,12 @@ interface Pair {
   to: Point | null;
 }
 
+/** What has been prepared for a drag. */
+interface Draft {
+  pairs: Pair[];
+  paint: ImageData | null;
+}
+
 /** A drag's status, as the server tells it. */
 interface DragStatus {
   step: number;
@@ -123,6 +129,35 @@ interface DragStatus {
   seconds?: number | null;
   stop_reason: string | null;
 }
+
+/** How far the work on a photograph is. */
+interface PhotoStatus {
+  stage: 'search' | 'one code' | 'a code a layer' | 'tuning';
+  share: number;
+  stop_reason: 'done' | 'stopped' | 'failed' | null;
+  likeness: { psnr_db: number; perceptual: number; share: number; words: string } | null;
+}
+
+/** What comes with pictures. */
+type Header =
+  | { kind: 'current'; state: PictureState }
+  | { kind: 'preview'; serial: number; revision: number; handles: Handle[]; truncation: number; timing: Record<string, number> }
+  | { kind: 'drag'; handles: Handle[] } & DragStatus;
+
+interface Frame {
+  header: Header;
+  planes: Record<string, Plane>;
+}
+
+/** What comes without pictures. */
+type Message =
+  | { kind: 'error'; error: string }
+  | { kind: 'animation'; share: number }
+  | { kind: 'drag_end' } & DragStatus
+  | { kind: 'photo' | 'photo_end' } & PhotoStatus;
+
+/** An event, and what kind of element it comes from. */
+type From<E extends Event, T extends Element = Element> = E & { target: T };
 
 /** The page has what its modules ask for: index.html and they are written together. */
 interface ParentNode {

@@ -7,6 +7,7 @@
  *   reach: number | null }} Handle */
 /** @typedef {{ serial: string | null, handles: Handle[], title: string, resolution: number, full: boolean,
  *   undo: boolean, redo: boolean, error: string | null }} Shown */
+/** @typedef {{ dx?: number, dy?: number, factor?: number }} By */
 /** @typedef {{ get: (name: string) => any, on: (event: string, f: () => void) => void,
  *   off: (event: string, f: () => void) => void, send: (message: object) => void }} Model */
 
@@ -35,6 +36,7 @@ let views = 0;
 
 /** A tenth of a pixel at 1000 pixels. @type {(number: number) => number} */
 const rounded = number => Math.round(number * 1e4) / 1e4;
+/** @type {(value: number) => number} */
 const inside = value => Math.min(1, Math.max(0, value)); // handles of what has left the picture wait at its edge
 /** @type {(place: Place) => string} */
 const keyOf = ({ object, level, point }) => object === undefined ? `level ${level} ${point ?? ''}` : `object ${object}`;
@@ -54,6 +56,7 @@ export function oneAtATime(send, name) {
   let asked = null;
   /** @type {object | null} */
   let waiting = null;
+  /** @type {(message: object) => string} */
   const give = message => {
     const serial = `${name}.${count += 1}`;
     send({ ...message, serial });
@@ -118,16 +121,19 @@ function render({ model, el }) {
     return handle && held?.key === key ? { ...handle, ...held.at } : handle;
   };
 
+  /** @param {object[]} edits */
   function preview(edits) {
     clearTimeout(rest);
     wanted = edits;
     line.preview({ kind: 'preview', edits });
   }
+  /** @param {object} message */
   function act(message) {
     clearTimeout(rest);
     root.dataset.busy = '';
     return line.act(message);
   }
+  /** @param {object[]} edits */
   function commit(edits) {
     const mine = held, serial = act({ kind: 'commit', edits });
     if (mine) mine.serial = serial; // the handle stays where it was put until the answer is there
@@ -162,6 +168,7 @@ function render({ model, el }) {
     }
     drawRing();
     canvas.setAttribute('aria-label', `Picture of ${shown.title}`);
+    /** @type {Record<string, unknown>} */
     const can = { smaller: selected, larger: selected, remove: selected, restyle: true, undo: shown.undo, redo: shown.redo };
     for (const [name, button] of Object.entries(tools)) button.setAttribute('aria-disabled', String(!can[name])); // keeps the focus
     note.textContent = shown.error ?? '';
@@ -179,6 +186,7 @@ function render({ model, el }) {
     }));
   }
 
+  /** @type {(key: string, place: Place) => HTMLButtonElement} */
   function makeButton(key, place) {
     const button = document.createElement('button');
     button.type = 'button';
@@ -194,6 +202,7 @@ function render({ model, el }) {
     return button;
   }
 
+  /** @param {string | null} key */
   function select(key) {
     if (key === selected) return;
     settle();
@@ -203,15 +212,18 @@ function render({ model, el }) {
 
   // ---------------------------------------------------------------- dragging
 
+  /** @type {(event: PointerEvent, key: string) => void} */
   function take(event, key) {
     if (drag || event.button) return; // one pointer at a time: a second finger takes nothing away from the first
     event.preventDefault();
     settle();
-    event.currentTarget.focus({ preventScroll: true });
+    /** @type {HTMLElement} */ (event.currentTarget).focus({ preventScroll: true });
     const handle = /** @type {Handle} */ (handleOf(key)), width = stage.getBoundingClientRect().width;
     const from = { x: inside(handle.x), y: inside(handle.y) }; // one outside is taken at the edge
+    const ends = /** @type {const} */ (['pointerup', 'pointercancel']);
     /** @type {object[] | null} */
     let edits = null;
+    /** @param {PointerEvent} e */
     const move = e => {
       if (e.pointerId !== event.pointerId) return;
       const [dx, dy] = [e.clientX - event.clientX, e.clientY - event.clientY];
@@ -222,17 +234,19 @@ function render({ model, el }) {
       draw();
       preview(edits);
     };
+    /** @param {PointerEvent} e */
     const up = e => e.pointerId === event.pointerId && end(e.type === 'pointerup');
+    /** @param {boolean} whole */
     const end = whole => {
       removeEventListener('pointermove', move, true);
-      for (const name of ['pointerup', 'pointercancel']) removeEventListener(name, up, true);
+      for (const name of ends) removeEventListener(name, up, true);
       drag = null;
       if (edits && whole) commit(edits);
       else if (edits) takeBack();
     };
     drag = { id: event.pointerId, end };
     addEventListener('pointermove', move, true);
-    for (const name of ['pointerup', 'pointercancel']) addEventListener(name, up, true);
+    for (const name of ends) addEventListener(name, up, true);
   }
 
   function takeBack() {
@@ -245,6 +259,7 @@ function render({ model, el }) {
   // ---------------------------------------------------------------- keys, wheel and buttons
 
   // Many small changes become one edit, when they pause or something else is done.
+  /** @type {(key: string, by: By) => void} */
   function change(key, { dx = 0, dy = 0, factor = 1 }) {
     const handle = drag ? undefined : handleOf(key);
     if (!handle) return;
@@ -253,6 +268,7 @@ function render({ model, el }) {
       nudge = { key, handle, dx: 0, dy: 0, factor: 1 };
     }
     const mine = nudge, base = mine.handle;
+    /** @type {(name: 'x' | 'y', by: number) => number} */
     const along = (name, by) => by && !mine[`d${name}`] ? inside(base[name]) - base[name] + by : by; // from the edge, as above
     mine.dx = rounded(mine.dx + along('x', dx));
     mine.dy = rounded(mine.dy + along('y', dy));
@@ -283,7 +299,9 @@ function render({ model, el }) {
     takeBack();
   }
 
+  /** @type {(f: (key: string) => void) => () => void} */
   const onSelected = f => () => selected !== null && f(selected);
+  /** @type {Record<string, () => unknown>} */
   const actions = {
     smaller: onSelected(key => change(key, { factor: 1 / 1.1 })),
     larger: onSelected(key => change(key, { factor: 1.1 })),
@@ -302,6 +320,7 @@ function render({ model, el }) {
 
   root.addEventListener('keydown', event => {
     const step = event.shiftKey ? 5 * NUDGE : NUDGE, onHandle = event.target instanceof Element && event.target.matches('.sg-handle');
+    /** @type {Record<string, By>} */
     const keys = {
       ArrowLeft: { dx: -step }, ArrowRight: { dx: step }, ArrowUp: { dy: -step }, ArrowDown: { dy: step },
       '+': { factor: 1.1 }, '=': { factor: 1.1 }, '-': { factor: 1 / 1.1 },
@@ -328,15 +347,16 @@ function render({ model, el }) {
   });
 
   // Over a handle, or anywhere in the picture once one has the focus; else the page scrolls, as it should.
-  stage.addEventListener('wheel', event => {
-    const over = event.target.closest?.('.sg-handle')?.dataset.key ?? (stage.matches(':focus-within') ? selected : null);
+  stage.addEventListener('wheel', (/** @type {WheelEvent & { target: Element }} */ event) => {
+    const handle = /** @type {HTMLElement | null} */ (event.target.closest?.('.sg-handle'));
+    const over = handle?.dataset.key ?? (stage.matches(':focus-within') ? selected : null);
     if (over === null || over === undefined || event.ctrlKey) return;
     event.preventDefault();
     select(over);
     change(over, { factor: wheelFactor(event) });
   }, { passive: false });
 
-  stage.addEventListener('pointerdown', event => {
+  stage.addEventListener('pointerdown', (/** @type {PointerEvent} */ event) => {
     if (event.target === canvas && !drag) select(null);
   });
   root.addEventListener('focusout', event => {

@@ -28,6 +28,7 @@ export class Artist {
     };
   }
 
+  /** @type {(graph: Graph, inputs: Inputs) => Promise<Float32Array>} */
   #run(graph, inputs) {
     const id = this.#serial++;
     return new Promise((resolve, reject) => {
@@ -57,6 +58,7 @@ export class Artist {
     return picture;
   };
 
+  /** @type {(scene: Scene) => Promise<Plane>} */
   async #draw(scene) {
     const { config, graphs, info } = scene.model, own = await this.ws(scene);
     const ws = scene.w_offset ? own.map((w, i) => w + /** @type {Float32Array} */ (scene.w_offset)[i]) : own;
@@ -68,12 +70,14 @@ export class Artist {
 }
 
 // Those of the inputs that a graph takes.
+/** @type {(names: string[], inputs: Inputs) => Inputs} */
 const fed = (names, inputs) => Object.fromEntries(names.map(name => [name, inputs[name]]));
 
-/** @type {(scene: Scene) => Record<string, [Float32Array, number[]]>} */
+/** @type {(scene: Scene) => Inputs} */
 function places({ layout }) {
   if (!layout) return {};
   const centers = layout.levels.flatMap((_, level) => centersOf(layout, level)).flat(), k = centers.length / 2;
+  /** @type {(f: (level: Level) => number[]) => number[]} */
   const all = f => layout.levels.flatMap(f);
   return { centers_xy: [Float32Array.from(centers), [1, k, 2]], stds: [Float32Array.from(all(l => l.stds.flat())), [1, k, 2]],
     angles: [Float32Array.from(all(l => l.angles)), [1, k]] };

@@ -10,12 +10,15 @@ const NEEDS_SERVER = 'this needs the studio on a computer of its own: spatialgan
 const id = `page-${Math.random().toString(36).slice(2)}`; // of the only session
 const artist = new Artist(new Worker(new URL('worker.js', import.meta.url), { type: 'module' }));
 
-/** @type {Promise<{ info: any, models: Model[], session: Session }> | null} */
+/** @type {Promise<{ info: ExportedInfo, models: Model[], session: Session }> | null} */
 let began = null;
 const begin = () => began ??= (async () => {
-  const fetched = async path => (await fetch(new URL(path, document.baseURI))).json(), info = await fetched('studio.json');
+  const fetched = async (/** @type {string} */ path) => (await fetch(new URL(path, document.baseURI))).json();
+  /** @type {ExportedInfo} */
+  const info = await fetched('studio.json');
   const models = await Promise.all(info.models.map(async model => {
     const { graphs, ...source } = info.sources[model.name], said = await fetched(graphs);
+    /** @type {(said: { file: string, inputs: { name: string }[] }) => Graph} */
     const graph = ({ file, inputs }) => ({ url: new URL(file, new URL(graphs, document.baseURI)).href, inputs: inputs.map(i => i.name) });
     return { ...source, info: model, weights_sha256: said.weights_sha256, graphs: { mapping: graph(said.mapping), synthesis: graph(said.synthesis) } };
   }));
@@ -29,7 +32,9 @@ const thumbnails = new Map(); // by the entry's id
 /** @type {(url: URL) => string} */
 export const imageAt = url => thumbnails.get(Number(/thumbnails\/(\d+)/.exec(url.pathname)?.[1])) ?? '';
 
+/** @type {(value: unknown, status?: number) => Response} */
 const json = (value, status = 200) => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } });
+/** @type {(body: BodyInit, name: string) => Response} */
 const file = (body, name) => new Response(body, { headers: { 'content-disposition': `attachment; filename="${name}"` } });
 
 /** @type {(url: URL, options: RequestInit) => Promise<Response>} */
@@ -76,10 +81,11 @@ async function answer(session, models, asked, query, body) {
   return json(now);
 }
 
-const quoted = name => /^[\w./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+const quoted = (/** @type {string} */ name) => /^[\w./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 
 /** @type {(session: Session, models: Model[], pattern: string, number: number, body: string) => Promise<void>} */
 async function alter(session, models, pattern, number, body) {
+  /** @type {Changes} */
   const changes = {
     'POST picture': ({ model, seed, ...options }) => session.start(/** @type {Model} */ (models.find(m => m.info.name === model)), seed, options),
     'POST edits': ({ revision, ...change }) => session.edit(change, revision),
@@ -101,6 +107,7 @@ async function alter(session, models, pattern, number, body) {
   await Connection.refresh();
 }
 
+/** @param {Session} session */
 async function remember({ history }) {
   for (const { id, scene } of history) if (!thumbnails.has(id)) thumbnails.set(id, thumbnail(await artist.picture(scene)));
 }
@@ -172,7 +179,7 @@ export class Connection {
 export const connection = () => new Connection();
 
 // As studio/wire.py.
-/** @type {(header: any, planes: Record<string, Plane>) => ArrayBuffer} */
+/** @type {(header: Header, planes: Record<string, Plane>) => ArrayBuffer} */
 function frame(header, planes) {
   const listed = Object.entries(planes).map(([name, { width, height, channels }]) => ({ name, width, height, channels }));
   const text = new TextEncoder().encode(JSON.stringify({ ...header, planes: listed })), parts = Object.values(planes).map(p => p.values);

@@ -6,8 +6,11 @@ import { layoutOf, objectStyleOf, styleOf } from './sampling.js';
 /** w of every layer after truncation, without what mixing added; of another z where one is given.
  * @typedef {(scene: Scene, z?: Float32Array) => Promise<Float32Array>} WsOf */
 
+/** @type {(edit: Place) => Where} */
 const where = ({ object, level, point }) => object === undefined ? { level, point } : { level: 0, point: object };
+/** @type {(edit: Place) => (f: (layout: Layout, at: Where) => Layout) => (scene: Scene) => Partial<Scene>} */
 const place = edit => f => scene => ({ layout: f(layoutIn(scene), where(edit)) });
+/** @type {(scene: Scene) => Layout} */
 const layoutIn = ({ layout }) => {
   if (!layout) throw new Error('this model reads no layout; new styles and mixed ones are the edits that work');
   return layout;
@@ -41,7 +44,7 @@ const EDITS = {
   move: (scene, edit) => place(edit)((layout, at) => moved(layout, at, edit.dx, edit.dy))(scene),
   move_to: (scene, edit) => place(edit)((layout, at) => {
     const centers = centersOf(layout, at.level).filter((_, i) => at.point == null || i === at.point);
-    const mean = axis => centers.reduce((sum, c) => sum + c[axis], 0) / centers.length;
+    const mean = (/** @type {number} */ axis) => centers.reduce((sum, c) => sum + c[axis], 0) / centers.length;
     return moved(layout, at, edit.x - mean(0), edit.y - mean(1));
   })(scene),
   resize: (scene, edit) => place(edit)((layout, at) => resized(layout, at, edit.factor, edit.factor))(scene),
@@ -49,7 +52,7 @@ const EDITS = {
   rotate: (scene, edit) => place(edit)((layout, at) => rotated(layout, at, edit.degrees * Math.PI / 180))(scene),
   remove: (scene, edit) => place(edit)((layout, at) => resized(layout, at, 1 - (edit.amount ?? 1), 1 - (edit.amount ?? 1)))(scene),
   mirror: scene => ({ layout: mirrored(layoutIn(scene)) }),
-  align: (scene, { objects, axis, at = null }) => {
+  align: (scene, /** @type {{ objects: number[], axis: string, at?: number | null }} */ { objects, axis, at = null }) => {
     const layout = layoutIn(scene), across = axis === 'horizontal' ? 1 : 0, { stds, angles } = layout.levels[0];
     const centers = objects.map(i => centersOf(layout, 0)[i]), turn = (across - 1) * Math.PI / 2;
     const line = at ?? centers.reduce((sum, c) => sum + c[across], 0) / centers.length;

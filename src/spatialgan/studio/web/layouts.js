@@ -2,9 +2,6 @@
 
 export const MIN_STD = 1e-3, GONE_STD = 1.01 * MIN_STD, MAX_STD = 1e3;
 
-/** One centre of a level, or all of them.
- * @typedef {{ level: number, point?: number | null }} Where */
-
 /** @type {(layout: Layout, level: number, change: (level: Level) => Partial<Level>) => Layout} */
 const withLevel = (layout, level, change) => ({ ...layout, levels: layout.levels.map((l, i) => i === level ? { ...l, ...change(l) } : l) });
 
@@ -22,7 +19,7 @@ export function centersOf({ hierarchical, levels }, level) {
 export const moved = (layout, { level, point }, dx, dy) =>
   withLevel(layout, level, l => ({ centers_xy: at(l.centers_xy, point, ([x, y]) => [x + dx, y + dy]) }));
 
-const limited = std => Math.min(MAX_STD, Math.max(MIN_STD, std));
+const limited = (/** @type {number} */ std) => Math.min(MAX_STD, Math.max(MIN_STD, std));
 /** @type {(layout: Layout, where: Where, sx: number, sy: number) => Layout} */
 export const resized = (layout, { level, point }, sx, sy) =>
   withLevel(layout, level, l => ({ stds: at(l.stds, point, ([x, y]) => [limited(x * sx), limited(y * sy)]) }));
@@ -38,6 +35,7 @@ export const mirrored = layout => ({ ...layout, levels: layout.levels.map((l, le
   angles: l.angles.map(angle => 0 - angle),
 })) });
 
+/** @type {(a: number, b: number, t: number) => number} */
 export const lerp = (a, b, t) => a + t * (b - a);
 
 // At t of the way from one layout to another; sizes change evenly in their logarithm, but where something vanishes.
@@ -46,6 +44,7 @@ export const between = (a, b, t) => ({ ...a, levels: a.levels.map((l, level) => 
   const other = b.levels[level];
   /** @type {(f: (a: number, b: number) => number, a: [number, number], b: [number, number]) => [number, number]} */
   const both = (f, [x, y], [u, v]) => [f(x, u), f(y, v)];
+  /** @type {(s: number, u: number) => number} */
   const size = (s, u) => Math.min(s, u) <= GONE_STD ? lerp(s, u, t) : Math.exp(lerp(Math.log(s), Math.log(u), t));
   return {
     centers_xy: l.centers_xy.map((c, i) => both((x, u) => lerp(x, u, t), c, other.centers_xy[i])),

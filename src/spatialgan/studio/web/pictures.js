@@ -16,6 +16,7 @@ function canvasOf({ width, height, channels, values }, size = width) {
   return sized;
 }
 
+/** @param {HTMLCanvasElement} canvas */
 const context = canvas => /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { alpha: false }));
 
 /** @type {(plane: Plane, scale?: number) => Promise<Blob>} */

@@ -1,10 +1,12 @@
 // Random numbers as Python draws them: the streams of spatialgan/streams.py, and what PyTorch makes of one on a processor.
 // So a seed stands for the same picture here and there; tests/studio/test_web_seeds.py compares them.
 
+/** @type {number[]} */
 const PRIMES = [];
 for (let n = 2; PRIMES.length < 64; n++) if (PRIMES.every(p => n % p)) PRIMES.push(n);
-const fraction = x => (x % 1) * 2 ** 32 >>> 0; // its first 32 bits
+const fraction = (/** @type {number} */ x) => (x % 1) * 2 ** 32 >>> 0; // its first 32 bits
 const ROUND = PRIMES.map(p => fraction(Math.cbrt(p))), START = PRIMES.slice(0, 8).map(p => fraction(Math.sqrt(p)));
+/** @type {(x: number, n: number) => number} */
 const turn = (x, n) => x >>> n | x << 32 - n;
 
 // SHA-256 (FIPS 180-4) of a text below 56 bytes, the first four bytes of it, the least first. crypto.subtle has it too, but
@@ -27,9 +29,6 @@ export function digest(text) {
   block.setInt32(0, START[0] + a | 0);
   return block.getUint32(0, true);
 }
-
-/** The next 32 bits.
- * @typedef {() => number} Stream */
 
 // MT19937 (Matsumoto and Nishimura, 1998), which PyTorch seeds with the lower half of its 64 bits.
 /** @type {(seed: number) => Stream} */
@@ -56,8 +55,8 @@ export function twister(seed) {
 /** @type {(seed: number, purpose: string) => Stream} */
 export const streamOf = (seed, purpose) => twister(digest(`${purpose} ${seed}`));
 
-const share = next => (next() & 0xffffff) / 2 ** 24;
-const fineShare = next => ((next() & 0x1fffff) * 2 ** 32 + next()) / 2 ** 53;
+const share = (/** @type {Stream} */ next) => (next() & 0xffffff) / 2 ** 24;
+const fineShare = (/** @type {Stream} */ next) => ((next() & 0x1fffff) * 2 ** 32 + next()) / 2 ** 53;
 
 // As torch.rand: evenly in 0..1.
 /** @type {(next: Stream, count: number) => Float32Array} */
@@ -77,7 +76,7 @@ export function normals(next, count) {
     return out.slice(0, count);
   }
   const out = uniforms(next, count);
-  const pair = first => {
+  const pair = (/** @type {number} */ first) => {
     for (let i = first; i < first + 8; i++) {
       const radius = Math.sqrt(-2 * Math.log(1 - out[i])), angle = 2 * Math.PI * out[i + 8];
       out[i] = radius * Math.cos(angle);

@@ -21,6 +21,7 @@ export function layoutOf(config, seed) {
   return config.layout === 'multi' ? objects(config, next) : levels(config, next);
 }
 
+/** @type {(next: Stream, count: number, low: number, high: number) => number[]} */
 const between = (next, count, low, high) => [...uniforms(next, count)].map(u => low + (high - low) * u);
 
 /** @type {(values: Iterable<number>) => [number, number][]} */
@@ -29,9 +30,10 @@ function pairs(values) {
   return Array.from({ length: all.length / 2 }, (_, i) => [all[2 * i], all[2 * i + 1]]);
 }
 
-const inside = value => Math.min(1, Math.max(0, value));
+const inside = (/** @type {number} */ value) => Math.min(1, Math.max(0, value));
 
 // N(1/2, std^2), none of them outside the picture.
+/** @type {(next: Stream, count: number, std: number) => [number, number][]} */
 function centersInside(next, count, std) {
   const edge = erf(0.5 / std / Math.SQRT2);
   return pairs([...uniforms(next, 2 * count)].map(u => inside(0.5 + std * Math.SQRT2 * erfinv((2 * u - 1) * edge))));
@@ -40,6 +42,7 @@ function centersInside(next, count, std) {
 /** @type {(centers: [number, number][], stds: number[]) => Level} */
 const circles = (centers, stds) => ({ centers_xy: centers, stds: stds.map(std => [std, std]), angles: stds.map(() => 0) });
 
+/** @type {(config: Config, next: Stream) => Layout} */
 function levels(config, next) {
   const hierarchical = config.sampling !== 'independent', release = config.sampling === 'release';
   return { hierarchical, levels: LEVEL_NUM_CENTERS.map((k, level) => {
@@ -52,6 +55,7 @@ function levels(config, next) {
   }) };
 }
 
+/** @type {(config: Config, next: Stream) => Layout} */
 function objects(config, next) {
   const n = config.num_objects, each = config.object_spacing > 0 ? CANDIDATES : 1;
   const candidates = centersInside(next, n * each, config.center_std);

@@ -69,7 +69,8 @@ export function sceneFromJson(models, data) {
   if (data.tuning) throw new Error('the scene was made for a photograph, which needs the studio on a computer of its own: spatialgan studio');
   const model = models.find(m => m.weights_sha256 === data.model?.weights_sha256);
   if (!model) throw new Error(`the scene was made with the model ${String(data.model?.name).slice(0, 80)}, which is not on this page`);
-  const counts = layout => String(layout?.levels?.map(l => l.angles.length)), wanted = layoutOf(model.config, 0);
+  const counts = (/** @type {Layout | null} */ layout) => String(layout?.levels?.map(l => l.angles.length));
+  const wanted = layoutOf(model.config, 0);
   if (counts(data.layout) !== counts(wanted)) throw new Error(`the scene has heatmaps that this page cannot draw, as of ${counts(data.layout)} centres; it draws those of ${counts(wanted)}`);
   const { layout, noise_seed, truncation, seed, layout_seed, edits } = data, shapes = shapesOf(model);
   const w_offset = data.w_offset && fromJson(data.w_offset, ...shapes.w_offset);

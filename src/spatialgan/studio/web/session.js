@@ -34,6 +34,7 @@ export class Session {
     return this.history.findLastIndex((step, i) => step.is_start && i <= this.position);
   }
 
+  /** @param {number} position */
   #at(position) {
     const step = this.history[position];
     if (!step) throw new Error(this.history.length ? `the history has no entry ${position}` : 'there is no picture yet');

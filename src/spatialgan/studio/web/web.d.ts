@@ -8,6 +8,12 @@ interface Level {
   angles: number[];
 }
 
+/** One centre of a level, or all of them. */
+interface Where {
+  level: number;
+  point?: number | null;
+}
+
 interface Layout {
   hierarchical: boolean;
   levels: Level[];
@@ -35,6 +41,9 @@ interface Graph {
   inputs: string[];
 }
 
+/** What a graph takes, by name: values and their shape. */
+type Inputs = Record<string, [Float32Array, number[]]>;
+
 interface Model {
   info: ModelInfo;
   config: Config;
@@ -42,6 +51,23 @@ interface Model {
   handles: { level: number; point: number; acts: boolean; reach: number | null }[];
   graphs: { mapping: Graph; synthesis: Graph };
 }
+
+/** studio.json, as studio/exporting.py writes it. */
+interface ExportedInfo extends StudioInfo {
+  labels: Record<string, string>;
+  sources: Record<string, Pick<Model, 'config' | 'handles'> & { graphs: string }>;
+}
+
+/** What is done with what requests bring, as studio/schemas.py has it. */
+interface Changes {
+  'POST picture': (given: { model: string; seed: number; layout_seed?: number | null; truncation?: number }) => Promise<void>;
+  'POST edits': (given: Change & { revision?: number }) => Promise<void>;
+  'POST history': (given: { scene: unknown; label: string; is_start?: boolean }) => Promise<void>;
+  [asked: string]: (given: any) => unknown;
+}
+
+/** The next 32 random bits. */
+type Stream = () => number;
 
 /** Nothing of it is ever written into. */
 interface Scene {

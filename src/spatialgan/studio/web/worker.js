@@ -3,13 +3,14 @@
 /** @type {Map<string, Promise<any>>} */
 const sessions = new Map();
 
+/** @param {string} url */
 async function fetched(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${new URL(url).pathname} is missing on this server (${answer.status})`);
   return answer.arrayBuffer();
 }
 
-const there = name => new URL(`../../ort/${name}`, import.meta.url).href;
+const there = (/** @type {string} */ name) => new URL(`../../ort/${name}`, import.meta.url).href;
 
 async function begin() {
   const ort = await import(there('ort.js'));
@@ -21,6 +22,7 @@ async function begin() {
 const runtime = begin(); // while the page learns what to draw
 runtime.catch(() => {}); // each job says so
 
+/** @param {{ graph: string, inputs: Inputs }} job */
 async function run({ graph, inputs }) {
   const ort = await runtime;
   if (!sessions.has(graph)) sessions.set(graph, fetched(graph).then(bytes => ort.InferenceSession.create(new Uint8Array(bytes))));

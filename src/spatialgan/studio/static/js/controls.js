@@ -7,12 +7,14 @@ import { isPending } from './pending.js';
 import { slider } from './sliders.js';
 import { emit, on, select, store } from './store.js';
 
-const $ = selector => document.querySelector(selector);
+const $ = (/** @type {string} */ selector) => document.querySelector(selector);
 const model = $('#model'), seed = $('#seed'), truncation = $('#truncation'), stage = $('#stage');
 
 // A path is long: as much of its end as tells the models apart.
+/** @param {string[]} names */
 function shortNames(names) {
   const parts = names.map(name => name.replace(/\.safetensors$/, '').split(/[/\\]/));
+  /** @type {(name: string[], n: number) => string} */
   const end = (name, n) => name.slice(-n).join('/');
   return parts.map(name => {
     let n = 1;
@@ -55,6 +57,7 @@ on('draft', showSteps);
 on('mode', showSteps);
 
 // While a drag is under way nothing else may change the picture.
+/** @param {boolean} dragging */
 function setDragging(dragging) {
   document.body.toggleAttribute('data-dragging', dragging);
   for (const part of document.querySelectorAll('.model, .joined, .modes, #open, #history, #whole, #selection')) part.inert = dragging;
@@ -62,6 +65,7 @@ function setDragging(dragging) {
 
 on('dragging', () => setDragging(store.dragging));
 
+/** @param {() => Promise<unknown>} f */
 const loading = async f => {
   const timer = setTimeout(() => { document.body.dataset.loading = ''; }, 250);
   await f();
@@ -87,6 +91,7 @@ $('#undo').onclick = stepBack;
 $('#redo').onclick = stepForward;
 $('#reset').onclick = () => go(store.state.start_position);
 
+/** @type {(name: string, title: string, makeEdit: (seed: number) => Edit) => void} */
 const offer = (name, title, makeEdit) => {
   $(`#${name}-dice`).onclick = () => edit(makeEdit(randomSeed()));
   $(`#${name}-gallery`).onclick = () => openGallery(title, s => ({ edits: [makeEdit(s)] }));
@@ -116,18 +121,20 @@ const variety = slider(truncation, value => value.toFixed(2), {
 
 // Adding an object: the next click says where.
 const add = $('#add');
+/** @param {boolean} adding */
 const place = adding => {
   add.setAttribute('aria-pressed', adding);
   add.lastElementChild.textContent = adding ? 'Click where' : 'Add one';
   stage.toggleAttribute('data-adding', adding);
 };
+/** @type {(x: number, y: number) => Promise<unknown>} */
 const addAt = (x, y) => edit({ edit: 'add', x: Math.round(x * 1e4) / 1e4, y: Math.round(y * 1e4) / 1e4, std: 0.15, seed: randomSeed() })
   .then(state => state && select(`object ${state.handles.length - 1}`));
-add.onclick = event => {
+add.onclick = (/** @type {MouseEvent} */ event) => {
   if (event.detail === 0 && add.getAttribute('aria-pressed') !== 'true') addAt(0.5, 0.5); // by keyboard: in the middle
   else place(add.getAttribute('aria-pressed') !== 'true');
 };
-stage.addEventListener('click', event => {
+stage.addEventListener('click', (/** @type {From<MouseEvent>} */ event) => {
   if (!stage.hasAttribute('data-adding') || event.target.closest('.handle')) return;
   const { left, top, width } = stage.getBoundingClientRect();
   place(false);

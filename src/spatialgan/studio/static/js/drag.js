@@ -9,12 +9,14 @@ import { addPair, drawPoints, pairs, placePoint, setPairs } from './points.js';
 import { slider } from './sliders.js';
 import { emit, on, store } from './store.js';
 
-const $ = selector => document.querySelector(selector);
+const $ = (/** @type {string} */ selector) => document.querySelector(selector);
 const start = $('#drag-start'), maxSteps = $('#max-steps');
+/** @type {Record<string, string>} */
 const REASONS = {
   reached: 'The points are there.', max_steps: 'It has used up its steps.', stopped: 'Stopped.',
   lost_track: 'It lost track of a point: the picture changed too much.', no_progress: 'More steps bring no progress.', failed: 'It failed.',
 };
+/** @type {Record<string, string>} */
 const TRY = {
   max_steps: 'Start again to go on from here, or allow more steps.',
   stopped: 'Start again to go on from here.',
@@ -27,10 +29,10 @@ let revision = null;
 /** @type {string | null} */
 let session = null;
 let keep = false; // points and mask, since the picture changed by their own drag
-/** @type {{ step: number, draft: { pairs: any[], paint: ImageData | null } } | null} */
+/** @type {{ step: number, draft: Draft } | null} */
 let began = null; // the step of the history that the last drag began at, and its points and mask: whoever goes back has them again
 
-$('#stage').addEventListener('pointerdown', event => {
+$('#stage').addEventListener('pointerdown', (/** @type {From<PointerEvent>} */ event) => {
   if (store.mode !== 'drag' || store.dragging || event.button || event.target.closest('#divider')) return;
   event.preventDefault();
   const { tool } = document.body.dataset;
@@ -46,6 +48,7 @@ on('points', () => {
 
 const stepNow = () => store.state.history[store.state.position].id;
 const draftNow = () => ({ pairs: structuredClone(pairs), paint: paint() });
+/** @param {Draft} draft */
 function putDraft(draft) {
   setPairs(draft.pairs);
   setPaint(draft.paint);
@@ -67,6 +70,7 @@ async function begin() {
   });
 }
 
+/** @param {boolean} dragging */
 function setDragging(dragging) {
   store.dragging = dragging;
   start.textContent = dragging ? 'Stop' : 'Start';
@@ -82,6 +86,7 @@ function show({ step, distance, seconds }) {
 }
 
 // What is kept of a drag is the step that came nearest of those in which its points were not lost.
+/** @param {DragStatus} status */
 function keptOf({ step, num_steps }) {
   if (!(num_steps > step)) return '';
   if (step === 0) return num_steps === 1 ? ' It took one step, which came no nearer: the picture is as it was.' : ` None of ${num_steps} steps came nearer: the picture is as it was.`;
@@ -138,7 +143,9 @@ on('state', () => {
   }
   if (!store.dragging) keep = false;
   revision = store.state.revision;
-  $('#drag-mode').querySelectorAll('option').forEach(option => { option.disabled = !store.state.model.editable && option.value !== 'latent'; });
+  $('#drag-mode').querySelectorAll('option').forEach((/** @type {HTMLOptionElement} */ option) => {
+    option.disabled = !store.state.model.editable && option.value !== 'latent';
+  });
   if (!store.state.model.editable) $('#drag-mode').value = 'latent';
   drawPoints();
 });
@@ -146,6 +153,7 @@ on('state', () => {
 draftIs(draftNow, putDraft);
 
 // What is painted lies on the outcome: it steps aside once a drag is done, until somebody paints again.
+/** @param {boolean} aside */
 const stepAside = aside => $('#mask').toggleAttribute('data-aside', aside);
 on('draft', () => document.body.dataset.tool !== 'points' && stepAside(false));
 

@@ -6,16 +6,17 @@ import { complain, tell } from './notices.js';
 import { openPhoto } from './photo.js';
 import { on, store } from './store.js';
 
-const $ = selector => document.querySelector(selector);
+const $ = (/** @type {string} */ selector) => document.querySelector(selector);
 const menu = $('#export-menu'), file = $('#file');
 /** @type {HTMLElement | null} */
 let drawing = null; // the notice of the animation that was asked for last
 
-menu.addEventListener('beforetoggle', async ({ newState }) => {
+menu.addEventListener('beforetoggle', async (/** @type {ToggleEvent} */ { newState }) => {
   if (newState !== 'open') return;
   $('#save-large small').textContent = `PNG, ${largeScale() * store.state.model.resolution} pixels wide`;
   $('#command').textContent = '…';
   try {
+    /** @type {{ command: string, scene_file: string | null }} */
     const { command, scene_file: needed } = await get(here('command'));
     $('#command').replaceChildren(...command.split(' ').flatMap((word, i) => i ? [' ', unbroken(word)] : [unbroken(word)]));
     $('#command-needs').hidden = !needed;
@@ -48,6 +49,7 @@ on('animation', ({ share }) => {
 });
 
 // Whether it worked.
+/** @param {string} path */
 async function save(path) {
   try {
     const answer = await request('GET', here(path));
@@ -79,6 +81,7 @@ $('#copy').onclick = async () => {
   }
 };
 
+/** @param {Blob} blob */
 const openScene = blob => act(async () => (await request('PUT', here('scene.json'), blob)).json());
 /** @type {(chosen?: File) => unknown} */
 const openFile = chosen => {

@@ -36,6 +36,7 @@ async function fill() {
   // Two at a time, so that the first ones are seen soon.
   for (let i = 0; i < COUNT && mine === round && dialog.open; i += 2) {
     try {
+      /** @type {string[]} */
       const urls = await post('alternatives', { changes: changes.slice(i, i + 2) });
       urls.forEach((url, k) => {
         const image = new Image();

@@ -19,9 +19,12 @@ let held = null; // what is being moved, until it has become an edit; `handle` i
 /** @type {any} */
 let nudge = null; // what arrow keys did last
 
+/** @type {(value: number) => number} */
 const inside = value => Math.min(1, Math.max(0, value)); // handles of what has left the picture wait at its edge
+/** @param {Handle} handle */
 const place = ({ place }) => 'object' in place ? { object: place.object } : { level: place.level, point: place.point };
 
+/** @param {Handle} handle */
 function label({ place, x, y }) {
   return `${nameOf(place)}, ${Math.round(100 * x)} % from the left, ${Math.round(100 * y)} % from the top`;
 }
@@ -57,21 +60,23 @@ export function handlesIn(box, { rings = null, filter = () => true } = {}) {
   }
 
   // Of handles that lie on one another, the one that was meant, whichever is on top.
+  /** @type {(event: PointerEvent) => string} */
   function nearest({ clientX, clientY }) {
-    const far = button => {
+    const far = (/** @type {HTMLElement} */ button) => {
       const { left, top, width, height } = button.getBoundingClientRect();
       return Math.hypot(clientX - left - width / 2, clientY - top - height / 2);
     };
     return [...buttons].reduce((best, one) => far(one[1]) < far(best[1]) ? one : best)[0];
   }
 
+  /** @param {Handle} handle */
   function makeButton(handle) {
     const button = document.createElement('button'), key = keyOf(handle.place);
     button.className = 'handle';
     button.dataset.key = key;
-    button.dataset.level = handle.place.level ?? 0;
+    button.dataset.level = String(handle.place.level ?? 0);
     button.style.setProperty('--color', colorOf(handle.place));
-    button.textContent = handle.place.object ?? handle.place.level;
+    button.textContent = String(handle.place.object ?? handle.place.level);
     button.onfocus = () => select(key);
     button.onpointerdown = event => takeHandle(event, nearest(event), box);
     button.onkeydown = event => keyOn(event, key);
@@ -88,11 +93,12 @@ const drawAll = () => draws.forEach(draw => draw());
 on('frame', drawAll);
 on('select', drawAll);
 
+/** @type {(svg: SVGElement, handles: Handle[], box: HTMLElement) => void} */
 function drawRings(svg, handles, box) {
-  const isChosen = handle => keyOf(handle.place) === store.selected;
+  const isChosen = (/** @type {Handle} */ handle) => keyOf(handle.place) === store.selected;
   const rings = [...handles].sort((a, b) => Number(isChosen(a)) - Number(isChosen(b))).map(handle => { // what is selected on top
     const chosen = isChosen(handle);
-    if (!chosen && handle.place.level > 0) return []; // seven rings would hide the picture
+    if (!chosen && (handle.place.level ?? 0) > 0) return []; // seven rings would hide the picture
     return ['halo', 'ring', 'grip'].map(kind => {
       const ellipse = document.createElementNS(SVG, 'ellipse');
       const values = { class: `${kind}${chosen ? ' chosen' : ''}`, cx: 100 * handle.x, cy: 100 * handle.y, rx: 100 * handle.std_x,
@@ -108,6 +114,7 @@ function drawRings(svg, handles, box) {
 }
 
 // How far what is held may go before pictures fall apart.
+/** @param {Point & { radius: number }} reach */
 function reachRing({ x, y, radius }) {
   const ring = document.createElementNS(SVG, 'ellipse');
   for (const [name, value] of Object.entries({ class: 'reach', cx: 100 * x, cy: 100 * y, rx: 100 * radius, ry: 100 * radius })) ring.setAttribute(name, String(value));
@@ -129,6 +136,7 @@ function gesture(event, box, key, change) {
     if (held === mine) held = null;
     drawAll();
   };
+  /** @param {PointerEvent} e */
   const move = e => {
     const [dx, dy] = [e.clientX - event.clientX, e.clientY - event.clientY];
     if (!made && Math.hypot(dx, dy) <= CLICK_PX) return;
@@ -156,6 +164,7 @@ function gesture(event, box, key, change) {
 /** @type {(key: string) => Handle} */
 const current = key => Object.assign({}, store.handles.find(h => keyOf(h.place) === key), held?.key === key ? held.handle : {});
 
+/** @type {(event: PointerEvent, key: string, box: HTMLElement) => void} */
 function takeHandle(event, key, box) {
   const handle = current(key), from = { x: inside(handle.x), y: inside(handle.y) }; // one outside is taken at the edge
   const mine = gesture(event, box, key, (dx, dy) => {
@@ -166,6 +175,7 @@ function takeHandle(event, key, box) {
   drawAll();
 }
 
+/** @type {(event: PointerEvent, key: string, box: HTMLElement) => void} */
 function takeRing(event, key, box) {
   const handle = current(key), { left, top, width } = box.getBoundingClientRect();
   const from = Math.hypot((event.clientX - left) / width - handle.x, (event.clientY - top) / width - handle.y);
@@ -175,15 +185,20 @@ function takeRing(event, key, box) {
   });
 }
 
+/** @type {(event: KeyboardEvent, key: string) => void} */
 function keyOn(event, key) {
   const step = event.shiftKey ? 5 * NUDGE : NUDGE;
-  const [dx, dy] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key] ?? [0, 0];
-  const factor = { '+': 1.1, '=': 1.1, '-': 1 / 1.1 }[event.key] ?? 1;
+  /** @type {Record<string, number[]>} */
+  const ways = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+  /** @type {Record<string, number>} */
+  const factors = { '+': 1.1, '=': 1.1, '-': 1 / 1.1 };
+  const [dx, dy] = ways[event.key] ?? [0, 0], factor = factors[event.key] ?? 1;
   if (store.dragging || event.ctrlKey || event.metaKey || (!dx && !dy && factor === 1)) return;
   event.preventDefault();
   if (busy()) return;
   if (!isPending(nudge)) nudge = { handle: current(key), dx: 0, dy: 0, factor: 1, change: null };
   const { handle } = nudge, mine = nudge;
+  /** @type {(name: 'x' | 'y', by: number) => number} */
   const along = (name, by) => by && !mine[`d${name}`] ? inside(handle[name]) - handle[name] + by : by; // from the edge, as above
   mine.dx = rounded(mine.dx + along('x', dx));
   mine.dy = rounded(mine.dy + along('y', dy));
@@ -198,6 +213,7 @@ function keyOn(event, key) {
 }
 
 // Many presses of arrow keys become one edit.
+/** @param {{ change: { edits: Edit[] }, held: Held }} mine */
 async function finishNudge(mine) {
   if (mine.change.edits.length) await commit(mine.change);
   if (held === mine.held) held = null;
@@ -208,13 +224,13 @@ on('state', () => {
   if (!selectedHandle()) select(null);
 });
 
-document.querySelector('#stage').addEventListener('pointerdown', event => {
+document.querySelector('#stage').addEventListener('pointerdown', (/** @type {From<PointerEvent>} */ event) => {
   if (!busy() && (event.target.id === 'handles' || event.target.id === 'picture')) select(null);
 });
 
 // In the picture, handles that change hardly anything are in the way; among the heatmaps all can be taken.
 const all = document.querySelector('#all-handles');
-const shown = h => h.acts || store.allHandles || keyOf(h.place) === store.selected;
+const shown = (/** @type {Handle} */ h) => h.acts || store.allHandles || keyOf(h.place) === store.selected;
 on('state', () => { all.hidden = store.handles.every(h => h.acts); });
 all.onclick = () => {
   store.allHandles = !store.allHandles;

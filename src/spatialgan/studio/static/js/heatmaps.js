@@ -8,6 +8,7 @@ import { on, store } from './store.js';
 const box = document.querySelector('#heatmaps'), panel = document.querySelector('#heatmap-panel');
 const SIZES = ['4×4', '8×8', '16×16 and finer'];
 const PLACES = ['level 0', 'level 1', 'level 2'];
+/** @type {{ canvas: HTMLCanvasElement, key: string }[]} */
 let maps = [];
 
 on('frame', () => {
@@ -17,6 +18,7 @@ on('frame', () => {
   maps.forEach(({ canvas, key }) => paint(canvas, store.planes[key]));
 });
 
+/** @param {string[]} keys */
 function make(keys) {
   box.replaceChildren();
   box.dataset.count = keys.length;

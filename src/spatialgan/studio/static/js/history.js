@@ -11,7 +11,7 @@ const shown = new Map(); // session and entry id => list item
 
 on('state', () => {
   const { history, position } = store.state;
-  const keyOf = entry => `${store.session} ${entry.id}`, keys = new Set(history.map(keyOf));
+  const keyOf = (/** @type {Entry} */ entry) => `${store.session} ${entry.id}`, keys = new Set(history.map(keyOf));
   for (const [key, item] of shown) {
     if (!keys.has(key)) {
       item.remove();
@@ -30,6 +30,7 @@ on('state', () => {
   bringIntoSight('smooth');
 });
 
+/** @param {ScrollBehavior} behavior */
 function bringIntoSight(behavior) {
   const now = list.querySelector('[aria-current]')?.parentElement;
   if (!now) return;
@@ -39,6 +40,7 @@ function bringIntoSight(behavior) {
 }
 new ResizeObserver(() => bringIntoSight('instant')).observe(list);
 
+/** @param {Entry} entry */
 function make(entry) {
   const item = document.createElement('li'), button = document.createElement('button');
   const image = new Image(), text = document.createElement('span');

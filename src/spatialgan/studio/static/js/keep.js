@@ -11,6 +11,7 @@ const scenes = new Map(); // entry id => scene
 let list = null; // of the steps that are kept; null before anything is known
 let busy = false;
 
+/** @type {(key: string, value: unknown) => void} */
 const save = (key, value) => {
   try {
     sessionStorage.setItem(key, JSON.stringify(value));
@@ -38,6 +39,7 @@ function keepList(history, position) {
 }
 
 // The steps of a session that the server still knows, which this tab is about to leave.
+/** @param {PictureState} state */
 export async function keepUp({ history, position }) {
   keepList(history, position);
   for (const { id } of history) if (!scenes.has(id)) put(id, stored(id) ?? await get(here(`scenes/${id}.json`)));
@@ -59,6 +61,7 @@ async function fetchMissing() {
   }
 }
 
+/** @type {(id: number, scene: unknown) => void} */
 function put(id, scene) {
   scenes.set(id, scene);
   save(SCENE + id, scene);
@@ -86,6 +89,7 @@ export function kept() {
   return { steps, position: Math.max(0, steps.findLastIndex(step => step.id <= now)) };
 }
 
+/** @param {number} id */
 function stored(id) {
   try {
     return JSON.parse(sessionStorage.getItem(SCENE + id) ?? 'null');

@@ -6,7 +6,8 @@ import { busy, interrupt } from './pointer.js';
 import { select, store } from './store.js';
 import { removeSelected, restyleSelected } from './selection.js';
 
-const click = selector => () => document.querySelector(selector).click();
+const click = (/** @type {string} */ selector) => () => document.querySelector(selector).click();
+/** @type {Record<string, (event: KeyboardEvent) => unknown>} */
 const KEYS = {
   Delete: () => store.mode === 'arrange' && removeSelected(),
   Backspace: () => store.mode === 'arrange' && removeSelected(),
@@ -39,5 +40,5 @@ document.addEventListener('keydown', event => {
 document.querySelector('#help').onclick = () => document.querySelector('#keys').showModal();
 for (const dialog of document.querySelectorAll('dialog')) {
   for (const button of dialog.querySelectorAll('.close')) button.onclick = () => dialog.close();
-  dialog.onclick = event => event.target === dialog && dialog.close(); // beside it
+  dialog.onclick = (/** @type {MouseEvent} */ event) => event.target === dialog && dialog.close(); // beside it
 }

@@ -63,7 +63,7 @@ export const online = () => new Promise(resolve => {
   else on('online', resolve);
 });
 
-/** @type {(buffer: ArrayBuffer) => { header: any, planes: Record<string, Plane> }} */
+/** @type {(buffer: ArrayBuffer) => Frame} */
 export function readFrame(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
@@ -77,6 +77,7 @@ export function readFrame(buffer) {
   return { header, planes };
 }
 
+/** @param {Frame} frame */
 function show({ header, planes }) {
   if (header.kind === 'preview' && header.revision !== store.state?.revision) return; // of a picture that is gone
   if (header.kind === 'current') {
@@ -93,6 +94,7 @@ function show({ header, planes }) {
   emit('frame', header);
 }
 
+/** @param {Message} message */
 function note(message) {
   if (message.kind === 'error') tell(message.error, { error: true });
   if (message.kind === 'drag_end') emit('drag-end', message);
@@ -101,6 +103,7 @@ function note(message) {
   if (message.kind === 'photo_end') emit('photo-end', message);
 }
 
+/** @param {object} message */
 function send(message) {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 }
@@ -113,5 +116,5 @@ export function sendPreview(change) {
   return serial;
 }
 
-export const sendOverlay = overlay => send({ kind: 'overlay', overlay });
+export const sendOverlay = (/** @type {string} */ overlay) => send({ kind: 'overlay', overlay });
 export const refresh = () => send({ kind: 'hello' });

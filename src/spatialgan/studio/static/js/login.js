@@ -3,6 +3,7 @@
 const field = document.querySelector('#token');
 const answer = document.querySelector('#answer');
 
+/** @param {string} token */
 async function logIn(token) {
   let reply;
   try {
@@ -21,7 +22,7 @@ async function logIn(token) {
   field.select();
 }
 
-document.querySelector('#login').addEventListener('submit', event => {
+document.querySelector('#login').addEventListener('submit', (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
   logIn(field.value);
 });

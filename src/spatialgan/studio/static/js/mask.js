@@ -5,10 +5,11 @@ import { at, follow } from './pointer.js';
 import { slider } from './sliders.js';
 import { store } from './store.js';
 
-const $ = selector => document.querySelector(selector);
+const $ = (/** @type {string} */ selector) => document.querySelector(selector);
 const mask = $('#mask'), size = $('#brush');
 let painted = false;
 
+/** @type {CanvasRenderingContext2D} */
 const context = mask.getContext('2d', { willReadFrequently: true });
 const resolution = () => store.state.model.resolution;
 
@@ -19,6 +20,7 @@ export function clearMask() {
 
 // All that is painted, to be set again; null for nothing.
 export const paint = () => painted ? context.getImageData(0, 0, mask.width, mask.height) : null;
+/** @param {ImageData | null} pixels */
 export function setPaint(pixels) {
   clearMask();
   if (pixels && pixels.width === mask.width) context.putImageData(pixels, 0, 0);
@@ -32,8 +34,10 @@ function showLegend() {
   $('#clear-mask').hidden = !painted;
 }
 
+/** @type {(event: PointerEvent, erase: boolean) => void} */
 export function brush(event, erase) {
   let last = at(event);
+  /** @param {PointerEvent} e */
   const stroke = e => {
     const now = at(e), r = resolution();
     context.globalCompositeOperation = erase ? 'destination-out' : 'source-over';

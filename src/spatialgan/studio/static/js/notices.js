@@ -22,4 +22,4 @@ export function tell(text, { error = false, seconds = error ? 15 : 7 } = {}) {
   return notice;
 }
 
-export const complain = error => tell(error.message ?? String(error), { error: true });
+export const complain = (/** @type {Error} */ error) => tell(error.message ?? String(error), { error: true });

@@ -19,6 +19,6 @@ export function settle() {
   finish();
 }
 
-export const isPending = owner => waiting?.owner === owner;
+export const isPending = (/** @type {unknown} */ owner) => waiting?.owner === owner;
 
 addEventListener('pagehide', settle);

@@ -12,7 +12,7 @@ const STAGES = {
   'a code a layer': 'Details',
   tuning: 'A copy of the model, for this photograph',
 };
-const $ = selector => document.querySelector(selector);
+const $ = (/** @type {string} */ selector) => document.querySelector(selector);
 
 /** @type {(file: File) => Promise<unknown>} */
 export async function openPhoto(file) {
@@ -36,6 +36,7 @@ export async function openPhoto(file) {
 }
 
 // As a JPEG of at most MOST_PX, upright.
+/** @param {File} file */
 async function reduced(file) {
   const picture = await createImageBitmap(file);
   const scale = Math.min(1, MOST_PX / Math.max(picture.width, picture.height));
@@ -54,6 +55,7 @@ async function reduced(file) {
 
 const hide = () => { $('#fitting').hidden = true; };
 
+/** @param {Omit<PhotoStatus, 'likeness'>} status */
 function show({ stage, share, stop_reason: ended }) {
   $('#fitting').hidden = Boolean(ended);
   $('#fit-share').value = share;

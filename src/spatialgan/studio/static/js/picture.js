@@ -6,7 +6,7 @@ import { asColour, paint } from './palette.js';
 import { follow } from './pointer.js';
 import { emit, on, store } from './store.js';
 
-const $ = selector => document.querySelector(selector);
+const $ = (/** @type {string} */ selector) => document.querySelector(selector);
 const stage = $('#stage'), picture = $('#picture'), before = $('#before'), overlay = $('#overlay');
 const levels = $('#overlay-levels'), divider = $('#divider');
 let kind = 'none', split = 50;
@@ -31,6 +31,7 @@ on('state', () => {
   if (chosen.disabled) $('#overlays [value=none]').click();
 });
 
+/** @param {string} name */
 function mapsOf(name) {
   return Object.keys(store.planes).filter(key => key.startsWith(`${name}/`)).map(key => key.slice(name.length + 1));
 }
@@ -51,6 +52,7 @@ function paintOverlay() {
 }
 
 // The largest difference of the channels, doubled, since small ones matter.
+/** @type {(a: Plane, b: Plane) => Plane} */
 function difference(a, b) {
   const { width, height, channels } = a, values = new Uint8Array(width * height);
   for (let i = 0; i < values.length; i++) {
@@ -61,6 +63,7 @@ function difference(a, b) {
   return { width, height, channels: 1, values };
 }
 
+/** @param {string[]} keys */
 function makeLevels(keys) {
   levels.dataset.keys = `${kind} ${keys}`;
   levels.hidden = keys.length < 2;
@@ -95,12 +98,14 @@ for (const input of document.querySelectorAll('[name=overlay]')) {
 const askForOverlay = () => sendOverlay(['attention', 'features'].includes(kind) ? kind : 'none');
 on('online', () => kind !== 'none' && askForOverlay()); // another server has to be told
 
+/** @param {From<Event, HTMLInputElement>} event */
 $('#opacity').oninput = ({ target }) => overlay.style.setProperty('--strength', target.value);
 
+/** @type {(button: HTMLElement, f: (pressed: boolean) => void) => void} */
 export const toggle = (button, f) => {
   button.onclick = () => {
     const pressed = button.getAttribute('aria-pressed') !== 'true';
-    button.setAttribute('aria-pressed', pressed);
+    button.setAttribute('aria-pressed', String(pressed));
     f(pressed);
   };
 };
@@ -116,18 +121,20 @@ toggle($('#compare'), shown => {
   setSplit(50);
 });
 
+/** @param {number} percent */
 function setSplit(percent) {
   split = Math.min(100, Math.max(0, percent));
   stage.style.setProperty('--split', `${split}%`);
   divider.setAttribute('aria-valuenow', Math.round(split));
 }
 
-divider.onpointerdown = event => {
+divider.onpointerdown = (/** @type {PointerEvent} */ event) => {
   const { left, width } = stage.getBoundingClientRect();
   follow(event, ({ clientX }) => setSplit(100 * (clientX - left) / width), { firm: true });
 };
-divider.onkeydown = event => {
-  const step = { ArrowLeft: -5, ArrowRight: 5, Home: -100, End: 100 }[event.key];
+divider.onkeydown = (/** @type {KeyboardEvent} */ event) => {
+  /** @type {Record<string, number>} */
+  const steps = { ArrowLeft: -5, ArrowRight: 5, Home: -100, End: 100 }, step = steps[event.key];
   if (step) {
     event.preventDefault();
     event.stopPropagation();

@@ -2,7 +2,7 @@
 // the palm of the hand, takes nothing away from the first.
 
 const stage = document.querySelector('#stage');
-const edge = value => Math.min(1, Math.max(0, value));
+const edge = (/** @type {number} */ value) => Math.min(1, Math.max(0, value));
 /** @type {{ end: (whole: boolean) => void, firm: boolean, since: number } | null} */
 let gesture = null; // the one under way
 
@@ -28,16 +28,18 @@ export const interrupt = () => gesture?.end(false);
  *   options?: { done?: () => void, cancelled?: () => void, firm?: boolean }) => boolean} */
 export function follow(event, move, { done = () => {}, cancelled = done, firm = false } = {}) {
   if (gesture || event.button) return false;
+  /** @type {(f: (event: PointerEvent) => void) => (event: PointerEvent) => void} */
   const mine = f => e => e.pointerId === event.pointerId && f(e);
+  /** @type {Record<string, EventListenerObject['handleEvent']>} */
   const listeners = {
     pointermove: mine(move), pointerup: mine(() => end(true)), pointercancel: mine(() => end(false)),
-    keydown: e => {
+    keydown: (/** @type {KeyboardEvent} */ e) => {
       if (e.key !== 'Escape') return;
       e.stopPropagation();
       end(false);
     },
   };
-  const end = whole => {
+  const end = (/** @type {boolean} */ whole) => {
     for (const [name, f] of Object.entries(listeners)) window.removeEventListener(name, f, true);
     gesture = null;
     if (whole) done();

@@ -10,13 +10,16 @@ const layer = document.querySelector('#points'), arrows = document.querySelector
 /** @type {Pair[]} */
 export let pairs = [];
 
+/** @param {Pair[]} others */
 export function setPairs(others) {
   pairs = others;
   drawPoints();
 }
 
 // `now`, while a drag is under way: where the points are.
+/** @param {[number, number][] | null} now */
 export function drawPoints(now = null) {
+  /** @type {SVGElement[]} */
   const lines = [];
   const dots = pairs.flatMap(({ from, to }, i) => {
     if (to) {
@@ -34,6 +37,7 @@ export function drawPoints(now = null) {
   arrows.replaceChildren(...lines);
   list.replaceChildren(...pairs.map((pair, i) => {
     const item = document.createElement('li'), text = document.createElement('span'), button = document.createElement('button');
+    /** @param {Point | null} p */
     const percent = p => p ? `${Math.round(100 * p.x)}, ${Math.round(100 * p.y)}` : 'click its target';
     item.title = 'From the left and from the top, in per cent of the width';
     text.textContent = `${percent(pair.from)} → ${percent(pair.to)}`;
@@ -52,6 +56,7 @@ export function drawPoints(now = null) {
   emit('points');
 }
 
+/** @type {(i: number, kind: 'from' | 'to', at: Point) => HTMLElement} */
 function dot(i, kind, { x, y }) {
   const button = document.createElement('button');
   button.className = `point ${kind}`;
@@ -74,8 +79,9 @@ function dot(i, kind, { x, y }) {
   button.onkeydown = event => {
     if (store.dragging) return;
     const step = event.shiftKey ? 0.05 : 0.01;
-    const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
-    const gone = event.key === 'Delete' || event.key === 'Backspace';
+    /** @type {Record<string, number[]>} */
+    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const move = moves[event.key], gone = event.key === 'Delete' || event.key === 'Backspace';
     if (!gone && !move) return;
     remember();
     if (gone) pairs.splice(i, 1);
@@ -96,6 +102,7 @@ export function addPair() {
 }
 
 // Press, pull, let go; or one click for the point and another for its target.
+/** @param {PointerEvent} event */
 export function placePoint(event) {
   const here = at(event), open = pairs.at(-1);
   if (busy()) return;

@@ -10,7 +10,7 @@ import { keyOf, on, select, selectedHandle, store } from './store.js';
 
 const APART = 1.25; // of things beside one another, in sums of their standard deviations; as in editing/edits/align.py
 const ROUND = 0.05; // log2 of the aspect, below which turning changes nothing that can be seen
-const $ = selector => document.querySelector(selector);
+const $ = (/** @type {string} */ selector) => document.querySelector(selector);
 const chosen = $('#chosen'), size = $('#size'), ratio = $('#ratio'), turn = $('#turn');
 /** @type {Handle | null} */
 let from = null; // the handle as it was when a slider was taken
@@ -28,6 +28,7 @@ function show() {
   $('#nothing').hidden = Boolean(handle);
   chosen.value = store.selected ?? '';
   if (!handle || from || made) return;
+  /** @type {Record<string, number>} */
   const values = { size: Math.log2(Math.sqrt(handle.std_x * handle.std_y)), ratio: Math.log2(handle.std_x / handle.std_y), turn: degreesOf(handle) };
   for (const [name, { input, say }] of Object.entries(sliders)) {
     input.value = values[name];
@@ -40,9 +41,9 @@ function show() {
   $('#restyle').hidden = !objects;
 }
 
-const degreesOf = h => ((h.degrees + 90) % 180 + 180) % 180 - 90;
-const percent = size => `${(100 * 2 ** size).toFixed(0)} %`;
-const aspect = value => value >= 0 ? `${(2 ** value).toFixed(1)} : 1` : `1 : ${(2 ** -value).toFixed(1)}`;
+const degreesOf = (/** @type {Handle} */ h) => ((h.degrees + 90) % 180 + 180) % 180 - 90;
+const percent = (/** @type {number} */ size) => `${(100 * 2 ** size).toFixed(0)} %`;
+const aspect = (/** @type {number} */ value) => value >= 0 ? `${(2 ** value).toFixed(1)} : 1` : `1 : ${(2 ** -value).toFixed(1)}`;
 
 // A slider that shows its effect while it is moved, and becomes one edit. `change(handle)` gives the edit, and what it makes
 // of the handle.
@@ -67,7 +68,7 @@ function slide(input, text, change) {
   }) };
 }
 
-const six = number => Number(number.toPrecision(6));
+const six = (/** @type {number} */ number) => Number(number.toPrecision(6));
 const sliders = {
   size: slide(size, percent, h => {
     const factor = Math.max(1e-3, six(2 ** size.value / Math.sqrt(h.std_x * h.std_y)));

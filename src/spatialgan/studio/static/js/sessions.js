@@ -9,6 +9,7 @@ const FIRST_SEED = 2;
 const LOCK_MS = 1500; // a page that is reloaded gives its lock back a little later
 
 // A duplicated tab gets a copy of this tab's storage: whoever cannot lock the session begins one of its own.
+/** @type {(id: string) => Promise<boolean>} */
 const mine = id => !navigator.locks ? Promise.resolve(true) : new Promise(answer => {
   navigator.locks.request(`spatialgan ${id}`, { signal: AbortSignal.timeout(LOCK_MS) }, () => {
     answer(true);
@@ -23,6 +24,7 @@ async function enter() {
 }
 
 // From now on this tab keeps the steps of the session that it has entered.
+/** @type {typeof keepFrom} */
 function settleIn(steps, position) {
   keepFrom(steps, position);
   sessionStorage.setItem(KEY, String(store.session));
@@ -58,6 +60,7 @@ async function copy() {
 }
 
 // Whether a step was refused for what it is; anything else is the server's trouble, and will pass.
+/** @type {(error: { status: number }) => boolean} */
 const isRefused = ({ status }) => [400, 413, 422].includes(status);
 
 // The server does not know the session: it was restarted, or nobody had used it for long. Send all steps again.

@@ -3,8 +3,12 @@
 import { later, settle } from './pending.js';
 
 // `text(value)` for people; `moved()` while it is being changed, `done()` after that.
+/** @param {HTMLInputElement & { parentElement: HTMLElement }} input
+ * @param {(value: number) => string} text */
 export function slider(input, text, { moved = () => {}, done = () => {} } = {}) {
-  const output = input.parentElement.querySelector('output'), say = value => { if (output) output.value = text(Number(value)); };
+  const output = input.parentElement.querySelector('output');
+  /** @param {number | string} value */
+  const say = value => { if (output) output.value = text(Number(value)); };
   const limits = document.createElement('span');
   limits.className = 'limits';
   limits.setAttribute('aria-hidden', 'true'); // the slider itself tells them

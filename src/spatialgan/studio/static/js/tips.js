@@ -4,7 +4,7 @@ const GAP = 8;
 
 for (const button of document.querySelectorAll('.tip')) {
   const tip = document.querySelector(`#${button.getAttribute('popovertarget')}`);
-  tip.addEventListener('toggle', ({ newState }) => {
+  tip.addEventListener('toggle', (/** @type {ToggleEvent} */ { newState }) => {
     if (newState !== 'open') return;
     const at = button.getBoundingClientRect(), { width, height } = tip.getBoundingClientRect();
     const below = at.bottom + GAP + height < innerHeight;
