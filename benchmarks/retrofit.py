@@ -32,7 +32,7 @@ from spatialgan.sampling import sample_layout
 from spatialgan.settings import with_settings
 from spatialgan.streams import random_stream
 from spatialgan.training.growing import load_or_grow
-from spatialgan.training.step import Trainee, make_trainee
+from spatialgan.training.trainee import Trainee, make_trainee
 from spatialgan.vision.features import EfficientNetLite2Features
 
 STEPS = 400  # of the plain model, and again of its retrofit

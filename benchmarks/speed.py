@@ -38,7 +38,8 @@ from spatialgan.settings import with_settings
 from spatialgan.threads import available_cores, threads_for
 from spatialgan.training.loop import real_batches
 from spatialgan.training.presets import preset
-from spatialgan.training.step import Trainee, make_trainee, training_step
+from spatialgan.training.step import training_step
+from spatialgan.training.trainee import Trainee, make_trainee
 
 PHOTO = (640, 480)
 READING_S, THREADS_S = 40.0, 15.0  # for the first comparison; for each of the second's, a turn at least

@@ -40,7 +40,8 @@ from spatialgan.networks.generator import Generator, sample_noise, sample_z
 from spatialgan.sampling import centers_inside, sample_layout
 from spatialgan.settings import with_settings
 from spatialgan.streams import random_stream
-from spatialgan.training.step import Trainee, make_trainee, training_step
+from spatialgan.training.step import training_step
+from spatialgan.training.trainee import Trainee, make_trainee
 
 RESOLUTION = 32
 THING_STD = 1 / 8  # of a thing's brightness around its middle, in image widths

@@ -21,6 +21,7 @@ from spatialgan.config import AidsConfig, RunConfig
 from spatialgan.settings import with_settings
 from spatialgan.training import step as steps
 from spatialgan.training.presets import preset
+from spatialgan.training.trainee import Trainee, make_trainee
 
 PHASES = ("G forward", "G backward", "D step", "R1", "whole step")
 
@@ -53,7 +54,7 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def time_step(t: steps.Trainee, reals: torch.Tensor) -> dict[str, float]:
+def time_step(t: Trainee, reals: torch.Tensor) -> dict[str, float]:
     """Seconds of the parts of one step; the whole counts R1 once in ``r1_interval`` steps, as it is run.
 
     GradCAM's own short backward pass, which comes before the loss, counts as G's forward pass.
@@ -75,7 +76,7 @@ def time_step(t: steps.Trainee, reals: torch.Tensor) -> dict[str, float]:
     return {"G forward": forward, "G backward": backward, "D step": d, "R1": r1, "whole step": whole}
 
 
-def generator_loss(t: steps.Trainee, random: torch.Generator) -> torch.Tensor:
+def generator_loss(t: Trainee, random: torch.Generator) -> torch.Tensor:
     """G's loss on a batch, with its graph."""
     layout, images = steps.draw_pictures(t, t.config.train.batch_size, random, update_w_mean=True)
     terms, _ = steps.generator_terms(t, layout, images, random)
@@ -85,7 +86,7 @@ def generator_loss(t: steps.Trainee, random: torch.Generator) -> torch.Tensor:
 def measure(base: RunConfig, device: torch.device, turns: int) -> dict[str, dict[str, float]]:
     """Median milliseconds of each phase, and the overhead over StyleGAN2, by variant."""
     configs = variants(base)
-    trainees = {name: steps.make_trainee(config, device) for name, config in configs.items()}
+    trainees = {name: make_trainee(config, device) for name, config in configs.items()}
     shape = (base.train.batch_size, base.model.image_channels, base.model.resolution, base.model.resolution)
     reals = torch.rand(shape, generator=torch.Generator().manual_seed(0)).mul(2).sub(1).to(device)
     times: dict[str, list[dict[str, float]]] = {name: [] for name in configs}

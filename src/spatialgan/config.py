@@ -306,11 +306,14 @@ class AidsConfig:
     reconstruct_kimg: float = 0.0
     """Thousands of images at the beginning for which G only learns to reconstruct real pictures from codes and places
     that it is told (``training/aids/reconstruction.py``), and D waits; 0 is off."""
+    reconstruct_weight: float = 0.0
+    """Weight of reconstruction beside the adversarial loss afterwards, of a quarter of each batch; 0 is off."""
     reuse_pictures: bool = False
     """D learns from the very pictures that G was just judged on, which saves drawing others."""
 
     def __post_init__(self) -> None:
-        require(self.reconstruct_kimg >= 0, f"aids.reconstruct_kimg is {self.reconstruct_kimg}; use 0 or more")
+        for name in ("reconstruct_kimg", "reconstruct_weight"):
+            require(getattr(self, name) >= 0, f"aids.{name} is {getattr(self, name)}; use 0 or more")
 
 
 @dataclass(frozen=True)
@@ -334,12 +337,12 @@ class RunConfig:
             require(
                 m.layout != "multi" or m.num_objects <= MAX_THINGS,
                 f"reconstruction finds at most {MAX_THINGS} things in a picture; set model.num_objects to no more, "
-                f"not {m.num_objects}, or aids.reconstruct_kimg to 0",
+                f"not {m.num_objects}, or aids.reconstruct_kimg and aids.reconstruct_weight to 0",
             )
             require(
                 m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
-                "reconstruction needs heatmaps that can be moved; set aids.reconstruct_kimg to 0 with "
-                "model.sampling=noise, model.impulse_noise or encoding=flatten",
+                "reconstruction needs heatmaps that can be moved; set aids.reconstruct_kimg and "
+                "aids.reconstruct_weight to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten",
             )
         if m.discriminator != "projected":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
@@ -360,12 +363,16 @@ class RunConfig:
 
     @property
     def reconstructs(self) -> bool:
-        """Whether G first learns from real pictures."""
-        return self.aids.reconstruct_kimg > 0
+        """Whether G learns from real pictures, at first or beside D."""
+        return self.aids.reconstruct_kimg > 0 or self.aids.reconstruct_weight > 0
+
+    def only_reconstructs_at(self, num_images_seen: int) -> bool:
+        """Whether it learns from nothing else in the step that begins there, and D still waits."""
+        return num_images_seen < self.aids.reconstruct_kimg * 1000
 
     def reconstructs_at(self, num_images_seen: int) -> bool:
-        """Whether it does so in the step that begins there, and D still waits."""
-        return num_images_seen < self.aids.reconstruct_kimg * 1000
+        """Whether it learns from them in the step that begins there."""
+        return self.aids.reconstruct_weight > 0 or self.only_reconstructs_at(num_images_seen)
 
 
 def describe(hint: Any) -> str:

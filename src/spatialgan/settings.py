@@ -47,7 +47,6 @@ GONE = {
     "loss": {"align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share", "reconstruct_weight"},
     "data": {"shift"},
     "train": {"blur_std", "blur_kimg"},
-    "aids": {"reconstruct_weight"},
 }  # they said how a model was trained, not what it is
 
 

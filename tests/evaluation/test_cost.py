@@ -47,7 +47,7 @@ def test_a_real_step() -> None:
 def test_the_models_own_step_is_timed_without_reconstruction(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures that are drawn once for both steps are not charged twice."""
     model = tiny_model()
-    aids = AidsConfig(reconstruct_kimg=7.0, reuse_pictures=True)
+    aids = AidsConfig(reconstruct_kimg=7.0, reconstruct_weight=1.0, reuse_pictures=True)
     model.config = replace(model.config, aids=aids, train=replace(model.config.train, batch_size=4))
     seen = []
     monkeypatch.setattr(cost, "training_step", lambda trainee, reals: seen.append(trainee.config.aids))

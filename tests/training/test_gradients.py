@@ -16,7 +16,8 @@ from spatialgan.networks.generator import sample_noise, sample_z
 from spatialgan.sampling import sample_layout
 from spatialgan.training.augment import augment, draw_augmentation
 from spatialgan.training.ema import ema_decay
-from spatialgan.training.step import make_trainee, step_generator, training_step
+from spatialgan.training.step import step_generator, training_step
+from spatialgan.training.trainee import make_trainee
 
 CPU = torch.device("cpu")
 REALS = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(9)) * 2 - 1

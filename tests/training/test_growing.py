@@ -15,7 +15,8 @@ from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
 from spatialgan.training.growing import grow_discriminator, grow_generator, load_or_grow
 from spatialgan.training.loop import train
-from spatialgan.training.step import make_trainee, training_step
+from spatialgan.training.step import training_step
+from spatialgan.training.trainee import make_trainee
 
 SMALL = tiny_config().model
 LARGE = replace(SMALL, resolution=64, channel_base=512)

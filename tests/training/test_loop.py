@@ -70,14 +70,16 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
 
 
 @pytest.mark.parametrize("model", [{}, {"layout": "multi", "encoding": "multi"}], ids=["single", "multi"])
-@pytest.mark.parametrize("half_kimg", [0.008, 0.024], ids=["while reconstructing", "later"])
-def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg):
+@pytest.mark.parametrize(
+    ("half_kimg", "weight"), [(0.008, 0.0), (0.024, 0.0), (0.024, 1.0)], ids=["while reconstructing", "later", "beside"]
+)
+def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg, weight):
     whole = tiny_config(
         model=model,
         data={"mirror": True},
         loss={"align": "multi" if model else "single"},
         train=EIGHT_STEPS | {"precision": "bfloat16"},
-        aids={"reconstruct_kimg": 0.016},
+        aids={"reconstruct_kimg": 0.016, "reconstruct_weight": weight},
     )
     half = replace(whole, train=replace(whole.train, kimg=half_kimg))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)

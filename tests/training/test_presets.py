@@ -10,7 +10,7 @@ from spatialgan.networks.generator import Generator
 from spatialgan.settings import from_dict, to_dict
 from spatialgan.training.ema import ema_decay
 from spatialgan.training.presets import PRESETS, preset
-from spatialgan.training.step import make_trainee
+from spatialgan.training.trainee import make_trainee
 
 PAPER = [name for name in PRESETS if name.startswith("paper256-")]
 

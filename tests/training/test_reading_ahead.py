@@ -21,7 +21,7 @@ from spatialgan.data.images import ImageDataset
 from spatialgan.settings import to_dict
 from spatialgan.training import loop
 from spatialgan.training.checkpoint import list_checkpoints
-from spatialgan.training.step import make_trainee
+from spatialgan.training.trainee import make_trainee
 
 CONFIG = tiny_config(data={"mirror": True}, train={"kimg": 0.04, "sample_kimg": 1.0})
 

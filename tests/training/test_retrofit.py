@@ -21,7 +21,8 @@ from spatialgan.streams import random_stream
 from spatialgan.training.growing import load_or_grow
 from spatialgan.training.presets import preset
 from spatialgan.training.retrofit import READERS, with_architecture_of
-from spatialgan.training.step import make_trainee, training_step
+from spatialgan.training.step import training_step
+from spatialgan.training.trainee import make_trainee
 
 PLAIN = tiny_config(loss={"align": "none"})
 PLAIN = replace(PLAIN, model=replace(PLAIN.model, encoding="none"))

@@ -9,7 +9,8 @@ import torch
 from spatialgan.api import SpatialGAN
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
-from spatialgan.training.step import make_trainee, training_step
+from spatialgan.training.step import training_step
+from spatialgan.training.trainee import make_trainee
 
 WARM_UP = 2  # steps, and pictures, that are not timed
 PICTURES = 32  # that are drawn, one at a time
@@ -45,7 +46,8 @@ def measure_cost(
     """
     if num_steps < 1:
         raise SpatialGANError(f"num_steps is {num_steps}; use 1 or more")
-    config, device = replace(model.config, aids=replace(model.config.aids, reconstruct_kimg=0.0)), model.device
+    aids = replace(model.config.aids, reconstruct_kimg=0.0, reconstruct_weight=0.0)
+    config, device = replace(model.config, aids=aids), model.device
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     interval = config.loss.r1_interval if config.loss.r1_gamma else 1
     num_steps = -(-num_steps // interval) * interval

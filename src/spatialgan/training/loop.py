@@ -37,8 +37,9 @@ from spatialgan.training.resuming import (
 )
 from spatialgan.training.sample_grids import write_samples
 from spatialgan.training.stats_log import Averages, Record, check_finite
-from spatialgan.training.step import Trainee, make_trainee, training_step
+from spatialgan.training.step import training_step
 from spatialgan.training.stop_request import StopRequest
+from spatialgan.training.trainee import Trainee, make_trainee
 
 SKIPPED = "skipped.txt"
 BUSY = "another process is training in {}; wait for it to end, or give another --out"

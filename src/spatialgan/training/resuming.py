@@ -13,7 +13,7 @@ from spatialgan.files import file_hash, read_json
 from spatialgan.settings import from_dict, is_earlier, to_dict
 from spatialgan.training.checkpoint import DamagedCheckpointError, load_checkpoint, save_checkpoint
 from spatialgan.training.stats_log import Averages, check_finite_weights
-from spatialgan.training.step import Trainee
+from spatialgan.training.trainee import Trainee
 
 CONFIG, CODES = "config.json", "codes.safetensors"
 # May change when a run goes on.

@@ -13,7 +13,7 @@ from spatialgan.layout import Layout
 from spatialgan.networks.generator import sample_noise, sample_z
 from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
-from spatialgan.training.step import Trainee
+from spatialgan.training.trainee import Trainee
 
 CHUNK = 16  # pictures at once: a whole grid at once would need more memory than training itself
 

@@ -1,27 +1,20 @@
 """One training step: G, then D, as StyleGAN2 takes them, with the alignment loss in G's."""
 
-import copy
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from spatialgan.attention import attention_maps
 from spatialgan.config import RunConfig
-from spatialgan.devices import move_to
 from spatialgan.heatmaps import resize_maps
 from spatialgan.layout import Layout
-from spatialgan.networks.discriminators import Discriminator, DiscriminatorOutput, make_discriminator
-from spatialgan.networks.generator import Generator, sample_noise, sample_z
+from spatialgan.networks.discriminators import DiscriminatorOutput
+from spatialgan.networks.generator import sample_noise, sample_z
 from spatialgan.sampling import sample_layout
-from spatialgan.streams import random_stream, stream_seed
-from spatialgan.training.aids.reconstruction import (
-    Known,
-    reconstruct,
-    reconstruction_optimizer,
-)
+from spatialgan.streams import random_stream
+from spatialgan.training.aids.reconstruction import Known, reconstruct
 from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images, visible_pixels
-from spatialgan.training.distributed import Workers
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
     alignment_loss,
@@ -32,98 +25,12 @@ from spatialgan.training.losses import (
     path_length_penalty,
     r1_penalty,
 )
-from spatialgan.vision.efficientnet_lite import EfficientNetLite
-from spatialgan.vision.perceptual import comparison_network
+from spatialgan.training.trainee import Trainee
 
 W_MEAN_SHARE = 0.002  # of each batch in the running mean of w, which truncation uses
 PATH_MEAN_SHARE = 0.01  # of each batch in the running mean of path lengths
 PATH_BATCH_SHARE = 2  # path-length regularisation runs on 1 / this of the batch, as in StyleGAN2
-
-
-@dataclass
-class Trainee:
-    """All that a step changes."""
-
-    config: RunConfig
-    generator: Generator
-    discriminator: Discriminator
-    ema: Generator
-    g_optimizer: torch.optim.Optimizer
-    d_optimizer: torch.optim.Optimizer
-    path_mean: Tensor
-    """Running mean of path lengths, a scalar."""
-    r_optimizer: torch.optim.Optimizer | None = None
-    """Of G while it only reconstructs; None where it never does, or no longer."""
-    comparison: EfficientNetLite | None = None
-    """Compares pictures with their reconstructions; None as above."""
-    num_images_seen: int = 0
-    workers: Workers = Workers()  # noqa: RUF009 (frozen)
-
-    @property
-    def batch_size(self) -> int:
-        """Of this process."""
-        return self.config.train.batch_size // self.workers.count
-
-    @property
-    def micro_batch(self) -> int:
-        """Images per forward pass."""
-        return self.config.train.micro_batch or self.batch_size
-
-    @property
-    def device(self) -> torch.device:
-        return self.path_mean.device
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """All weights and running values of the networks, and the running mean of path lengths."""
-        networks = (self.generator, self.discriminator, self.ema)
-        return [*(v for n in networks for v in n.state_dict().values()), self.path_mean]
-
-    @property
-    def d_parameters(self) -> list[nn.Parameter]:
-        return self.d_optimizer.param_groups[0]["params"]
-
-
-def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
-    """Networks with weights drawn from ``train.seed``, and their optimisers."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(config.train.seed, "weights"))
-        generator = Generator(config.model).float()
-        discriminator = make_discriminator(config.model).float()
-    move_to(generator, device)
-    move_to(discriminator, device)
-    ema = copy.deepcopy(generator).eval().requires_grad_(False)
-    loss, c = config.loss, config.train
-    return Trainee(
-        config,
-        generator,
-        discriminator,
-        ema,
-        _adam(
-            list(generator.parameters()),
-            c.g_lr,
-            (c.beta1, c.g_beta2 or c.beta2),
-            loss.path_length_interval if loss.path_length_weight else 0,
-        ),
-        _adam(
-            [p for p in discriminator.parameters() if p.requires_grad],
-            c.d_lr,
-            (c.beta1, c.beta2),
-            loss.r1_interval if loss.r1_gamma else 0,
-        ),
-        torch.zeros((), device=device, dtype=torch.float32),
-        reconstruction_optimizer(generator, config.train.beta2) if config.reconstructs else None,
-        comparison_network(device) if config.reconstructs else None,
-    )
-
-
-def _adam(
-    parameters: list[nn.Parameter], lr: float, betas: tuple[float, float], lazy_interval: int
-) -> torch.optim.Adam:
-    """Adam; lazy regularisation has more steps, and rates shrink to match (Karras et al., 2020, Appendix B)."""
-    share = lazy_interval / (lazy_interval + 1) if lazy_interval else 1.0
-    betas = (betas[0] ** share, betas[1] ** share)
-    return torch.optim.Adam(parameters, lr=lr * share, betas=betas, eps=1e-8, fused=True)
+RECONSTRUCT_BATCH_SHARE = 4  # reconstruction beside the adversarial loss, on 1 / this
 
 
 def step_generator(seed: int, num_images_seen: int, device: torch.device, rank: int = 0) -> torch.Generator:
@@ -144,12 +51,14 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
         scalars for the record, by name, means over all processes; ``loss/...`` are the terms of the losses.
     """
     random = step_generator(t.config.train.seed, t.num_images_seen, t.device, t.workers.rank)
-    if t.config.reconstructs_at(t.num_images_seen):
+    if t.config.only_reconstructs_at(t.num_images_seen):
         assert known is not None
         stats = reconstruction_step(t, known, random)
     else:
-        t.r_optimizer = t.comparison = None  # of no more use, and take memory
-        stats = adversarial_step(t, reals, random)
+        t.r_optimizer = None  # of no more use, and takes memory
+        if not t.config.reconstructs_at(t.num_images_seen):
+            t.comparison = known = None
+        stats = adversarial_step(t, reals, random, known)
     t.workers.average([*stats.values(), t.path_mean, t.generator.mapping.w_mean])
     t.num_images_seen += t.config.train.batch_size
     decay = ema_decay(
@@ -162,11 +71,13 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
     return stats
 
 
-def adversarial_step(t: Trainee, reals: Tensor, random: torch.Generator) -> dict[str, Tensor]:
-    """One G step and one D step, with the regularisation that is due."""
+def adversarial_step(
+    t: Trainee, reals: Tensor, random: torch.Generator, known: Known | None = None
+) -> dict[str, Tensor]:
+    """One G step and one D step, with the regularisation that is due, and with reconstruction of ``known``."""
     config = t.config
     step = t.num_images_seen // config.train.batch_size
-    stats, drawn = generator_step(t, random)
+    stats, drawn = generator_step(t, random, known)
     if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
         stats |= path_length_step(t, random)
     stats |= discriminator_step(t, reals, random, fakes=drawn if config.aids.reuse_pictures else None)
@@ -186,8 +97,8 @@ class Term:
     """A scalar, with its graph."""
 
 
-def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-    """Make pictures, look at them through D once, and follow both its verdict and its attention.
+def generator_step(t: Trainee, random: torch.Generator, known: Known | None = None) -> tuple[dict[str, Tensor], Tensor]:
+    """Make pictures, look at them through D once, and follow both its verdict and its attention; reconstruct ``known``.
 
     Returns:
         scalars for the record, and the pictures (B, C, R, R), without a graph.
@@ -198,9 +109,10 @@ def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tenso
     for p in t.d_parameters:
         p.requires_grad_(False)  # D is not updated here [paper]: its weights' gradients would be work for nothing
     t.g_optimizer.zero_grad(set_to_none=True)
-    for _ in range(count):
+    for i in range(count):
         layout, images = draw_pictures(t, micro, random, update_w_mean=True)
-        terms, seen = generator_terms(t, layout, images, random)
+        its_known = None if known is None else known[i * micro : (i + 1) * micro]
+        terms, seen = generator_terms(t, layout, images, random, its_known)
         total = sum((term.weight * term.value for term in terms), start=torch.zeros((), device=t.device))
         (total / count).backward()
         parts.append({term.name: term.value.detach() for term in terms} | seen)
@@ -212,9 +124,17 @@ def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tenso
 
 
 def generator_terms(
-    t: Trainee, layout: Layout, images: Tensor, random: torch.Generator
+    t: Trainee, layout: Layout, images: Tensor, random: torch.Generator, known: Known | None = None
 ) -> tuple[list[Term], dict[str, Tensor]]:
-    """The terms of G's loss on ``images`` (B, C, R, R) that were drawn from ``layout``, and scalars for the record."""
+    """The terms of G's loss, and scalars for the record.
+
+    Args:
+        t: who asks.
+        layout: of the pictures.
+        images: (B, C, R, R), drawn from it.
+        random: for augmentation, and for what is reconstructed.
+        known: pictures to reconstruct, of which a part is; None for none.
+    """
     loss, a = t.config.loss, draw(t.config, len(images), random)
     seen_by_d = augment(images, a)  # in float32, as in D's step
     with autocast(t):
@@ -223,6 +143,12 @@ def generator_terms(
     if loss.align != "none":
         value, seen = align(t.config, output, layout, a)
         terms.append(Term("loss/align", loss.align_weight, value))
+    if known is not None:  # [ours] D's verdict does not say whether things are at their heatmaps
+        part = known[: max(1, len(known.images) // RECONSTRUCT_BATCH_SHARE)]
+        assert t.comparison is not None  # it is there as long as anything is reconstructed
+        with autocast(t):
+            value, _ = reconstruct(t.generator, t.comparison, part, random)
+        terms.append(Term("loss/reconstruct", t.config.aids.reconstruct_weight, value))
     return terms, seen
 
 

@@ -18,12 +18,8 @@ from spatialgan.training.aids.reconstruction import (
     reconstruction_loss,
     thing_weights,
 )
-from spatialgan.training.step import (
-    make_trainee,
-    reconstruction_step,
-    step_generator,
-    training_step,
-)
+from spatialgan.training.step import generator_step, reconstruction_step, step_generator, training_step
+from spatialgan.training.trainee import make_trainee
 from spatialgan.vision.perceptual import comparison_network
 
 CPU = torch.device("cpu")
@@ -162,6 +158,31 @@ def test_at_first_a_step_is_one_of_reconstruction_alone():
     assert t.num_images_seen == 4 and {"loss/G", "loss/D"} <= set(training_step(t, reals))
 
 
+def test_beside_the_verdict_a_quarter_of_the_batch_is_reconstructed():
+    config = tiny_config(aids={"reconstruct_weight": 3.0}, train={"batch_size": 8})
+    t, other = make_trainee(config, CPU), make_trainee(config, CPU)
+    known = Known(
+        torch.rand(8, 3, 32, 32, generator=seeded()) * 2 - 1,
+        torch.randn(8, 1, config.model.z_dim, generator=seeded(1)),
+        torch.rand(8, 1, 2, generator=seeded(2)),
+        torch.full((8, 1), 0.3),
+    )
+    mine, theirs = seeded(4), seeded(4)
+    stats, _ = generator_step(t, mine, known)
+    verdict, _ = generator_step(other, theirs)
+    other.generator.load_state_dict(make_trainee(config, CPU).generator.state_dict())
+    value, _ = reconstruct(other.generator, other.comparison, known[:2], theirs)
+    (3 * value).backward()  # on top of the verdict's gradient
+    assert stats.keys() - verdict.keys() == {"loss/reconstruct"}
+    torch.testing.assert_close(stats["loss/reconstruct"], value.detach())
+    assert torch.equal(mine.get_state(), theirs.get_state())
+    for a, b in zip(t.generator.parameters(), other.generator.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad)
+    assert t.r_optimizer is None and all(p.grad is None for p in t.comparison.parameters())
+    seen = training_step(t, known.images, known)
+    assert {"loss/G", "loss/D", "loss/reconstruct"} <= seen.keys() and t.comparison is not None
+
+
 def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
     t = make_trainee(tiny_config(aids={"reconstruct_kimg": 1.0}), CPU)
     grouped = [id(p) for g in t.r_optimizer.param_groups for p in g["params"]]
@@ -177,6 +198,7 @@ def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
 @pytest.mark.parametrize(
     "model", [{"image_channels": 1}, {"sampling": "noise"}, {"impulse_noise": 0.1}, {"encoding": "flatten"}]
 )
-def test_what_cannot_be_reconstructed_is_refused(model):
+@pytest.mark.parametrize("aid", ["reconstruct_kimg", "reconstruct_weight"])
+def test_what_cannot_be_reconstructed_is_refused(model, aid):
     with pytest.raises(SpatialGANError, match="reconstruction"):
-        tiny_config(model=model, aids={"reconstruct_kimg": 1.0})
+        tiny_config(model=model, aids={aid: 1.0})
