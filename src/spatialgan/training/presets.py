@@ -1,11 +1,10 @@
 """Ready configurations: a preset is a function that returns a full one.
 
-Each is a table of what it sets beside the defaults of ``config.py``; the paper's others, of what they change of
-:func:`paper256_single`. ``rooms64`` is another name of ``floors64``.
+Each is written out, as a table of what it sets beside the defaults of ``config.py``; none is made from another.
+``rooms64`` is another name of ``floors64``.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from spatialgan.config import AidsConfig, DataConfig, LossConfig, ModelConfig, RunConfig, TrainConfig
 from spatialgan.errors import SpatialGANError
@@ -66,7 +65,46 @@ def paper256_single() -> RunConfig:
 
 def paper256_ffhq() -> RunConfig:
     """The paper's setting for faces: as :func:`paper256_single`, each picture flipped half of the time."""
-    return replace(paper256_single(), data=DataConfig(mirror=True))
+    return RunConfig(
+        model=ModelConfig(
+            resolution=256,
+            z_dim=512,
+            w_dim=512,
+            mapping_layers=8,
+            channel_base=16384,
+            channel_max=512,
+            layout="single",
+            sampling="hierarchical",
+            encoding="norm",
+            processing="coarse",
+            encoded_max_resolution=16,
+            minibatch_std_group=8,
+        ),
+        data=DataConfig(mirror=True),
+        loss=LossConfig(
+            adversarial="logistic",
+            r1_gamma=1.0,
+            r1_interval=16,
+            align="single",
+            attention_sign="fake",
+            path_length_weight=0.0,
+            style_mixing=0.0,
+        ),
+        train=TrainConfig(
+            kimg=25000,
+            batch_size=64,
+            g_lr=0.002,
+            g_beta2=0.992,
+            d_lr=0.0025,
+            beta1=0.0,
+            beta2=0.99,
+            ema_half_life_kimg=20,
+            ema_rampup=0.0,
+            augment="none",
+            precision="bfloat16",
+            keep_snapshots=10,
+        ),
+    )
 
 
 def paper256_indoor() -> RunConfig:
@@ -75,20 +113,90 @@ def paper256_indoor() -> RunConfig:
     It is the last rung of Table I; ``loss.align=single`` is the one before, and ``model.encoding=norm
     model.processing=release loss.align=single`` the second, which differs from the first in its layouts.
     """
-    base = paper256_single()
-    return replace(
-        base,
-        model=replace(base.model, layout="multi", encoding="multi", encoded_max_resolution=256),
-        loss=replace(base.loss, align="multi"),
+    return RunConfig(
+        model=ModelConfig(
+            resolution=256,
+            z_dim=512,
+            w_dim=512,
+            mapping_layers=8,
+            channel_base=16384,
+            channel_max=512,
+            layout="multi",
+            sampling="hierarchical",
+            encoding="multi",
+            processing="coarse",
+            encoded_max_resolution=256,
+            minibatch_std_group=8,
+        ),
+        data=DataConfig(mirror=False),
+        loss=LossConfig(
+            adversarial="logistic",
+            r1_gamma=1.0,
+            r1_interval=16,
+            align="multi",
+            attention_sign="fake",
+            path_length_weight=0.0,
+            style_mixing=0.0,
+        ),
+        train=TrainConfig(
+            kimg=25000,
+            batch_size=64,
+            g_lr=0.002,
+            g_beta2=0.992,
+            d_lr=0.0025,
+            beta1=0.0,
+            beta2=0.99,
+            ema_half_life_kimg=20,
+            ema_rampup=0.0,
+            augment="none",
+            precision="bfloat16",
+            keep_snapshots=10,
+        ),
     )
 
 
 def paper256_conference() -> RunConfig:
     """The conference model, EqGAN-SA, the first rung of Table I: heatmaps are encoded at image size, from all levels
     together, and every layer reads them; layouts, and the sign of attention, are the release's own [conf]."""
-    base = paper256_single()
-    return replace(
-        base, model=replace(base.model, sampling="release", processing="release", encoded_max_resolution=256)
+    return RunConfig(
+        model=ModelConfig(
+            resolution=256,
+            z_dim=512,
+            w_dim=512,
+            mapping_layers=8,
+            channel_base=16384,
+            channel_max=512,
+            layout="single",
+            sampling="release",
+            encoding="norm",
+            processing="release",
+            encoded_max_resolution=256,
+            minibatch_std_group=8,
+        ),
+        data=DataConfig(mirror=False),
+        loss=LossConfig(
+            adversarial="logistic",
+            r1_gamma=1.0,
+            r1_interval=16,
+            align="single",
+            attention_sign="fake",
+            path_length_weight=0.0,
+            style_mixing=0.0,
+        ),
+        train=TrainConfig(
+            kimg=25000,
+            batch_size=64,
+            g_lr=0.002,
+            g_beta2=0.992,
+            d_lr=0.0025,
+            beta1=0.0,
+            beta2=0.99,
+            ema_half_life_kimg=20,
+            ema_rampup=0.0,
+            augment="none",
+            precision="bfloat16",
+            keep_snapshots=10,
+        ),
     )
 
 
