@@ -74,13 +74,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="cats-64")
     parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: torch's choice")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as many as pay off")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    model = SpatialGAN.from_pretrained(args.model, device=args.device)
     if args.threads:
         torch.set_num_threads(args.threads)
-    model = SpatialGAN.from_pretrained(args.model, device=args.device)
     table = measure(model, args.steps)
     columns = [f"{name} cpu ms" for name in (*PHASES, "step")] + ["step wall ms"]
     print(f"{'':8}" + "".join(f"{c:>28}" for c in columns))

@@ -3,7 +3,7 @@ import os
 import pytest
 import torch
 
-from spatialgan import threads
+from spatialgan import SpatialGAN, threads
 from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.threads import available_cores, choose_threads, layer_multiply_adds, threads_for, use_threads
@@ -79,3 +79,21 @@ def test_pytorch_computes_with_as_many(eight_cores):
         use_threads(5, usual=1)
         assert torch.get_num_threads() == 5
     assert torch.get_num_threads() == 1
+
+
+def test_a_model_for_a_program_has_no_more_threads_than_pay_off(eight_cores, monkeypatch):
+    def count(before: int, **options: int) -> int:
+        torch.set_num_threads(before)
+        SpatialGAN.from_pretrained("floors-64", device="cpu", **options)
+        return torch.get_num_threads()
+
+    with threads.threads_restored():
+        assert count(4) == 1
+        assert count(1, threads=3) == 3
+        monkeypatch.setattr("spatialgan.api.threads_for", lambda *_, batch: 5)
+        assert count(4) == 4  # a program may have chosen fewer
+        assert count(6) == 5
+        monkeypatch.setenv("OMP_NUM_THREADS", "7")
+        assert count(6) == 6
+        with pytest.raises(SpatialGANError, match="--threads is 9"):
+            count(1, threads=9)

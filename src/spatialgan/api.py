@@ -19,6 +19,7 @@ from spatialgan.hub.repository import SCHEME, repository
 from spatialgan.importing.converting import converted
 from spatialgan.model import DISCRIMINATOR, WEIGHTS, Model, bundled_models
 from spatialgan.snapshots import SNAPSHOTS, whole_models
+from spatialgan.threads import check_threads, lower_threads, threads_for
 
 FOREIGN = (".pkl", ".pt", ".pth")  # endings of other programs' models
 
@@ -27,8 +28,10 @@ class SpatialGAN(Model):
     """A generator, its configuration, and where there is one the discriminator that it was trained against."""
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, *, device: str | torch.device = "auto") -> Self:
-        """Load a model.
+    def from_pretrained(
+        cls, source: str | Path, *, device: str | torch.device = "auto", threads: int | None = None
+    ) -> Self:
+        """Load a model, and on a CPU have PyTorch use no more threads than pay off for it.
 
         Args:
             source: a bundled model's name, a ``.safetensors`` file, a folder that holds one model or a training run
@@ -36,12 +39,21 @@ class SpatialGAN(Model):
                 ``importing/``), which is converted once, or a repository of the Hugging Face Hub,
                 ``hf://owner/name`` or ``hf://owner/name@revision``, which is fetched once.
             device: ``auto`` takes a CUDA GPU, else Apple's, else the CPU.
+            threads: of the CPU, in the whole process from here on. None: no change where OMP_NUM_THREADS says how many;
+                else at most what pays off for one picture (:mod:`spatialgan.threads`): often one, which is ten times
+                as fast as one for each core where something else is busy.
 
         Raises:
-            SpatialGANError: no such model, or files that do not fit; the message names what differs. Of the Hub also
+            SpatialGANError: no such model, more threads than cores, or files that do not fit; the message names what differs. Of the Hub also
                 where it cannot be reached and the cache does not have the model.
         """
-        return cls.load(find_weights(source), device=device)
+        check_threads(threads)
+        model = cls.load(find_weights(source), device=device)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        elif model.device.type == "cpu":
+            lower_threads(threads_for(model.config.model, batch=1))
+        return model
 
     def sample(self, seed: int, *, layout_seed: int | None = None, truncation: float = 1.0) -> Scene:
         """A random picture to edit; the same seed gives the same picture."""

@@ -49,6 +49,12 @@ def check_threads(asked: int | None) -> None:
     require(asked is None or 1 <= asked <= cores, f"--threads is {asked}; use {fitting}")
 
 
+def threads_of_environment() -> int | None:
+    """What OMP_NUM_THREADS says; None where that is nothing."""
+    told = os.environ.get(VARIABLE, "").partition(",")[0].strip()  # further numbers are of nested loops
+    return int(told) if told.isdecimal() and int(told) > 0 else None  # libraries pass over anything else, too
+
+
 def choose_threads(asked: int | None, *, usual: int, recorded: int | None = None) -> Threads:
     """The number of threads, by what comes first of: what was asked for, the environment, the record, the usual.
 
@@ -64,9 +70,9 @@ def choose_threads(asked: int | None, *, usual: int, recorded: int | None = None
     if asked is not None:
         check_threads(asked)
         return Threads(asked, "as --threads says")
-    told = os.environ.get(VARIABLE, "").partition(",")[0].strip()  # further numbers are of nested loops
-    if told.isdecimal() and int(told) > 0:  # the libraries below pass over anything else, too
-        return Threads(min(cores, int(told)), f"as {VARIABLE} says")
+    told = threads_of_environment()
+    if told is not None:
+        return Threads(min(cores, told), f"as {VARIABLE} says")
     if recorded is not None:
         return Threads(max(1, min(cores, recorded)), "as the run was begun")
     return Threads(max(1, min(cores, usual)), f"by the size of the layers; --threads or {VARIABLE} says otherwise")
@@ -79,6 +85,15 @@ def use_threads(asked: int | None, *, usual: int, recorded: int | None = None) -
     threads = choose_threads(asked, usual=usual, recorded=recorded)
     torch.set_num_threads(threads.count)
     return threads
+
+
+def lower_threads(usual: int) -> None:
+    """Have PyTorch compute with at most ``usual`` threads from here on, in the whole process; no change where
+    OMP_NUM_THREADS says how many. For programs, which may have chosen fewer themselves."""
+    import torch
+
+    if threads_of_environment() is None and usual < torch.get_num_threads():
+        torch.set_num_threads(usual)
 
 
 @contextmanager

@@ -134,4 +134,4 @@ def _snapshots(source: str, device: str) -> "list[SpatialGAN]":
 
     found = whole_models(user_path(source) / SNAPSHOTS)
     whole = [path for path in found if path.with_suffix(DISCRIMINATOR).exists()]
-    return [SpatialGAN.from_pretrained(path, device=device) for path in whole]
+    return [SpatialGAN.load(path, device=device) for path in whole]

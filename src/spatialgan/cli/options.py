@@ -106,11 +106,11 @@ class Start:
 
 def load_model(source: str | Path, device: str, threads: int | None, *, batch: int = 1) -> "SpatialGAN":
     """A model, and from here on as many CPU threads as pay off for pictures of it, ``batch`` at once."""
-    from spatialgan.api import SpatialGAN
+    from spatialgan.api import SpatialGAN, find_weights
     from spatialgan.threads import check_threads, threads_for, use_threads
 
     check_threads(threads)
-    gan = SpatialGAN.from_pretrained(source, device=device)
+    gan = SpatialGAN.load(find_weights(source), device=device)
     use_threads(threads, usual=threads_for(gan.config.model, batch=batch))
     return gan
 

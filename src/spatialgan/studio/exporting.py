@@ -106,7 +106,7 @@ def named(sources: Sequence[str]) -> dict[str, SpatialGAN]:
         name = re.sub(r"[^A-Za-z0-9._-]", "_", offer.path.stem)  # a part of addresses
         if name in models:
             raise SpatialGANError(f"two of the models are called {name}; rename the files of one")
-        models[name] = SpatialGAN.from_pretrained(offer.path, device="cpu")
+        models[name] = SpatialGAN.load(offer.path, device="cpu")
     return models
 
 

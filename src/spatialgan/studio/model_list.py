@@ -64,7 +64,7 @@ class Models:
         if name not in self.offers:
             raise SpatialGANError(f"there is no model {name!r} in this studio; it has {', '.join(self.offers)}")
         if name not in self._loaded:
-            model = SpatialGAN.from_pretrained(self.offers[name].path, device=self._device)
+            model = SpatialGAN.load(self.offers[name].path, device=self._device)
             if model.weights_hash != self.offers[name].weights_hash:
                 raise SpatialGANError(f"the file of {name} was replaced after the studio had started; start it again")
             self._loaded[name] = model
