@@ -28,7 +28,7 @@ PHASES = ("G forward", "G backward", "D step", "R1", "whole step")
 
 def variants(base: RunConfig) -> dict[str, RunConfig]:
     """The three configurations: everything else is alike, with the paper's discriminator and without reconstruction,
-    which cost the same in all three and would make the quotients look smaller; a preset without alignment has it, too."""
+    which cost the same in all three and would make the quotients look smaller. One without alignment gets it here."""
     loss = replace(base.loss, align=base.model.layout)
     base = replace(base, model=replace(base.model, discriminator="residual"), loss=loss, aids=AidsConfig())
     no_align = replace(base.loss, align="none")

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -336,7 +337,22 @@ def test_a_file_wins_over_the_preset_and_set_over_both(tmp_path):
 def test_a_run_s_own_file_can_be_given_back(tmp_path):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(to_dict(UNUSUAL)))
-    assert with_settings(RunConfig(), [], file=path) == UNUSUAL
+    assert with_settings(RunConfig(), [], file=path) == with_settings(RunConfig(), [], file=tmp_path) == UNUSUAL
+    for card in ({"config": to_dict(UNUSUAL), "num_images": 3}, {"config": earlier(UNUSUAL)}, earlier(UNUSUAL)):
+        path.write_text(json.dumps(card))  # as --dry-run prints it, or in a model's card
+        assert with_settings(RunConfig(), [], file=path) == UNUSUAL
+    path.write_text(json.dumps(to_dict(UNUSUAL) | {"model": {"background_mapping": True}}))
+    with pytest.raises(SpatialGANError, match=r"config\.json: it has model\.background_mapping, which this version"):
+        with_settings(RunConfig(), [], file=path)
+    path.write_text(json.dumps({"loss": {"r1_gamma": 3.0}}))  # not a whole one: the rest stays as it is
+    base = RunConfig(loss=LossConfig(align_mean="all"))
+    assert with_settings(base, [], file=path) == replace(base, loss=replace(base.loss, r1_gamma=3.0))
+
+
+def earlier(config: RunConfig) -> dict[str, Any]:
+    """As an earlier version wrote it, with a field that is gone."""
+    values = to_dict(config)
+    return {**values, "data": {**values["data"], "shift": 0.1}}
 
 
 @pytest.mark.parametrize(

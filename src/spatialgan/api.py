@@ -44,8 +44,8 @@ class SpatialGAN(Model):
                 as fast as one for each core where something else is busy.
 
         Raises:
-            SpatialGANError: no such model, more threads than cores, or files that do not fit; the message names what differs. Of the Hub also
-                where it cannot be reached and the cache does not have the model.
+            SpatialGANError: no such model, more threads than cores, or files that do not fit; the message names what
+                differs. Of the Hub also where it cannot be reached and the cache does not have the model.
         """
         check_threads(threads)
         model = cls.load(find_weights(source), device=device)

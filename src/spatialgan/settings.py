@@ -83,24 +83,28 @@ def upgraded(values: dict[str, Any]) -> dict[str, Any]:
 
 def _without_former_parts(model: dict[str, Any]) -> dict[str, Any]:
     for name in FORMER_PARTS:
-        require(model.get(name) in (None, False), f"it has model.{name}, which this version has no more")
+        require(model.get(name) in (None, False), f"it has model.{name}, which this version no longer has")
     return {k: v for k, v in model.items() if k not in (*FORMER_PARTS, "constant")}
 
 
 def read_changes(path: Path) -> dict[str, dict[str, Any]]:
-    """What a configuration file sets, by section and field: TOML with a table for each section, or JSON, as in the
-    ``config.json`` of a run's folder.
+    """What a configuration file sets, by section and field.
+
+    Args:
+        path: TOML with a table for each section, or JSON: the ``config.json`` of a run's folder, or the folder, what
+            ``--dry-run`` prints, or a model's card. Whole configurations may be of earlier versions.
 
     Raises:
         SpatialGANError: it cannot be read, or a field is unknown or of the wrong type; the message names both.
     """
     path = user_path(path)
+    path = path / "config.json" if path.is_dir() else path
     if path.suffix == ".toml":
         values, kind = _read_toml(path), "table"
     elif path.suffix == ".json":
-        values, kind = read_json(path), "JSON object"
+        values, kind = _read_configuration(path), "JSON object"
     else:
-        raise SpatialGANError(f"--config {path}: give a file that ends in .toml, or a run's config.json")
+        raise SpatialGANError(f"--config {path}: give a file that ends in .toml, or a run's folder or config.json")
     sections = _hints(RunConfig, values, str(path), kind)
     changes = {}
     for section, given in values.items():
@@ -108,6 +112,19 @@ def read_changes(path: Path) -> dict[str, dict[str, Any]]:
         hints = _hints(sections[section], given, where, kind)
         changes[section] = {k: _coerce(hints[k], v, f"{where}.{k}") for k, v in given.items()}
     return changes
+
+
+def _read_configuration(path: Path) -> Any:
+    """A configuration that stands alone or beside other things, as JSON values; a whole one in today's fields."""
+    values = read_json(path)
+    if isinstance(values, dict) and isinstance(values.get("config"), dict):
+        values = values["config"]
+    if not isinstance(values, dict) or not {"model", "data", "loss", "train"} <= set(values):
+        return values
+    try:
+        return upgraded(values)
+    except SpatialGANError as e:
+        raise SpatialGANError(f"{path}: {e}") from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -25,8 +25,8 @@ def train(
         typer.Option(
             "--config",
             metavar="F.toml",
-            help="Settings in a file, with a table for each section, or the config.json of a run's folder. They win "
-            "over the preset, and --set over both.",
+            help="Settings in a file, with a table for each section, or a run's folder or config.json. They win over "
+            "the preset, and --set over both.",
         ),
     ] = None,
     settings: Annotated[
