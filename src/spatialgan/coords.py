@@ -2,7 +2,7 @@
 
 A point is ``(x, y)``: x to the right, y down, both in 0..1 from edge to edge of the image. Array indices are
 ``[row, column] = [y, x]``, and the centre of pixel ``(row, column)`` lies at ``((column + 1/2) / W, (row + 1/2) / H)``.
-No other module multiplies by an image size or adds half a pixel.
+No other module adds half a pixel; what reaches from edge to edge needs no more than a size.
 
 Shape legend, used in docstrings and shape comments everywhere::
 

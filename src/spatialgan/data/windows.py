@@ -96,30 +96,28 @@ def read_boxes(path: Path, source: Path) -> dict[str, Box]:
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
-            name = entry.pop("file")
-            (values,) = entry.values()
-            box = tuple(float(v) for v in values)
-            x, y, w, h = box
-            usable = (
-                isinstance(name, str)
-                and all(map(math.isfinite, box))
-                and w > 0
-                and h > 0
-                and min(x, y) >= 0
-                and max(x + w, y + h) <= 1.001
-            )
+            name, box = _name_and_box(line)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
-            usable = False
-        if not usable:
             raise SpatialGANError(
                 f'{path}, line {number}: write {{"file": NAME, "head": [x, y, w, h]}}, with x, y '
                 "and the far corner in 0..1 of the picture"
-            )
-        boxes[name.removeprefix("images/")] = boxes[name] = (x, y, w, h)
+            ) from None
+        boxes[name.removeprefix("images/")] = boxes[name] = box
     if not boxes:
         raise SpatialGANError(f"{path} holds no boxes")
     return boxes
+
+
+def _name_and_box(line: str) -> tuple[str, Box]:
+    """Of a JSON line; raises ValueError, or what comes of values of other types, where it is not one."""
+    entry = json.loads(line)
+    name = entry.pop("file")
+    (values,) = entry.values()
+    x, y, w, h = (float(v) for v in values)
+    inside = w > 0 and h > 0 and min(x, y) >= 0 and max(x + w, y + h) <= 1.001
+    if not isinstance(name, str) or not all(map(math.isfinite, (x, y, w, h))) or not inside:
+        raise ValueError(line)
+    return name, (x, y, w, h)
 
 
 def _read_text(path: Path, source: Path) -> str:

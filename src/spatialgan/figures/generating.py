@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.api import SpatialGAN
+from spatialgan.coords import pixel_centers_xy
 from spatialgan.data.images import ImageDataset
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
@@ -218,7 +219,5 @@ def _encoded(sel: SELNorm | SELConcat, maps: Tensor, resolution: int) -> Tensor:
 def _rms_distance(influence: Tensor) -> float:
     """Root mean square distance of ``(s, s)`` weights from the middle of the pixel that is looked from, in widths."""
     size = influence.shape[-1]
-    places = (torch.arange(size, dtype=torch.float64) + 0.5) / size
-    dy, dx = torch.meshgrid(places - 0.5, places - 0.5, indexing="ij")
-    weights = influence / influence.sum().clamp_min(1e-30)
-    return float(((dx.square() + dy.square()) * weights).sum().sqrt())
+    square = (pixel_centers_xy(size, size).double() - 0.5).square().sum(dim=-1)
+    return float((square * influence / influence.sum().clamp_min(1e-30)).sum().sqrt())

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 
-from spatialgan.coords import from_pixels
 from spatialgan.errors import SpatialGANError
 
 
@@ -57,9 +55,7 @@ class CatFaceDetector:
         if len(boxes) == 0:
             return None
         x, y, width, height = (int(v) for v in boxes[int(np.argmax(np.ravel(scores)))])
-        middle = torch.tensor([x + (width - 1) / 2, y + (height - 1) / 2], dtype=torch.float64)  # in pixel indices
-        center = from_pixels(middle, self.size, self.size)
-        return center[0].item(), center[1].item()
+        return (x + width / 2) / self.size, (y + height / 2) / self.size  # boxes go from edge to edge
 
 
 def _missing(what: str) -> str:

@@ -49,8 +49,8 @@ Branch = Sequence[Conv | tuple[Conv, Conv] | Pool]
 class Folded(nn.Conv2d):
     """``relu(conv(x))``, batch normalisation folded in."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(super().forward(x))
+    def forward(self, input: Tensor) -> Tensor:
+        return F.relu(super().forward(input))
 
 
 class Mixed(nn.Module):
