@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spatialgan.config import LEVEL_RESOLUTIONS, AttentionForm, AttentionSign
 from spatialgan.heatmaps import min_max_normalize, resize_maps
-from spatialgan.networks.discriminators import DiscriminatorOutput
+from spatialgan.networks.discriminators import Discriminator, DiscriminatorOutput
 
 
 def gradcam(features: Tensor, gradients: Tensor, *, form: AttentionForm = "channel") -> Tensor:
@@ -65,7 +65,7 @@ def attention_maps(
 
 
 def attention_of(
-    discriminator: torch.nn.Module, images: Tensor, size: int, *, form: AttentionForm, sign: AttentionSign
+    discriminator: Discriminator, images: Tensor, size: int, *, form: AttentionForm, sign: AttentionSign
 ) -> Tensor:
     """For looking at: attention of pictures ``(B, C, R, R)`` on levels 0, 1, 2, resized to ``(B, 3, size, size)``."""
     with torch.inference_mode(False), torch.enable_grad():

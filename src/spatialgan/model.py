@@ -166,7 +166,7 @@ class Model:
         images: Tensor,
         size: int | None = None,
         *,
-        discriminator: nn.Module | None = None,
+        discriminator: Discriminator | None = None,
         form: AttentionForm | None = None,
         sign: AttentionSign | None = None,
     ) -> Tensor:
@@ -280,7 +280,7 @@ def save_model(
     path: str | Path,
     config: RunConfig,
     generator: Generator,
-    discriminator: nn.Module | None,
+    discriminator: Discriminator | None,
     *,
     card: dict[str, Any],
     dtype: torch.dtype = torch.float16,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from spatialgan.config import ModelConfig
 from spatialgan.editing.arguments import finite, seed_number
@@ -37,6 +37,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.inputs import Inputs
 from spatialgan.layout import Layout
 from spatialgan.model import Model
+from spatialgan.networks.discriminators import Discriminator
 from spatialgan.seeds import layout_of, style_of
 
 
@@ -146,7 +147,7 @@ class Scene:
         size = size or self.model.config.model.resolution
         return [layout.level_map(level, size) for level in range(len(layout.levels))]
 
-    def attention(self, discriminator: nn.Module | None = None) -> Tensor:
+    def attention(self, discriminator: Discriminator | None = None) -> Tensor:
         """D's attention on the picture, ``(3, R, R)`` in 0..1, on the CPU.
 
         Args:
