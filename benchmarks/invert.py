@@ -28,8 +28,8 @@ import torch
 from spatialgan.api import SpatialGAN
 from spatialgan.coords import centroid_xy
 from spatialgan.data.images import ImageDataset, to_uint8
-from spatialgan.editing.export import image_grid, save_png, to_image
 from spatialgan.editing.inversion import InvertOptions, invert
+from spatialgan.editing.pictures import image_grid, save_png, to_image
 from spatialgan.editing.scene import Scene
 from spatialgan.evaluation.comove import nearest, object_at
 from spatialgan.evaluation.response import hwc_uint8

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from spatialgan.api import SpatialGAN
 from spatialgan.coords import to_pixels
-from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid
+from spatialgan.editing.pictures import enlarge, heatmap_overlay, image_grid
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene import Scene
 from spatialgan.evaluation.response import moved_whole

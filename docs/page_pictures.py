@@ -21,7 +21,7 @@ STUDIO_SHOTS = {"studio-drag": (MODEL, "6"), "studio-gif": (FLOORS, "2")}
 def make_images() -> None:
     """``steer.png``: the level-0 centre moved; ``samples.png`` and ``floors.png``: random pictures, not chosen."""
     from spatialgan import SpatialGAN
-    from spatialgan.editing.export import image_grid, save_png
+    from spatialgan.editing.pictures import image_grid, save_png
     from spatialgan.editing.rendering import render_scenes
 
     model = SpatialGAN.from_pretrained(MODEL)
@@ -59,7 +59,7 @@ def make_screenshots() -> None:
 
 def contact_sheet(model: Any) -> Any:
     """Forty seeds in rows of four, not chosen: each as it was, then edits."""
-    from spatialgan.editing.export import image_grid
+    from spatialgan.editing.pictures import image_grid
     from spatialgan.editing.rendering import render_scenes
 
     scenes = []

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from spatialgan import memory
-from spatialgan.cli import evaluate, main
+from spatialgan.cli import main
+from spatialgan.cli.eval import commands
 
 GLIBC = platform.libc_ver()[0] == "glibc"
 FROM_GLIBC = GLIBC and platform.machine() == "x86_64"  # there PyTorch has no allocator of its own
@@ -54,7 +55,7 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("command", "told"), [(["eval", "cost"], [True]), (["train"], [])])
 def test_commands_that_measure_keep_it(command: list[str], told: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[bool] = []
-    monkeypatch.setattr(evaluate, "keep_freed_memory", lambda: kept.append(True))
+    monkeypatch.setattr(commands, "keep_freed_memory", lambda: kept.append(True))
     with pytest.raises(SystemExit):
         main([*command, "--help"])
     assert kept == told

@@ -69,8 +69,8 @@ class ModelConfig:
     be retrofitted; how far from it, and in which direction all of them, is learned (``training/retrofit.py``; with
     ``multi``)."""
     coordinates_max_resolution: int = 0
-    """[ours] Blocks up to this resolution know where in its object each pixel lies (``networks/coordinates.py``; with
-    ``multi``): a power of two; 0, as in the paper: none do."""
+    """[ours] Blocks up to this resolution know where in its object each pixel lies
+    (``networks/object_coordinates.py``; with ``multi``): a power of two; 0, as in the paper: none do."""
     heatmap_kernel: int = 3
     """Kernel width of the heatmap encoder's convolutions, odd."""
     heatmap_dilation: int = 1

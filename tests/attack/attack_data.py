@@ -17,7 +17,7 @@ from PIL import Image
 from spatialgan.cli.drag import read_mask_file
 from spatialgan.data.decoding import decode
 from spatialgan.data.images import ImageDataset
-from spatialgan.data.objects import ObjectDataset
+from spatialgan.data.instances import ObjectDataset
 from spatialgan.data.prepare import check, prepare
 from spatialgan.data.windows import Windows, read_boxes
 

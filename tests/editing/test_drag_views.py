@@ -17,7 +17,7 @@ from spatialgan.editing.drag.views import (
     save_trace,
     with_handles,
 )
-from spatialgan.editing.export import enlarge
+from spatialgan.editing.pictures import enlarge
 from spatialgan.errors import SpatialGANError
 from spatialgan.levels import Raster
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from spatialgan.attention import attention_of
 from spatialgan.config import LossConfig, ModelConfig, RunConfig
-from spatialgan.data.objects import STRUCTURE, ObjectDataset
+from spatialgan.data.instances import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.attention_focus import Running, focus, measure_focus
 from spatialgan.evaluation.generated import draw_inputs

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from spatialgan.cli import main
 from spatialgan.cli.commands import app as main_app
-from spatialgan.cli.evaluate import app
+from spatialgan.cli.eval.commands import app
 from spatialgan.config import DataConfig
 from spatialgan.errors import SpatialGANError
 
@@ -26,7 +26,7 @@ def model_file(tmp_path: Path) -> Path:
 
 
 def test_importing_the_commands_imports_no_torch() -> None:
-    code = "import sys, spatialgan.cli.evaluate; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code = "import sys, spatialgan.cli.eval.commands; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,8 +9,8 @@ import torch
 from fakes import MeanColour, tiny_model
 from typer.testing import CliRunner
 
-from spatialgan.cli.evaluate import app
-from spatialgan.cli.feature_options import open_features
+from spatialgan.cli.eval.commands import app
+from spatialgan.cli.eval.feature_options import open_features
 from spatialgan.errors import SpatialGANError
 
 

@@ -8,8 +8,8 @@ import torch
 from typer.testing import CliRunner
 
 from spatialgan.cli.commands import app
-from spatialgan.cli.evaluate import app as eval_app
-from spatialgan.data.objects import ObjectDataset
+from spatialgan.cli.eval.commands import app as eval_app
+from spatialgan.data.instances import ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.segmenter.network import Classes, SegmenterNetwork
 from spatialgan.segmenter.segmentation import PanopticSegmenter, bundled_segmenters, save_segmenter

@@ -7,7 +7,7 @@ import torch
 from fakes import MeanColour, tiny_model
 from typer.testing import CliRunner
 
-from spatialgan.cli.evaluate import app
+from spatialgan.cli.eval.commands import app
 from spatialgan.errors import SpatialGANError
 from spatialgan.snapshots import best_measured, read_distances
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spatialgan.coords import centroid_xy
-from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset, RootObject
+from spatialgan.data.instances import STRUCTURE, AnnotatedImage, ObjectDataset, RootObject
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove import object_at
 from spatialgan.evaluation.self_test import (

@@ -11,7 +11,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.figures.attention import NOISES, figure_3, figure_13
 from spatialgan.figures.content import Chart, Grid
 from spatialgan.figures.editing import AMOUNTS, MOVE, STYLES, figure_5, figure_9, figure_10, figure_12
-from spatialgan.figures.generating import SHARES, figure_14, impulse, receptive_field
+from spatialgan.figures.generator import SHARES, figure_14, impulse, receptive_field
 
 MULTI = {"layout": "multi", "encoding": "multi"}
 

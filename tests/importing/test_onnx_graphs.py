@@ -13,7 +13,7 @@ import torch
 from spatialgan.api import SpatialGAN
 from spatialgan.errors import SpatialGANError
 from spatialgan.importing import onnx_graphs
-from spatialgan.importing.export import export_model
+from spatialgan.importing.writing import export_model
 from spatialgan.layout import Layout
 from spatialgan.seeds import layout_of, style_of
 

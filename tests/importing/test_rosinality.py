@@ -8,8 +8,8 @@ from parity import FIXTURES, TOLERANCE, draw, error, expected
 from reference import mapping, synthesis
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.importing.export import export_model
 from spatialgan.importing.reading import read_model
+from spatialgan.importing.writing import export_model
 
 PATH = FIXTURES / "rosinality-style.pt"
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spatialgan.data.objects import STRUCTURE, ObjectDataset
+from spatialgan.data.instances import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash
 from spatialgan.model import bundled_models

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spatialgan.coords import centroid_xy
 from spatialgan.data.images import to_float
-from spatialgan.data.objects import ObjectDataset
+from spatialgan.data.instances import ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.segmenter import training as segmenter_training
 from spatialgan.segmenter.augmentation import PASTED, degrade, paste_objects, warp

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from spatialgan.networks.generator import sample_noise, sample_z
 from spatialgan.sampling import sample_layout
-from spatialgan.training.augment import augment, draw_augmentation
+from spatialgan.training.diffaugment import augment, draw_augmentation
 from spatialgan.training.ema import ema_decay
 from spatialgan.training.step import step_generator, training_step
 from spatialgan.training.trainee import make_trainee

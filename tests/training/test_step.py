@@ -13,7 +13,7 @@ from spatialgan.networks.generator import Generator, sample_z
 from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream, stream_seed
 from spatialgan.training import step as step_module
-from spatialgan.training.augment import Augmentation, augment
+from spatialgan.training.diffaugment import Augmentation, augment
 from spatialgan.training.distributed import Workers
 from spatialgan.training.losses import alignment_loss, path_length_penalty
 from spatialgan.training.step import align, draw_pictures, mix_styles, step_generator, training_step, verdicts

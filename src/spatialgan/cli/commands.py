@@ -15,7 +15,7 @@ from spatialgan.cli.data import app as data_app
 from spatialgan.cli.drag import drag
 from spatialgan.cli.edit import edit
 from spatialgan.cli.edit_options import EditCommand
-from spatialgan.cli.evaluate import app as eval_app
+from spatialgan.cli.eval.commands import app as eval_app
 from spatialgan.cli.figures import figures
 from spatialgan.cli.generate import generate
 from spatialgan.cli.hub import pull, push

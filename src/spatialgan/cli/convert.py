@@ -53,7 +53,7 @@ def export_model(
     """Write a plain StyleGAN2 (encoding=none) as a file of another program, any model as ONNX graphs, or the studio
     itself as a folder of static files (web), which draws in the browser."""
     from spatialgan.api import SpatialGAN
-    from spatialgan.importing.export import check_format, export_model
+    from spatialgan.importing.writing import check_format, export_model
 
     models = model or []
     if to == "web":

@@ -82,7 +82,7 @@ def drag(
     check_outputs(outputs, {"--mask": mask, "--scene": scene})
     from spatialgan.editing.drag import DragOptions
     from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
-    from spatialgan.editing.export import save_gif, save_png
+    from spatialgan.editing.pictures import save_gif, save_png
     from spatialgan.editing.video import save_mp4
 
     before = start.open(device, threads)

@@ -48,8 +48,8 @@ def edit(
     start = Start(model, seed, scene, layout_seed, truncation)
     outputs = {"--out": out, "--gif": gif, "--mp4": mp4, "--save-scene": save_scene}
     check_outputs(outputs, {"--scene": scene})
-    from spatialgan.editing.export import save_gif, save_png
     from spatialgan.editing.interpolation import animate
+    from spatialgan.editing.pictures import save_gif, save_png
     from spatialgan.editing.rendering import render_scenes
     from spatialgan.editing.video import save_mp4
 

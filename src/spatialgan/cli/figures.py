@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from spatialgan.cli.eval.measured import BATCH
 from spatialgan.cli.generate import read_seeds
-from spatialgan.cli.measured import BATCH
 from spatialgan.cli.options import Device, Model, Threads, load_model, progress_bar, say
 from spatialgan.errors import SpatialGANError
 
@@ -85,7 +85,7 @@ def _figure(
     device: str,
     threads: int | None,
 ) -> "Figure":
-    from spatialgan.figures import attention, editing, generating
+    from spatialgan.figures import attention, editing, generator
 
     with progress_bar() as show:
         match which:
@@ -107,20 +107,20 @@ def _figure(
                 )
             case "14":
                 other = None if baseline is None else load_model(baseline, device, threads, batch=BATCH)
-                return generating.figure_14(gan, seeds, baseline=other, num_samples=samples)
+                return generator.figure_14(gan, seeds, baseline=other, num_samples=samples)
             case "impulse":
                 from spatialgan.vision.features import EfficientNetLite2Features
 
                 extractor = None if dataset is None else EfficientNetLite2Features(gan.device)
-                return generating.impulse(
+                return generator.impulse(
                     gan, seeds, dataset=dataset, extractor=extractor, num_samples=samples, on_progress=show
                 )
             case _:
-                return generating.receptive_field(gan, num_samples=samples)
+                return generator.receptive_field(gan, num_samples=samples)
 
 
 def _open(data: Path, gan: "SpatialGAN") -> "ImageDataset":
-    from spatialgan.cli.quality import open_split
+    from spatialgan.cli.eval.quality import open_split
 
     return open_split(data, gan, "all", cache_bytes=0)
 

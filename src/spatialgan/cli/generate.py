@@ -29,7 +29,7 @@ def generate(
 ) -> None:
     """Draw random pictures, one for each seed."""
     numbers = read_seeds(seeds)
-    from spatialgan.editing.export import enlarged_size, grid_size, image_grid, numbered_heatmaps, save_png
+    from spatialgan.editing.pictures import enlarged_size, grid_size, image_grid, numbered_heatmaps, save_png
 
     gan = load_model(model, device, threads)
     images = []

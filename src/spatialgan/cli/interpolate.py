@@ -66,8 +66,8 @@ def interpolate(
     if out is None and not any(outputs.values()):
         raise SpatialGANError("give --gif, --mp4, --grid or --out for what is drawn")
     check_outputs(outputs, {f"--scene ({i + 1})": file for i, file in enumerate(files)})
-    from spatialgan.editing.export import enlarged_size, grid_size, image_grid, save_gif, save_png
     from spatialgan.editing.interpolation import walk
+    from spatialgan.editing.pictures import enlarged_size, grid_size, image_grid, save_gif, save_png
     from spatialgan.editing.rendering import render_scenes
     from spatialgan.editing.scene_file import bundled_model_of
     from spatialgan.editing.video import save_mp4

@@ -54,8 +54,8 @@ def invert(
     corners = None if box is None else read_box(box)
     outputs = {"--out": out, "--compare": compare, "--json": json}
     check_outputs(outputs, {"PHOTO": photo}, endings={"--compare": (".png", "pictures")})
-    from spatialgan.editing.export import image_grid, save_png, to_image
     from spatialgan.editing.inversion import InvertOptions, InvertStep
+    from spatialgan.editing.pictures import image_grid, save_png, to_image
     from spatialgan.evaluation.result_file import result_record, write_result
 
     gan = load_model(model, device, threads)

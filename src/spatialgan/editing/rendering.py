@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spatialgan.devices import is_faster_in_bfloat16
 from spatialgan.editing.edits import Edit
-from spatialgan.editing.export import to_image
+from spatialgan.editing.pictures import to_image
 from spatialgan.errors import SpatialGANError
 from spatialgan.inputs import Inputs
 from spatialgan.layout import Layout

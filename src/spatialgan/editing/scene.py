@@ -30,7 +30,7 @@ from spatialgan.editing.edits import (
     WithNewLayout,
     WithNewStyles,
 )
-from spatialgan.editing.export import enlarge, to_image, to_png
+from spatialgan.editing.pictures import enlarge, to_image, to_png
 from spatialgan.editing.rendering import inputs_of, render_batch
 from spatialgan.editing.scene_file import read_scene, save_scene, scene_fields, scene_to_json
 from spatialgan.errors import SpatialGANError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from spatialgan.config import LEVEL_NUM_CENTERS, ModelConfig
+from spatialgan.editing.added_objects import require_few_objects
 from spatialgan.editing.arguments import finite, whole
-from spatialgan.editing.objects import require_few_objects
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import read_json, user_path, write_atomically
 from spatialgan.layout import Layout, layout_from_json, layout_to_json

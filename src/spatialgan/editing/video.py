@@ -12,7 +12,7 @@ from typing import IO
 from PIL import Image
 
 from spatialgan.editing.arguments import positive
-from spatialgan.editing.export import enlarge
+from spatialgan.editing.pictures import enlarge
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from spatialgan.api import SpatialGAN
 from spatialgan.config import LEVEL_RESOLUTIONS, AttentionForm, AttentionSign
 from spatialgan.data.images import to_float
-from spatialgan.data.objects import STRUCTURE, ObjectDataset
+from spatialgan.data.instances import STRUCTURE, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
 from spatialgan.evaluation.picture_features import Progress, require_same_pictures

@@ -10,7 +10,7 @@ from torch import Tensor
 from spatialgan.api import SpatialGAN
 from spatialgan.data.decoding import BadImageError
 from spatialgan.data.images import ImageDataset, to_uint8
-from spatialgan.data.objects import ObjectDataset
+from spatialgan.data.instances import ObjectDataset
 from spatialgan.editing.arguments import finite
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import generate_seeds

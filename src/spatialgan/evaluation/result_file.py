@@ -15,7 +15,7 @@ import torch
 from spatialgan import __version__
 from spatialgan.api import SpatialGAN
 from spatialgan.data.images import ImageDataset
-from spatialgan.data.objects import ObjectDataset
+from spatialgan.data.instances import ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically
 from spatialgan.segmenter.segmentation import Segmenter

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spatialgan.coords import centroid_xy, from_pixels, to_pixels
-from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset, RootObject
+from spatialgan.data.instances import STRUCTURE, AnnotatedImage, ObjectDataset, RootObject
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.comove import Column, dilated, measure_trials, summarize_samples
 from spatialgan.evaluation.comove_moves import LONGEST, SHORTEST, Moves, Trials, across, require_lengths

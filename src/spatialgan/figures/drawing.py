@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from spatialgan.editing.export import enlarge
+from spatialgan.editing.pictures import enlarge
 from spatialgan.errors import SpatialGANError
 from spatialgan.figures.content import Chart, Figure, Grid, Picture
 from spatialgan.files import write_atomically

@@ -10,7 +10,7 @@ from torch import Tensor
 from spatialgan.api import SpatialGAN
 from spatialgan.config import LEVEL_RESOLUTIONS
 from spatialgan.data.images import ImageDataset, to_float
-from spatialgan.editing.export import colorize, enlarge, heatmap_overlay, to_image
+from spatialgan.editing.pictures import colorize, enlarge, heatmap_overlay, to_image
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.picture_features import real_pictures
 from spatialgan.figures.content import Picture

@@ -4,7 +4,7 @@ from typing import Any
 
 from PIL import Image
 
-from spatialgan.editing.export import image_grid, viewing_scale
+from spatialgan.editing.pictures import image_grid, viewing_scale
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene import Scene
 from spatialgan.hub.fetching import SAMPLES

@@ -12,7 +12,6 @@ from spatialgan.config import LEVEL_NUM_CENTERS, LEVEL_RESOLUTIONS, ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.heatmaps import resize_maps
 from spatialgan.layout import Layout
-from spatialgan.networks.coordinates import Place, object_coordinates
 from spatialgan.networks.encoding import STEM_CHANNELS, HeatmapStem, Mixture, SELConcat, SELNorm, style_shares
 from spatialgan.networks.layers import (
     SLOPE,
@@ -24,6 +23,7 @@ from spatialgan.networks.layers import (
     modulated_conv,
     normalize_second_moment,
 )
+from spatialgan.networks.object_coordinates import Place, object_coordinates
 from spatialgan.networks.resample import upsample2
 
 

@@ -16,7 +16,7 @@ import traitlets
 from torch import Tensor
 
 from spatialgan.editing.edits import Edit, Restyle, WithNewStyles, edit_from_json
-from spatialgan.editing.export import to_image, to_png
+from spatialgan.editing.pictures import to_image, to_png
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.pace import Pace

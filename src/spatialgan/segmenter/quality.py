@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from spatialgan.data.images import to_float, to_uint8
-from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset
+from spatialgan.data.instances import STRUCTURE, AnnotatedImage, ObjectDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.segmenter.augmentation import blurred, degrade, warp
 from spatialgan.segmenter.panoptic import MIN_AREA, NONE

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from spatialgan.data.decoding import in_threads
 from spatialgan.data.images import epoch_indices, to_float
-from spatialgan.data.objects import STRUCTURE, AnnotatedImage, ObjectDataset
+from spatialgan.data.instances import STRUCTURE, AnnotatedImage, ObjectDataset
 from spatialgan.devices import move_to
 from spatialgan.errors import SpatialGANError
 from spatialgan.networks.digest import weights_digest

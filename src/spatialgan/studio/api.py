@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from spatialgan import __version__
 from spatialgan.editing.command import command_line
-from spatialgan.editing.export import save_gif, to_png
+from spatialgan.editing.pictures import save_gif, to_png
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.editing.scene_file import scene_to_json
 from spatialgan.editing.video import find_encoder, save_mp4

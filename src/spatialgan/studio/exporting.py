@@ -12,8 +12,8 @@ from spatialgan.api import SpatialGAN
 from spatialgan.editing.edits import EDITS
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import user_path, written_whole
-from spatialgan.importing.export import noise_notes
 from spatialgan.importing.onnx_graphs import DESCRIPTION, GRAPH, export_onnx, layout_ports, require_packages
+from spatialgan.importing.writing import noise_notes
 from spatialgan.studio.model_list import Models, Offer
 from spatialgan.studio.wire import measured_handles, offered_actions
 

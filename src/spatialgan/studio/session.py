@@ -9,8 +9,8 @@ from torch import Tensor
 from spatialgan.editing.arguments import MAX_SEED, finite
 from spatialgan.editing.edits import edit_from_json
 from spatialgan.editing.edits.fields import share
-from spatialgan.editing.export import to_png
 from spatialgan.editing.interpolation import animate, scene_between
+from spatialgan.editing.pictures import to_png
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.model_list import Models

@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image
 
-from spatialgan.editing.export import enlarge
+from spatialgan.editing.pictures import enlarge
 from spatialgan.editing.scene import Scene
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio.model_list import Models

@@ -14,7 +14,7 @@ from spatialgan.networks.generator import sample_noise, sample_z
 from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
 from spatialgan.training.aids.reconstruction import Known, reconstruct
-from spatialgan.training.augment import Augmentation, augment, draw_augmentation, shift_images, visible_pixels
+from spatialgan.training.diffaugment import Augmentation, augment, draw_augmentation, shift_images, visible_pixels
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
     alignment_loss,

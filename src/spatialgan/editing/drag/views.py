@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from spatialgan.coords import to_pixels
 from spatialgan.editing.drag.outcome import DragResult, DragStep, Point
-from spatialgan.editing.export import enlarge, heatmap_overlay, image_grid
 from spatialgan.editing.interpolation import interpolate
+from spatialgan.editing.pictures import enlarge, heatmap_overlay, image_grid
 from spatialgan.editing.rendering import render_scenes
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import write_atomically

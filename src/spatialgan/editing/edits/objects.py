@@ -58,7 +58,7 @@ class Duplicate(Edit):
     dy: float = value(NUMBER, "Down.")
 
     def changes(self, scene: "Scene") -> dict[str, Any]:
-        from spatialgan.editing.objects import with_object
+        from spatialgan.editing.added_objects import with_object
 
         scene.require_styles(self.name, "use move for what is there")
         i = self.object
@@ -84,7 +84,7 @@ class Add(Edit):
     seed: int = value(SEED, "Of its style.")
 
     def changes(self, scene: "Scene") -> dict[str, Any]:
-        from spatialgan.editing.objects import round_object, with_object
+        from spatialgan.editing.added_objects import round_object, with_object
         from spatialgan.seeds import object_style_of
 
         scene.require_styles(self.name, "use with_new_layout (--new-layout) to rearrange what is there")

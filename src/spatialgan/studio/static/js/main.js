@@ -19,7 +19,7 @@ import { get, root } from './api.js';
 import { offerModels } from './controls.js';
 import { connect } from './live.js';
 import { complain } from './notices.js';
-import { again, arrive } from './sessions.js';
+import { again, arrive } from './tab.js';
 import { store } from './store.js';
 
 try {

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spatialgan.cli.feature_options import FeaturesOption, WeightsOption
-from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption
+from spatialgan.cli.eval.feature_options import FeaturesOption, WeightsOption
+from spatialgan.cli.eval.measured import BATCH, SamplesOption, SeedOption
+from spatialgan.cli.eval.realism import Data, Split, distance_of, open_comparison
 from spatialgan.cli.options import Device, Threads, load_model, say
-from spatialgan.cli.realism import Data, Split, distance_of, open_comparison
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
-    from spatialgan.cli.realism import Comparison
+    from spatialgan.cli.eval.realism import Comparison
 
 
 def snapshots(

@@ -11,7 +11,7 @@ from pictures import encode, noise, zip_folder
 from PIL import Image
 
 from spatialgan.data.images import ImageDataset
-from spatialgan.data.objects import STRUCTURE, ObjectDataset, RootObject, fit_instances, mask_name
+from spatialgan.data.instances import STRUCTURE, ObjectDataset, RootObject, fit_instances, mask_name
 from spatialgan.errors import SpatialGANError
 
 ROOMS = Path(__file__).parents[1] / "rooms"

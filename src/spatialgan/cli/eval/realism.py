@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from spatialgan.cli.feature_options import FeaturesOption, WeightsOption, open_features
-from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, open_split
+from spatialgan.cli.eval.feature_options import FeaturesOption, WeightsOption, open_features
+from spatialgan.cli.eval.measured import BATCH, SamplesOption, SeedOption, open_split
 from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar, say
 from spatialgan.errors import SpatialGANError
 

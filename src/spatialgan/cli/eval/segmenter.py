@@ -38,7 +38,7 @@ def train_segmenter(
     import shutil
     import sys
 
-    from spatialgan.data.objects import ObjectDataset
+    from spatialgan.data.instances import ObjectDataset
     from spatialgan.devices import choose_device
     from spatialgan.errors import SpatialGANError
     from spatialgan.evaluation.result_file import command_line
@@ -113,7 +113,7 @@ def segmenter(
     threads: Threads = None,
 ) -> None:
     """How good a segmenter is on pictures with exact masks: mIoU, and average precision at an overlap of 0.5."""
-    from spatialgan.data.objects import ObjectDataset
+    from spatialgan.data.instances import ObjectDataset
     from spatialgan.evaluation.result_file import result_record, write_result
     from spatialgan.segmenter.quality import measure_segmenter
     from spatialgan.segmenter.segmentation import PanopticSegmenter

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from spatialgan.editing.export import (
+from spatialgan.editing.pictures import (
     colorize,
     enlarge,
     grid_size,

@@ -8,10 +8,10 @@ import torch
 from parity import FIXTURES
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.importing.export import export_model
 from spatialgan.importing.official import _flat
 from spatialgan.importing.pickles import read_pickle
 from spatialgan.importing.reading import read_model
+from spatialgan.importing.writing import export_model
 
 sys.path.append(str(Path(__file__).parents[1] / "editing"))
 from tiny_models import make_model

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number, open_split
+from spatialgan.cli.eval.measured import BATCH, SamplesOption, SeedOption, number, open_split
 from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar
 
 Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="The pictures that the model was trained on.")]

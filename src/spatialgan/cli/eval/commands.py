@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from spatialgan.cli.comove import SHOWN_CLASSES, comove
-from spatialgan.cli.measured import BATCH, SamplesOption, SeedOption, number, print_line
+from spatialgan.cli.eval.comove import SHOWN_CLASSES, comove
+from spatialgan.cli.eval.measured import BATCH, SamplesOption, SeedOption, number, print_line
+from spatialgan.cli.eval.quality import cost, handles, overfitting
+from spatialgan.cli.eval.realism import fd, fid, kid, pr
+from spatialgan.cli.eval.segmenter import segmenter, train_segmenter
+from spatialgan.cli.eval.snapshots import snapshots
 from spatialgan.cli.options import Device, JsonOption, Model, Threads, load_model, progress_bar
-from spatialgan.cli.quality import cost, handles, overfitting
-from spatialgan.cli.realism import fd, fid, kid, pr
-from spatialgan.cli.segmenter import segmenter, train_segmenter
-from spatialgan.cli.snapshots import snapshots
 from spatialgan.errors import SpatialGANError
 from spatialgan.memory import keep_freed_memory
 
@@ -101,7 +101,7 @@ def attention(
     objects, and what it would be if attention were equal to them.
     """
     from spatialgan.config import LEVEL_RESOLUTIONS
-    from spatialgan.data.objects import ObjectDataset
+    from spatialgan.data.instances import ObjectDataset
     from spatialgan.evaluation.attention_focus import measure_focus
     from spatialgan.evaluation.result_file import result_record, write_result
 

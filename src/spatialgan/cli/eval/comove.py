@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spatialgan.cli.measured import BATCH, SeedOption, number, print_line, with_interval
+from spatialgan.cli.eval.measured import BATCH, SeedOption, number, print_line, with_interval
 from spatialgan.cli.options import Device, JsonOption, Threads, load_model, progress_bar
 from spatialgan.errors import SpatialGANError
 from spatialgan.threads import available_cores, use_threads
@@ -151,7 +151,7 @@ def _comove_self_test(
     seed: int,
     json: Path | None,
 ) -> None:
-    from spatialgan.data.objects import ObjectDataset
+    from spatialgan.data.instances import ObjectDataset
     from spatialgan.evaluation.result_file import result_record, write_result
     from spatialgan.evaluation.self_test import EXACT_TOLERANCE, TOLERANCE, passes, self_test
 

@@ -9,7 +9,8 @@ from spatialgan.config import ModelConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.layout import Layout
 from spatialgan.levels import Gaussians, Raster
-from spatialgan.networks.coordinates import (
+from spatialgan.networks.generator import Generator, sample_z
+from spatialgan.networks.object_coordinates import (
     FREQUENCIES,
     NUM_CHANNELS,
     NUM_WAVES,
@@ -18,7 +19,6 @@ from spatialgan.networks.coordinates import (
     object_coordinates,
     waves,
 )
-from spatialgan.networks.generator import Generator, sample_z
 from spatialgan.sampling import sample_layout
 from spatialgan.training.aids.reconstruction import AFFINE_RATE, LR, reconstruction_optimizer
 

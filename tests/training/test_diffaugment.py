@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from spatialgan.training.augment import (
+from spatialgan.training.diffaugment import (
     Augmentation,
     augment,
     cutout_mask,
