@@ -192,6 +192,10 @@ def test_not_found(model: SpatialGAN, tmp_path: Path):
         find_weights(tmp_path / "nowhere")
     with pytest.raises(SpatialGANError, match=r"holds no model.*snapshots"):
         find_weights(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    with pytest.raises(SpatialGANError, match="run holds no snapshot yet: a run writes one every"):
+        find_weights(tmp_path / "run")
     path = model.save(tmp_path / "pets")
     with pytest.raises(SpatialGANError, match="not a generator's weights"):
         find_weights(path.with_suffix(".json"))
@@ -449,9 +453,9 @@ def test_attention_needs_the_discriminator(model: SpatialGAN):
 
 @pytest.mark.parametrize("device", ["nonsense", "cpu:cpu", "cuda:x", "cuda:99", "meta"])
 def test_unknown_devices_are_named(device: str, saved: Path):
-    with pytest.raises(SpatialGANError, match=f"there is no device '{device}'"):
+    with pytest.raises(SpatialGANError, match=f"PyTorch finds no device '{device}' here; use auto, cpu"):
         choose_device(device)
-    with pytest.raises(SpatialGANError, match=f"there is no device '{device}'"):
+    with pytest.raises(SpatialGANError, match=f"PyTorch finds no device '{device}' here; use auto, cpu"):
         SpatialGAN.from_pretrained(saved, device=device)
 
 

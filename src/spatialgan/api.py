@@ -104,6 +104,11 @@ def find_weights(source: str | Path) -> Path:
             if found:
                 names = ", ".join(p.name for p in found[:8])
                 raise SpatialGANError(f"{path} holds {len(found)} models; name one: {names}")
+        if (path / "config.json").is_file():
+            raise SpatialGANError(
+                f"{path} holds no snapshot yet: a run writes one every train.snapshot_kimg thousand images, and when "
+                "it is stopped"
+            )
         raise SpatialGANError(
             f"{path} holds no model: there is no .safetensors file with its .json in it or in its folder snapshots"
         )

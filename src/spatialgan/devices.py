@@ -21,10 +21,18 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
             probe.item()  # the device "meta" has no values
             return probe.device
         except (RuntimeError, AssertionError, NotImplementedError):  # unknown, not built in, not plugged in
-            raise SpatialGANError(f"there is no device {str(device)!r}; use auto, cpu, cuda, cuda:1 or mps") from None
+            raise SpatialGANError(
+                f"PyTorch finds no device {str(device)!r} here; use {', '.join(['auto', *available_devices()])}"
+            ) from None
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def available_devices() -> list[str]:
+    """Names of what :func:`choose_device` takes on this computer."""
+    gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return ["cpu", *gpus, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
 def move_to(network: Network, device: torch.device | str) -> Network:

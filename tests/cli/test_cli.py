@@ -65,6 +65,31 @@ def pixels(path: Path) -> np.ndarray:
 # ---------------------------------------------------------------- cost, help, exit codes
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["generate"], "error: missing option '--model'; spatialgan generate --help shows what there is"),
+        (
+            ["genrate"],
+            "error: no such command 'genrate'. Did you mean 'generate'? spatialgan --help shows what there is",
+        ),
+        (
+            ["generate", "--model", "m", "--seeds", "0", "--out", "o", "--scale", "big"],
+            "error: invalid value for '--scale': 'big' is not a valid float; spatialgan generate --help shows",
+        ),
+    ],
+)
+def test_words_that_no_command_takes_get_one_line(run: Run, words: list[str], said: str):
+    code, out, err = run(*words)
+    assert code == 2 and out == "" and err.startswith(said) and err.count("\n") == 1
+
+
+def test_no_words_get_the_help(run: Run):
+    for words in ([], ["models"]):
+        code, out, err = run(*words)
+        assert code == 2 and "Usage: spatialgan" in out + err and "Commands" in out + err
+
+
 def in_a_process(*words: object) -> subprocess.CompletedProcess[str]:
     source = str(Path(cli.__file__).parents[2])
     return subprocess.run(

@@ -275,5 +275,5 @@ def test_one_picture_too_large_for_the_memory_ends_nothing(tmp_path, monkeypatch
 def test_reports_tell_what_is_not_read(tmp_path):
     folder = make_folder(tmp_path / "set", count=1)
     (folder / "a.heic").touch()
-    assert "notice: 1 file is not read: 1 .heic" in check(folder).summary()
-    assert "notice: 1 file is not read: 1 .heic" in prepare(folder, tmp_path / "out", size=32).summary()
+    assert "notice: 1 file not read (.heic)" in check(folder).summary()
+    assert "notice: 1 file not read (.heic)" in prepare(folder, tmp_path / "out", size=32).summary()

@@ -259,10 +259,10 @@ def test_what_is_not_read_is_counted_by_ending(tmp_path):
     for path in (folder, zip_folder(folder, tmp_path / "set.zip")):
         source = open_source(path)
         assert source.names == ["images/000.png"] and source.unread == {".heic": 2, ".avif": 1, "": 1}
-        assert unread_note(source.unread) == "4 files are not read: 2 .heic, 1 .avif, 1 without ending"
+        assert unread_note(source.unread) == "4 files not read (2 .heic, 1 .avif, 1 without ending)"
     (tmp_path / "phone").mkdir()
     (tmp_path / "phone" / "a.heic").touch()
-    with pytest.raises(SpatialGANError, match=r"holds no images;.*; 1 file is not read: 1 \.heic"):
+    with pytest.raises(SpatialGANError, match=r"holds no images;.*; 1 file not read \(\.heic\)"):
         open_source(tmp_path / "phone")
 
 

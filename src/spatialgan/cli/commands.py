@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +28,7 @@ from spatialgan.cli.train import train
 from spatialgan.errors import SpatialGANError
 from spatialgan.terminal import bounded, tolerate_any_name
 
+USAGE_ERROR: type = typer.BadParameter.__bases__[0]  # typer has no name of its own for it
 STREAM_ERRORS = (errno.ENOSPC, errno.EIO)  # of the standard output: a full disk, a closed terminal
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -54,7 +55,10 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit: 0, or 2 with one line on stderr where the user can put something right."""
     tolerate_any_name()
     try:
-        app(args=argv, prog_name="spatialgan")
+        sys.exit(app(args=argv, prog_name="spatialgan", standalone_mode=False))
+    except typer.Abort:
+        print("aborted", file=sys.stderr)
+        sys.exit(1)
     except SpatialGANError as e:
         print(f"error: {e}", file=sys.stderr)
         sys.exit(2)
@@ -77,6 +81,21 @@ def main(argv: list[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+    except Exception as e:
+        if not isinstance(e, USAGE_ERROR):
+            raise
+        print(_usage(e), file=sys.stderr)
+        sys.exit(2)
+
+
+def _usage(e: Any) -> str:
+    """What is wrong with the words of a command line, in one sentence; the help, where there are none."""
+    said = e.format_message()
+    if not said or "\n" in said:
+        return said
+    command = "spatialgan" if e.ctx is None else e.ctx.command_path
+    end = "" if said.endswith("?") else ";"
+    return f"error: {said[:1].lower()}{said[1:].rstrip('.')}{end} {command} --help shows what there is"
 
 
 def _print_version(wanted: bool) -> None:

@@ -173,7 +173,8 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         rows: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int) -> None:

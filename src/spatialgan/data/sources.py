@@ -95,8 +95,11 @@ def unread_endings(names: Iterable[str]) -> dict[str, int]:
 def unread_note(endings: dict[str, int]) -> str:
     """`unread_endings` in words."""
     total = sum(endings.values())
-    kinds = ", ".join(f"{count} {ending or 'without ending'}" for ending, count in endings.items())
-    return f"{total} {'file is' if total == 1 else 'files are'} not read: {kinds}"
+    if len(endings) == 1:
+        kinds = next(iter(endings)) or "without ending"
+    else:
+        kinds = ", ".join(f"{count} {ending or 'without ending'}" for ending, count in endings.items())
+    return f"{total} {'file' if total == 1 else 'files'} not read ({kinds})"
 
 
 def is_visible(name: str) -> bool:

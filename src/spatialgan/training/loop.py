@@ -43,6 +43,7 @@ from spatialgan.training.trainee import Trainee, make_trainee
 
 SKIPPED = "skipped.txt"
 BUSY = "another process is training in {}; wait for it to end, or give another --out"
+FEW_PICTURES = 500  # below which a run says so
 BATCHES_AHEAD = 2  # that are decoded during a step, of a set that is not in memory
 CALIBRATION_IMAGES = 256  # real pictures that the projected discriminator measures its features on
 
@@ -127,12 +128,14 @@ def _open_data(config: RunConfig, data: str | Path, out: Path, report: Callable[
                 "would become pictures to train on; give --out a folder outside"
             )
     report(
-        f"{dataset.num_images} pictures of {Path(data).name}"
+        f"{dataset.num_images} picture{'' if dataset.num_images == 1 else 's'} in {Path(data).name}"
         + (f", one in {d.holdout} held out" if d.holdout else "")
         + (f", {len(dataset.skipped)} unusable, skipped; see {out / SKIPPED}" if dataset.skipped else "")
     )
     if dataset.source.unread:
         report(unread_note(dataset.source.unread))
+    if dataset.num_images < FEW_PICTURES:
+        report("note: that is little to learn from: D will soon know them all by heart; a few thousand are usual")
     if config.reconstructs:
         check_size(dataset)
     return dataset
