@@ -341,7 +341,7 @@ def test_a_run_of_an_earlier_version_does_not_go_on(tmp_path, pictures):
 
 def test_a_start_that_fails_claims_no_folder(tmp_path, pictures):
     for wrong in ({"init_from": str(tmp_path / "nothing")}, {"device": "meta"}):
-        with pytest.raises(SpatialGANError, match="there is no|finds no device"):
+        with pytest.raises(SpatialGANError, match=r"there is no|finds no device"):
             train(tiny_config(), data=pictures, out=tmp_path / "run", report=quiet, **({"device": "cpu"} | wrong))
         assert not (tmp_path / "run").exists()
 
