@@ -158,8 +158,7 @@ def test_what_needs_a_server_is_not_there(open_site):
         ".modes",
         "[value=attention]",
         "[value=features]",
-        "#duplicate",
-        "#add",
+        *(f"#{edit.name}" for edit in exporting.SERVERS_EDITS),
         "[data-save='animation.gif']",
     ):
         expect(page.locator(selector)).to_be_hidden()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from spatialgan.cli import main
+from spatialgan.editing.edits import EDITS, Mirror
 from spatialgan.errors import SpatialGANError
 from spatialgan.studio import exporting
 from spatialgan.studio.exporting import PAGE, export_web, runtime_files
@@ -61,6 +62,18 @@ def test_what_the_page_is_told_names_nothing_of_this_computer(sources, runtime, 
     assert [m["name"] for m in said["models"]] == list(sources) == list(said["sources"])
     assert not any(m["attention"] for m in said["models"]) and str(tmp_path.parent) not in text
     assert said["labels"]["move"] == "Move" and {a["label"] for a in said["actions"]} >= {"Mirror", "In a row"}
+
+
+def test_what_only_a_server_does_has_no_button(sources, monkeypatch):
+    """What index.html shows to a server's visitors alone has the edit's name and the class on one line."""
+    for line in (PAGE / "index.html").read_text().splitlines():
+        for edit in EDITS:
+            if f'id="{edit.name}"' in line:
+                assert ("needs-server" in line) == (edit in exporting.SERVERS_EDITS), line
+    monkeypatch.setattr(exporting, "SERVERS_EDITS", (Mirror,))
+    said = exporting.studio_json(exporting.named([sources["multi"]]))
+    buttons = {action["edit"]["edit"] for action in said["actions"]}
+    assert "align" in buttons and "mirror" not in buttons | said["labels"].keys()
 
 
 def test_without_the_runtime_the_sentence_says_how_to_get_it(tmp_path, monkeypatch):

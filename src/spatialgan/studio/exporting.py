@@ -9,7 +9,7 @@ from typing import Any
 
 from spatialgan import __version__
 from spatialgan.api import SpatialGAN
-from spatialgan.editing.edits import EDITS
+from spatialgan.editing.edits import EDITS, Add, Duplicate, Edit
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import user_path, written_whole
 from spatialgan.importing.onnx_graphs import DESCRIPTION, GRAPH, export_onnx, layout_ports, require_packages
@@ -22,6 +22,8 @@ PAGE, ANSWERS = HERE / "static", HERE / "web"
 PACKAGE = Path("node_modules/onnxruntime-web")
 RUNTIME = {"ort.wasm.bundle.min.mjs": "ort.js", "ort-wasm-simd-threaded.wasm": "ort.wasm"}  # in dist, and exported as
 SERVERS_OWN = ("login.html", "login.css", "login.js", "docs.css")
+# Edits that are not in web/edits.js: graphs draw as many objects as their models were trained with.
+SERVERS_EDITS: tuple[type[Edit], ...] = (Duplicate, Add)
 BACKEND = "export * from './web/backend.js';\n"
 POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; object-src 'none'; "
@@ -112,6 +114,7 @@ def named(sources: Sequence[str]) -> dict[str, SpatialGAN]:
 
 def studio_json(models: dict[str, SpatialGAN]) -> dict[str, Any]:
     """What the page has to know: what a server would answer, and of each model how its pictures are sampled."""
+    edits = [edit for edit in EDITS if edit not in SERVERS_EDITS]
     return {
         "version": __version__,
         "mp4": False,
@@ -119,8 +122,8 @@ def studio_json(models: dict[str, SpatialGAN]) -> dict[str, Any]:
             Offer(name, Path(), model.weights_hash, model.config.model, has_attention=False).to_json()
             for name, model in models.items()
         ],
-        "actions": offered_actions(),
-        "labels": {edit.name: edit.label for edit in EDITS},
+        "actions": offered_actions(edits),
+        "labels": {edit.name: edit.label for edit in edits},
         "sources": {
             name: {
                 "graphs": f"models/{name}{DESCRIPTION}",

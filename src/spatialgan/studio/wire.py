@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from spatialgan.data.images import to_uint8
-from spatialgan.editing.edits import EDITS, place_name
+from spatialgan.editing.edits import EDITS, Edit, place_name
 from spatialgan.editing.scene import Scene
 from spatialgan.heatmaps import GONE_STD
 from spatialgan.studio.overlays import Overlay, overlay_maps
@@ -39,11 +39,11 @@ def state_of(session: Session) -> dict[str, Any]:
     }
 
 
-def offered_actions() -> list[dict[str, Any]]:
-    """The page's buttons for the whole picture."""
+def offered_actions(edits: Iterable[type[Edit]] = EDITS) -> list[dict[str, Any]]:
+    """The page's buttons for the whole picture, of the edits that it has."""
     return [
         {"label": a.label, "tip": a.tip, "edit": {"edit": edit.name, **a.values}, "objects": a.objects}
-        for edit in EDITS
+        for edit in edits
         for a in edit.actions
     ]
 

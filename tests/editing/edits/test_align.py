@@ -42,7 +42,7 @@ def test_a_row_and_then_a_column_leave_nothing_on_one_place(multi):
     torch.testing.assert_close(x, x[:1].expand(3))
     gap = APART * 0.08  # of two standard deviations of 0.04
     # They keep the order that they had across the line, which was one height: their numbers'.
-    torch.testing.assert_close(y.diff().abs(), torch.full((2,), gap), atol=1e-5, rtol=0)
+    torch.testing.assert_close(y.diff(), torch.full((2,), gap), atol=1e-5, rtol=0)
     assert abs(float(y.mean()) - 0.55) < 1e-5
 
 
@@ -53,6 +53,13 @@ def test_long_things_are_as_wide_as_they_lie(multi):
     assert gaps == pytest.approx([APART * (0.12 + 0.04), APART * 0.08], abs=1e-4)
     upright = scene.align([0, 1], "vertical")
     assert float(upright.layout.centers[:2, 1].diff().abs()) == pytest.approx(APART * (0.12 + 0.04), abs=1e-4)
+
+
+def test_a_column_of_a_row_has_the_order_of_numbers_and_not_of_rounding_errors(multi):
+    for seed in range(16):
+        scene = multi.sample(seed).align([0, 1, 2], "horizontal").align([0, 1, 2], "vertical")
+        y = scene.layout.centers[:, 1].tolist()
+        assert y == sorted(y)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Self
 
@@ -100,18 +100,17 @@ class Align(Edit):
         for i in self.objects:
             scene.place(i, None)
         across = 1 if self.axis == "horizontal" else 0  # the coordinate that they will share
-        centers = layout.level_centers(0)[list(self.objects)].tolist()
-        g = layout.gaussians(0)
-        ellipses = zip(g.stds[list(self.objects)].tolist(), g.angles[list(self.objects)].tolist(), strict=True)
+        chosen, g = list(self.objects), layout.gaussians(0)
+        places = g.centers_xy[chosen].tolist()
+        ellipses = zip(g.stds[chosen].tolist(), g.angles[chosen].tolist(), strict=True)
         turn = across * math.pi / 2 - math.pi / 2  # the line as it lies in the ellipses' frames, but for their angles
         stds = [math.hypot(sx * math.cos(a + turn), sy * math.sin(a + turn)) for (sx, sy), a in ellipses]
-        at = sum(center[across] for center in centers) / len(centers) if self.at is None else self.at
-        along = apart([center[1 - across] for center in centers], stds)
-        for i, center, place in zip(self.objects, centers, along, strict=True):
-            step = [place - center[1 - across]] * 2
-            step[across] = at - center[across]
-            layout = layout.moved((step[0], step[1]), point=i)
-        return {"layout": layout}
+        at = sum(place[across] for place in places) / len(places) if self.at is None else self.at
+        # Put there rather than moved: rounding errors would be the order of a line across this one.
+        centers = g.centers_xy.clone()
+        centers[chosen, across] = at
+        centers[chosen, 1 - across] = centers.new_tensor(apart([place[1 - across] for place in places], stds))
+        return {"layout": replace(layout, levels=(replace(g, centers_xy=centers),))}
 
     @classmethod
     def read(cls, text: str) -> Self:
