@@ -370,6 +370,7 @@ def test_edit_takes_levels_and_centres(run, single, tmp_path):
     ("words", "notes"),
     [
         (["--move", "0:99,0"], ["the centre of object 0 is now outside the picture, at 99."]),
+        (["--remove", "1", "--move", "1:0.1,0"], ["object 1 had been removed when it was moved, and is still gone"]),
         (["--move", "1:0.01,0"], []),
         (["--add", "0.5,2,0.1:3", "--move", "1:0,-50"], ["the centre of object 1 is", "the centre of object 3 is"]),
         (["--move", "0:99,0", "--move", "0:-99,0"], []),

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
+    from spatialgan.layout import Layout
 
 TYPED_KEY = "spatialgan.typed"
 
@@ -109,21 +111,35 @@ def read_edit(option: str, text: str) -> Callable[["Scene"], "Scene"]:
 
 def notes_on(scenes: Sequence["Scene"]) -> list[str]:
     """What someone may not have meant, of the way from the first scene to the last: objects, or centres of level 0,
-    that have left the picture, and were not removed."""
-    from spatialgan.heatmaps import GONE_STD
-
+    that have left the picture, and were not removed; or were moved after they had been."""
     first, last = scenes[0].layout, scenes[-1].layout
     if not last.has_centers:
         return []
     began = first.level_centers(0).tolist() if first.has_centers else []
     what = "object {}" if last.kind == "multi" else "level 0"
-    gone = (last.gaussians(0).stds <= GONE_STD).all(dim=-1).tolist()
+    gone = _gone(last)
+    moved_in_vain = {
+        i
+        for before, after in pairwise(scene.layout for scene in scenes)
+        if before.has_centers and after.has_centers
+        for i, (a, b) in enumerate(zip(before.level_centers(0).tolist(), after.level_centers(0).tolist(), strict=False))
+        if a != b and _gone(before)[i] and _gone(after)[i]
+    }
     return [
+        f"{what.format(i)} had been removed when it was moved, and is still gone" for i in sorted(moved_in_vain)
+    ] + [
         f"the centre of {what.format(i)} is now outside the picture, at {xy[0]:.4g},{xy[1]:.4g}; inside, both are "
         "from 0 to 1"
         for i, xy in enumerate(last.level_centers(0).tolist())
         if not (_inside(xy) or gone[i] or (i < len(began) and not _inside(began[i])))
     ]
+
+
+def _gone(layout: "Layout") -> list[bool]:
+    """Of the centres of level 0, whether they were removed."""
+    from spatialgan.heatmaps import GONE_STD
+
+    return (layout.gaussians(0).stds <= GONE_STD).all(dim=-1).tolist()
 
 
 def _inside(xy: Sequence[float]) -> bool:
