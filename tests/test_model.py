@@ -275,7 +275,7 @@ def test_files_of_format_2_draw_the_same_picture(tmp_path: Path):
     assert torch.equal(a, b)
     text["config"]["model"]["background_mapping"] = True
     path.with_suffix(".json").write_text(json.dumps(text))
-    assert "it has model.background_mapping, which this version has no more" in refused(path)
+    assert "it has model.background_mapping, which this version no longer has" in refused(path)
 
 
 def test_attention_is_what_the_model_was_trained_with_unless_another_is_asked_for(model: SpatialGAN):

@@ -83,7 +83,7 @@ def upgraded(values: dict[str, Any]) -> dict[str, Any]:
 
 def _without_former_parts(model: dict[str, Any]) -> dict[str, Any]:
     for name in FORMER_PARTS:
-        require(model.get(name) in (None, False), f"it has model.{name}, which this version has no more")
+        require(model.get(name) in (None, False), f"it has model.{name}, which this version no longer has")
     return {k: v for k, v in model.items() if k not in (*FORMER_PARTS, "constant")}
 
 
