@@ -171,7 +171,7 @@ ALONG = {  # column of the table: field of docs/results/zoo, how it is written
 
 
 def growth_table(run: str, **continued: int) -> str:
-    """How a long run progressed, snapshot by snapshot, with the runs that continued it after so many thousand images."""
+    """How a long run progressed, by snapshot, with the runs that continued it after that many thousand images."""
     lines = [
         {**line, "kimg": begun + line["kimg"]} for name, begun in {run: 0, **continued}.items() for line in grown(name)
     ]
