@@ -11,7 +11,7 @@ reconstruction. The same command again goes on where it was stopped. What was me
 one row of pictures a variant: the same seeds for all. Furniture is followed by the segmenter (antithetic Co-move),
 cats' heads by matching features (response).
 
-Variants that are no more in the code (FORMER) were measured at the commit that their results name.
+Variants that are no longer in the code (FORMER) were measured at the commit that their results name.
 """
 
 import argparse

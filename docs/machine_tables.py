@@ -45,7 +45,7 @@ def latency_table() -> str:
 def large_table() -> str:
     """Of models as wide as the official StyleGAN2's: what follows the pointer, and the picture once it rests."""
     lines = [
-        "| model | width of what moves, px | pictures a second | median ms | full picture ms | memory at most, MB |",
+        "| model | width while it moves, px | pictures a second | median ms | full picture ms | peak memory, MB |",
         "|---" * 6 + "|",
     ]
     for m in load("benchmarks/results/studio_large.json")["models"].values():

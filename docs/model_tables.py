@@ -13,7 +13,7 @@ FAR = 60 / 256  # the longer distance of Table II, in image widths
 
 
 def results_table() -> str:
-    """The README's one table: each claim, what it is to be compared with, and its file."""
+    """The README's one table: each claim, what to compare it with, and its file."""
     response = load("docs/results/response.json")["values"]["measures"]["detector"]
     comove = {name: load(f"docs/results/{name}.json")["values"] for name in ("comove", "comove-independent")}
     antithetic, single = comove["comove"]["antithetic"], comove["comove-independent"]
@@ -35,7 +35,7 @@ def results_table() -> str:
             "docs/results/comove.json",
         ),
         (
-            f"... of the {antithetic['ratio_in_frame']['count']} pieces that no edge of the picture cuts off",
+            f"... of the {antithetic['ratio_in_frame']['count']} pieces that the picture's edge does not cut off",
             with_interval(antithetic["ratio_in_frame"]),
             f"chance {with_interval(antithetic['chance_in_frame'])}",
             "docs/results/comove.json",
@@ -47,7 +47,7 @@ def results_table() -> str:
             "docs/results/comove-independent.json",
         ),
         (
-            "The paper's losses alone, from scratch, on toy pictures: how far the thing follows, five seeds",
+            "The paper's losses alone, from scratch, on toy pictures: how far the object follows, five seeds",
             "{:.2f} to {:.2f}".format(*ends(row["with"]["response"] for row in seeds)),
             "without alignment {:.2f} to {:.2f}".format(*ends(row["without"]["response"] for row in seeds)),
             "benchmarks/results/steering.json",
@@ -55,12 +55,12 @@ def results_table() -> str:
         (
             "Dragging a point by 60/256: hybrid drags that arrive (cats, by rules that stopped DragGAN early; floors)",
             "; ".join(f"{d['hybrid', FAR]['success_without_noise']['mean']:.0%}" for d in drags),
-            "DragGAN with its rate scaled to w, same models: "
+            "DragGAN with its learning rate scaled to w, same models: "
             + "; ".join(f"{tuned(d)['success_without_noise']['mean']:.0%}" for d in drags),
             ("docs/results/drag.json", "docs/results/drag-floors.json"),
         ),
         (
-            "... and the processor seconds of one (cats; floors, on a faster processor)",
+            "... and the CPU seconds per drag (cats; floors, on a faster processor)",
             "; ".join(f"{d['hybrid', FAR]['cpu_seconds']['median']:.2f}" for d in drags),
             "the same DragGAN: " + "; ".join(f"{tuned(d)['cpu_seconds']['median']:.2f}" for d in drags),
             ("docs/results/drag.json", "docs/results/drag-floors.json"),
@@ -68,7 +68,7 @@ def results_table() -> str:
         (
             "Fréchet distance, in features of EfficientNet-Lite2 (cats; floors)",
             "; ".join(f"{load(f'docs/results/{n}.json')['values']['distance']:.0f}" for n in ("fd", "fd-floors")),
-            "no FID, and not comparable with one",
+            "not FID, and not comparable with it",
             ("docs/results/fd.json", "docs/results/fd-floors.json"),
         ),
         (
@@ -131,7 +131,7 @@ def card_table(name: str) -> str:
         "data": card["data"],
         "terms": card["terms"],
         "schedule": card["schedule"],
-        "took": f"{card['hours']:g} hour{'' if card['hours'] == 1 else 's'} of {card['hardware']}",
+        "training took": f"{card['hours']:g} hour{'' if card['hours'] == 1 else 's'} on {card['hardware']}",
         "files": f"{sizes[0]:.1f} MB, and {sizes[1]:.1f} MB of the discriminator; half precision",
         "weaknesses": card["weaknesses"],
     }
@@ -139,9 +139,9 @@ def card_table(name: str) -> str:
         rows["Fréchet distance"] = f"{m['distance']:.0f}: {m['pictures']:,} pictures, {m['real_pictures']:,} real ones"
     if (m := measured.get("comove")) is not None:
         rows["Co-move, antithetic"] = f"{with_interval(m['ratio'])}; chance {with_interval(m['chance'])}"
-        rows[f"... of the {m['in_frame']} things that no edge cuts off"] = with_interval(m["ratio_in_frame"])
+        rows[f"... of the {m['in_frame']} things that the edge does not cut off"] = with_interval(m["ratio_in_frame"])
         rows["nothing at the centre"] = f"{m['nothing_there']:.0%} of {m['pairs']} pairs"
-        rows["taken for another kind of thing after a move"] = f"{m['label_changed']:.0%}"
+        rows["taken for another kind after a move"] = f"{m['label_changed']:.0%}"
         rows["what else changes"] = with_interval(m["locality"])
     if (m := measured.get("response")) is not None:
         rows["response of faces"] = (
@@ -150,7 +150,7 @@ def card_table(name: str) -> str:
         rows["faces found"] = f"in both pictures in {m['found_in_both']:.0%} of {m['pairs']} pairs"
     if (m := measured.get("drag")) is not None:
         name = f"hybrid drags by {m['distance'] * 256:.0f}/256"
-        rows[name] = f"{m['arrived']:.0%} arrive; {m['cpu_seconds']:.2f} s of a core"
+        rows[name] = f"{m['arrived']:.0%} arrive; {m['cpu_seconds']:.2f} s on a core"
     lines = [f"| {key} | {value} |" for key, value in rows.items()]
     return "\n".join(["| | |", "|---|---|", *lines])
 
@@ -171,7 +171,7 @@ ALONG = {  # column of the table: field of docs/results/zoo, how it is written
 
 
 def growth_table(run: str, **continued: int) -> str:
-    """How a long run came along, snapshot by snapshot, with the runs that took it up after so many thousand images."""
+    """How a long run progressed, by snapshot, with the runs that continued it after that many thousand images."""
     lines = [
         {**line, "kimg": begun + line["kimg"]} for name, begun in {run: 0, **continued}.items() for line in grown(name)
     ]
@@ -200,7 +200,7 @@ def paper_table(number: int) -> str:
 
 
 def self_test_table() -> str:
-    """What the Co-move ratio reads where objects were moved by hand, so that 1 is right."""
+    """The Co-move ratio of objects that were moved by known distances, so that 1 is correct."""
     lines = ["| | exact masks | the bundled segmenter | samples |", "|---" * 4 + "|"]
     names = {"128": "rooms, 128", "64": "rooms, 64", "floors-64": "floors, 64", "floors-32": "floors, 32"}
     for name, label in names.items():
@@ -212,7 +212,7 @@ def self_test_table() -> str:
 
 def response_table() -> str:
     """The response of the bundled cats."""
-    lines = ["| where the subject is said to be | response | control | found in both |", "|---" * 4 + "|"]
+    lines = ["| how the subject is located | response | control | found in both |", "|---" * 4 + "|"]
     measures = load("docs/results/response.json")["values"]["measures"]
     for name, label in (
         ("detector", "face, by OpenCV's detector"),
@@ -227,7 +227,7 @@ def response_table() -> str:
 
 
 def drag_table(name: str = "drag") -> str:
-    """Table II of a drag benchmark: medians, and what the judge said."""
+    """Table II of a drag benchmark: medians, and what the matcher found."""
     from spatialgan.evaluation.drag_table import drag_table as table
 
     return "\n".join(table([load(f"docs/results/{name}.json")]))
@@ -242,7 +242,7 @@ def focus_table() -> str:
     from spatialgan.model import read_card
 
     lines = [
-        "| D of | attention | empty maps, 4x4 | on heatmaps, 4x4 | 8x8 | 16x16 | on things of real floors, 8x8 | "
+        "| D of | attention | empty maps, 4x4 | on heatmaps, 4x4 | 8x8 | 16x16 | on objects of real floors, 8x8 | "
         "beds | chairs |",
         "|---" * 9 + "|",
     ]
@@ -276,7 +276,7 @@ def comove_table() -> str:
         cells = [label, *(with_interval(c[part]) for c in both for part in ("ratio", "chance"))]
         lines.append(f"| {' | '.join(cells)} |")
         counts = "{} antithetic, {} single-sided".format(*(c["ratio_in_frame"]["count"] for c in both))
-        cells = [f"... things that no edge cuts off: {counts}"]
+        cells = [f"... things that the edge does not cut off: {counts}"]
         cells += [with_interval(c[f"{part}_in_frame"]) for c in both for part in ("ratio", "chance")]
         lines.append(f"| {' | '.join(cells)} |")
     v = results["comove"]
@@ -348,7 +348,7 @@ def retrofit_floors_table() -> str:
 
 
 def invert_table() -> str:
-    """What each step of an inversion comes to, on photographs that training never saw."""
+    """What each step of an inversion achieves, on photographs that training never saw."""
     r = load("docs/results/invert/cats-64.json")["values"]
     lines = [
         "| step | PSNR, dB | perceptual distance | of a random picture's | seconds | response of edits |",

@@ -52,16 +52,24 @@ def anchor(heading: str) -> str:
 
 
 def commands_table() -> str:
-    """The command of every result file, as the file itself has it."""
-    lines = ["| tables | result file | command |", "|---" * 3 + "|"]
+    """The command of every result file, as the file itself has it, but writing that file; and what it needs."""
+    lines = ["| tables | result file | command | needs |", "|---" * 4 + "|"]
     for heading, files in MEASURED.items():
         for path in files:
-            script = f"python benchmarks/{Path(path).stem}.py --json {path}"  # that of a file which names none
             result = load(path)
-            command = result.get("command") or result.get("machine", {}).get("command", script)
+            command = writing(result.get("command") or result["machine"]["command"], path)
+            needs = [f"`{word}`" for word in command.split() if word.endswith((".zip", ".safetensors"))]
             link = f"../{path}" if path.startswith("benchmarks") else path.removeprefix("docs/")
-            lines.append(f"| [{heading}](results.md#{anchor(heading)}) | [{Path(path).name}]({link}) | `{command}` |")
+            row = (f"[{heading}](results.md#{anchor(heading)})", f"[{Path(path).name}]({link})", f"`{command}`")
+            lines.append(f"| {' | '.join(row)} | {', '.join(needs)} |")
     return "\n".join(lines)
+
+
+def writing(command: str, path: str) -> str:
+    """A measurement's command, from the repository's root, with ``path`` as the file that it writes."""
+    if "benchmarks/invert.py" in command:  # chooses the file itself, by the model's name
+        return command
+    return f"{re.sub(r' --json [^ ]+', '', command)} --json {path}"
 
 
 TABLES = {

@@ -5,6 +5,7 @@ import graphlib
 import importlib.util
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,24 @@ def test_tables_are_those_of_the_result_files(refresh):
         assert refresh.with_tables(text) == text, f"{page.name}: run: python docs/refresh.py"
     shown = [m["name"] for text in pages.values() for m in refresh.MARKS.finditer(text)]
     assert sorted(shown) == sorted(refresh.TABLES), "each table has one page"
+
+
+def test_each_command_writes_the_file_of_its_row(refresh):
+    text = (ROOT / "docs/tables.md").read_text()
+    rows = re.findall(r"(?m)^\| \[[^]]*\]\(results\.md#[^)]*\) \| \[[^]]*\]\(([^)]*)\) \| `([^`]*)` \|", text)
+    assert len(rows) == sum(map(len, refresh.MEASURED.values()))
+    for link, command in rows:
+        options = dict(pairwise(command.split()))
+        written = options.get("--json") or f"docs/results/invert/{options['--model']}.json"  # by benchmarks/invert.py
+        assert ROOT / written == (ROOT / "docs" / link).resolve(), command
+
+
+def test_what_commands_need_and_the_repository_lacks_is_described(refresh):
+    text = (ROOT / "docs/tables.md").read_text()
+    table, rest = text.split("<!-- /commands -->")
+    for name in re.findall(r"`([\w-]+\.(?:zip|safetensors))`", table):
+        assert re.search(rf"(?m)^\| .*`{name}`.* \|", rest), name
+        assert not name.endswith(".safetensors") or f"`{name}`" in rest.split("## ")[0], f"{name} cannot be run again"
 
 
 def test_a_table_that_differs_is_made_anew(refresh):

@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+NOT_IN_THE_REFERENCE = {  # on purpose, with all that is in them
+    "spatialgan.api": "its names are those of `import spatialgan`",
+    "spatialgan.errors": "its one class is SpatialGANError",
+    "spatialgan.cli": "its commands describe themselves, by --help",
+}
 FETCHED = re.compile(
     r"""<(?:script|img|iframe|source)\b[^>]*\bsrc=["']?(https?:)?//|<link\b[^>]*\bhref=["']?(https?:)?//"""
 )
@@ -51,6 +56,18 @@ def test_an_equation_leads_to_its_line_on_the_site(site):
 def test_the_reference_has_the_public_names(site):
     page = (site / "api/index.html").read_text()
     assert all(f'id="spatialgan.{name}"' in page for name in ("SpatialGAN", "Scene.move", "SpatialGANError"))
+
+
+def test_the_reference_has_every_public_module(site):
+    shown = {
+        i for page in (site / "api").rglob("*.html") for i in re.findall(r'id="(spatialgan\.[\w.]+)"', page.read_text())
+    }
+    files = (path.relative_to(ROOT / "src").with_suffix("") for path in (ROOT / "src/spatialgan").rglob("*.py"))
+    modules = {".".join(path.parts).removesuffix(".__init__") for path in files} - {"spatialgan"}
+    public = {name for name in modules if not any(part.startswith("_") for part in name.split("."))}
+    left_out = {name for name in public if name.startswith(tuple(NOT_IN_THE_REFERENCE))}
+    assert {".".join(name.split(".")[:2]) for name in left_out} == set(NOT_IN_THE_REFERENCE)
+    assert public - shown == left_out
 
 
 def test_searches_find_pages_and_no_source(site):

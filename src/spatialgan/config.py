@@ -229,8 +229,8 @@ class TrainConfig:
     batch_size: int = 64
     """Images per optimiser step, over all processes."""
     micro_batch: int = 0
-    """Images per forward pass, in D's step so many of each kind; smaller ones are accumulated to a batch. 0: the whole
-    batch at once."""
+    """Images per forward pass, in D's step that many of each kind; smaller ones are accumulated to a batch. 0: the
+    whole batch at once."""
     g_lr: float = 0.0025
     """Adam's learning rate of G."""
     d_lr: float = 0.0025
@@ -260,7 +260,7 @@ class TrainConfig:
     snapshot_kimg: float = 50.0
     """From one snapshot (EMA generator and D, for users) to the next."""
     keep_snapshots: int = 0
-    """The newest so many snapshots are kept, and the best that was measured, and others deleted; 0: all are."""
+    """How many of the newest snapshots are kept, beside the best that was measured; others are deleted. 0: all."""
     checkpoint_kimg: float = 5.0
     """From one checkpoint (for resuming) to the next."""
     sample_columns: int = 8

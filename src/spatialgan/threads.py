@@ -43,7 +43,7 @@ def threads_for(config: ModelConfig, *, batch: int) -> int:
 
 
 def check_threads(asked: int | None) -> None:
-    """Raise SpatialGANError where there are not so many cores."""
+    """Raise SpatialGANError where there are not that many cores."""
     cores = available_cores()
     fitting = f"1 to {cores}, the cores that this process may run on" if cores > 1 else "1, the only core there is"
     require(asked is None or 1 <= asked <= cores, f"--threads is {asked}; use {fitting}")

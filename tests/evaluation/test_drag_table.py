@@ -39,10 +39,10 @@ def test_the_tuned_baseline_comes_first_and_the_plain_model_last() -> None:
     assert [row[""] for row in cells([result(methods=today)])[:3]] == [*reversed(today[1:]), "hybrid"]
 
 
-def test_silence_is_no_failure() -> None:
+def test_an_unsure_matcher_is_no_failure() -> None:
     row = cells([result(arrived=0.3, told=0.8)])[0]
-    assert (row["arrived"], row["elsewhere"], row["judge silent"]) == ("30 %", "50 %", "20 %")
-    assert row["left, where the judge could tell"] == "5.0 %" and row["change outside"] == "2.1 %"
+    assert (row["arrived"], row["elsewhere"], row["matcher unsure"]) == ("30 %", "50 %", "20 %")
+    assert row["left, where matched"] == "5.0 %" and row["change outside"] == "2.1 %"
 
 
 def test_the_papers_numbers_are_those_of_the_distance() -> None:
@@ -56,9 +56,9 @@ def test_several_trainings_have_a_spread() -> None:
     assert row["arrived"] == "30 ± 14 %" and row["steps"] == "12 ± 0"
 
 
-def test_what_no_judge_could_tell_is_left_empty() -> None:
+def test_what_was_never_matched_is_left_empty() -> None:
     silent = result(arrived=0.0, told=0.0)
     for row in silent["values"]["rows"]:
         row["matched_without_noise"]["median"] = None
     row = cells([silent])[0]
-    assert row["left, where the judge could tell"] == "" and row["judge silent"] == "100 %"
+    assert row["left, where matched"] == "" and row["matcher unsure"] == "100 %"

@@ -68,7 +68,7 @@ def test_the_papers_numbers_stand_beside_ours_with_their_spread(tmp_path: Path) 
     assert rows["SEL_concat"] == ["6.73", "61.0 ± 1.4"]
     assert rows["SEL_norm (SpatialGAN)"] == ["6.57", "50.0 (1 of 2 seeds)"]
     assert rows["StyleGAN2"] == ["8.36", "missing"] and rows["flattened"] == ["8.52", "missing"]
-    assert "Ours: 32 x 32, 100 kimg a run." in text and "features of Lite2, no FID" in text
+    assert "Ours: 32 x 32, 100 kimg a run." in text and "features of Lite2, not FID" in text
     jobs = missing(missing_jobs(SMALL, 5, tmp_path, {}))
     assert jobs.count("spatialgan eval fd") == 5 and jobs.count("spatialgan train") == 5
 

@@ -29,7 +29,7 @@ def test_drag_mode_to_its_end_and_back(visit, fake_drag):
     assert np.array_equal(shown(page), before)
     # What it began with is there again, to be tried in another mode; any other picture has neither points nor mask.
     expect(page.locator("#points .point")).to_have_count(2)
-    expect(page.locator("#mask-legend")).to_have_text(re.compile("^Painted: .* but for what the heatmap takes along"))
+    expect(page.locator("#mask-legend")).to_have_text(re.compile("^Painted: .* except what the heatmap takes along"))
     assert not page.locator("#mask[data-aside]").count()
     page.select_option("#drag-mode", "latent")
     expect(page.locator("#mask-legend")).to_have_text("Painted: may change. The rest is held back.")
@@ -41,7 +41,7 @@ def test_drag_mode_to_its_end_and_back(visit, fake_drag):
 
 @pytest.mark.parametrize(
     ("best", "said"),
-    [(2, "Of 5 steps, number 2 is kept"), (0, "None of 5 steps came nearer: the picture is as it was.")],
+    [(2, "Of 5 steps, number 2 is kept"), (0, "None of 5 steps came closer: the picture is as it was.")],
 )
 def test_what_is_kept_of_a_drag_is_said(visit, fake_drag, best, said):
     fake_drag["best"] = best

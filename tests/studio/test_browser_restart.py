@@ -91,7 +91,7 @@ def test_picture_and_history_outlive_the_server(page, server):
     before, picture = steps(page), shown(page)
     session = page.evaluate("sessionStorage['spatialgan-session']")
     restart(page, server)
-    expect(page.locator(".notice", has_text="are here again")).to_be_visible()
+    expect(page.locator(".notice", has_text="are back")).to_be_visible()
     page.wait_for_selector("body:not([data-offline])")
     page.wait_for_function("s => sessionStorage['spatialgan-session'] !== s", arg=session)
     page.wait_for_timeout(300)

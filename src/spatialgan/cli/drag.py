@@ -133,7 +133,7 @@ def read_handle(text: str) -> "Handle":
 
 
 def read_mask_file(path: Path, resolution: int) -> "Image":
-    """A mask's picture; raises SpatialGANError naming the file where it is none, or not of that size."""
+    """A mask's picture; raises SpatialGANError naming the file where it is no picture, or not of that size."""
     from spatialgan.data.decoding import MAX_FILE_BYTES, open_image
     from spatialgan.editing.drag.checks import painted_picture
     from spatialgan.files import read_bytes, user_path

@@ -14,7 +14,7 @@ MAX_SEEDS = 1_000_000  # of one command: a slip such as 0-99999999999 would fill
 def generate(
     model: Model,
     seeds: Annotated[str, typer.Option(metavar="LIST", help="Numbers and ranges, as in 0-15,42.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures; made where it is missing.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures; created if missing.")],
     grid: Annotated[bool, typer.Option("--grid", help="Also write all pictures as one, grid.png.")] = False,
     layout_seed: LayoutSeed = None,
     truncation: Truncation = None,

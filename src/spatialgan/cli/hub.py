@@ -20,7 +20,7 @@ def push(
             metavar="ID", help="As the Hub names licenses, such as apache-2.0. Without it: the card's, or other."
         ),
     ] = None,
-    keep_card: Annotated[bool, typer.Option("--keep-card", help="Leave a README.md that is there as it is.")] = False,
+    keep_card: Annotated[bool, typer.Option("--keep-card", help="Keep the README.md that is there.")] = False,
 ) -> None:
     """Put a model on the Hub, with its card and a sheet of samples. Log in with: hf auth login."""
     from spatialgan.api import find_weights
@@ -35,7 +35,7 @@ def pull(
     source: Address,
     out: Annotated[Path, typer.Option(metavar="DIR", help="A folder, new or empty.")],
 ) -> None:
-    """Bring a model from the Hub into a folder, with its card. For --model hf://OWNER/NAME it need not be there."""
+    """Fetch a model from the Hub into a folder, with its card. --model hf://OWNER/NAME works without this, too."""
     from spatialgan.hub.fetching import pulled
     from spatialgan.hub.repository import repository
 

@@ -27,7 +27,7 @@ def interpolate(
     model: ModelOfScene = None,
     seeds: Annotated[str | None, typer.Option(metavar="LIST", help="Pictures to pass, as in 3,8,12.")] = None,
     scene: Annotated[
-        list[Path] | None, typer.Option(metavar="F.scene.json", help="Saved scenes to pass instead. Repeat it.")
+        list[Path] | None, typer.Option(metavar="F.scene.json", help="Saved scenes to pass instead; may be repeated.")
     ] = None,
     frames: Annotated[
         int, typer.Option(min=1, help="From each picture to the next; that one is the last of them.")
@@ -35,7 +35,7 @@ def interpolate(
     space: Annotated[
         Literal["w", "z"], typer.Option("--in", help="w: straight, between the layers' styles; z: along great circles.")
     ] = "w",
-    loop: Annotated[bool, typer.Option("--loop", help="Go on to where it began.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Return to the first picture.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the frames, 0000.png and so on.")] = None,
     gif: Annotated[Path | None, typer.Option(metavar="F.gif", help="An animation.")] = None,
     mp4: Mp4 = None,

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 
 def invert(
-    photo: Annotated[
-        Path, typer.Argument(metavar="PHOTO", help="A photograph such as those the model was trained on.")
-    ],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photograph like those the model was trained on.")],
     model: Model,
     out: Annotated[Path, typer.Option(metavar="F.scene.json", help="The scene: edit --scene, drag --scene, studio.")],
     compare: Annotated[
@@ -38,7 +36,7 @@ def invert(
         str | None,
         typer.Option(metavar="X,Y,W,H", help="Take this part of the photograph: left, top, width, height in 0..1."),
     ] = None,
-    candidates: Annotated[int, typer.Option(min=1, help="Random pictures to look for the nearest among.")] = 1000,
+    candidates: Annotated[int, typer.Option(min=1, help="Random pictures; the search starts from the nearest.")] = 1000,
     steps: Annotated[int, typer.Option(min=0, help="Steps of the fit of heatmaps and codes.")] = 400,
     tune: Annotated[
         int,
@@ -50,7 +48,7 @@ def invert(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Find the scene that draws a photograph, so that it can be edited as any other picture."""
+    """Find the scene that draws a photograph, so that it can be edited like any other picture."""
     corners = None if box is None else read_box(box)
     outputs = {"--out": out, "--compare": compare, "--json": json}
     check_outputs(outputs, {"PHOTO": photo}, endings={"--compare": (".png", "pictures")})

@@ -13,7 +13,7 @@ def studio(
         typer.Option(metavar="NAME|PATH", help="A model to offer; may be repeated. Without it: all bundled models."),
     ] = None,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets others on the network in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 7860,
+    port: Annotated[int, typer.Option(help="0 takes any free one.")] = 7860,
     allow_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Another name that it answers to; may be repeated.")
     ] = None,
@@ -22,7 +22,7 @@ def studio(
         typer.Option(
             envvar="SPATIALGAN_TOKEN",
             help="What visitors must know, 8 characters or more. Other users of this computer can read it in the list "
-            "of processes: rather set the variable.",
+            "of processes: better set the variable.",
         ),
     ] = None,
     proxy: Annotated[

@@ -64,7 +64,7 @@ def reproduce(
     data: DataOption = None,
     runs: Runs = RUNS,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Runs side by side, each of one thread; by default one a core.")
+        int | None, typer.Option(min=1, help="Runs in parallel, each with one thread; by default one per core.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the commands that would be run, and stop.")] = False,
     device: Device = "auto",
@@ -72,7 +72,7 @@ def reproduce(
 ) -> None:
     """Run what is missing of one of the paper's tables, and print the table.
 
-    The same command goes on where it stopped.
+    The same command continues where it stopped.
     """
     from spatialgan.files import user_path
     from spatialgan.reproduction.recipes import missing_data, missing_jobs, read_budget

@@ -297,7 +297,7 @@ _LMDB_MAGIC = 0xBEEFC0DE
 
 def _lmdb_meta(page: bytes) -> tuple[int, int, int]:
     """(bytes a page, number of the last page, transaction) of one of the two first pages; raises ValueError or
-    struct.error where it is none."""
+    struct.error where it is not such a page."""
     magic, page_bytes, last_page, transaction = struct.unpack("=16xI20xI92xQQ", page)
     if magic != _LMDB_MAGIC or page_bytes < 512:
         raise ValueError("no LMDB")

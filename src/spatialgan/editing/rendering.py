@@ -42,7 +42,7 @@ def edit_many(scenes: Sequence["Scene"], edits: Sequence[Edit], *, batch: int = 
     Args:
         scenes: of one model.
         edits: of :mod:`spatialgan.editing.edits`, in their order.
-        batch: at most so many at once.
+        batch: the largest batch.
 
     Raises:
         SpatialGANError: a scene has something against an edit; the sentence names it by its place. Nothing is drawn.

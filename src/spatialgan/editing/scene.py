@@ -277,7 +277,7 @@ class Scene:
     def place(self, index: int, point: int | None, or_: str = "") -> dict[str, int | None]:
         """The fields that say where, of an edit of this model: a level and a point, or an object.
 
-        Raises SpatialGANError where there is none such; ``or_`` says in its sentence what else there would be.
+        Raises SpatialGANError where the picture has none; ``or_`` ends its sentence with what else could be named.
         """
         if not self._is_multi:
             self.require_layout().require_point(index, point)

@@ -141,7 +141,7 @@ def measure_focus(
 
     Args:
         model: with heatmaps, and with its discriminator.
-        num_samples: pictures of seeds first_seed, first_seed + 1, ... to generate, and at most so many real ones.
+        num_samples: pictures of seeds first_seed, first_seed + 1, ... to generate, and at most as many real ones.
         dataset: real pictures with instance masks, of the model's size. None for generated pictures alone.
         form: of attention, see :func:`spatialgan.attention.gradcam`; None: what the model was trained with.
         sign: see :func:`spatialgan.attention.attention_maps`; None: what the model was trained with.

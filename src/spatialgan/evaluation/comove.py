@@ -1,4 +1,4 @@
-"""The Co-move ratio (Table I): how far an object goes along when its sub-heatmap is moved.
+"""The Co-move ratio (Table I): how far an object follows when its sub-heatmap is moved.
 
 The object of a sub-heatmap is the segmented instance that contains its centre c. The centre moves by v, while z and
 noise stay. In the new picture, the instance nearest in feature space is taken for the same object; its centre, the mean

@@ -41,7 +41,7 @@ def measure_cost(
 
     Args:
         model: whose configuration, and whose generator draws.
-        num_steps: at least so many, rounded up to whole intervals of R1.
+        num_steps: the least number, rounded up to whole intervals of R1.
         on_progress: called with (done, total) steps.
     """
     if num_steps < 1:

@@ -130,7 +130,7 @@ def run_benchmark(
 
     Args:
         model: of a plain StyleGAN2 (``encoding=none``), only methods of mode ``latent`` are run.
-        matcher: the judge.
+        matcher: finds what was dragged; no part of the drag.
         num_scenes: of seeds first_seed, first_seed + 1, ...
         first_seed: see above.
         distances: from handle to target, in image widths.

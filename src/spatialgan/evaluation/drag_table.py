@@ -1,7 +1,7 @@
 """Table II as Markdown, from results of ``spatialgan eval drag``: ours, with the paper's numbers beside them.
 
-Whether a drag arrived is said by a judge that had no part in it, and the judge may be unable to tell. Its silence is no
-failure of the drag: arrived, elsewhere and silent add up to all drags.
+Whether a drag arrived is decided by a matcher that had no part in it, and may be unsure. That is no failure of the
+drag: arrived, elsewhere and unsure add up to all drags.
 """
 
 import math
@@ -30,8 +30,8 @@ HEAD = (
     "steps",
     "arrived",
     "elsewhere",
-    "judge silent",
-    "left, where the judge could tell",
+    "matcher unsure",
+    "left, where matched",
     "left, by its own tracker",
     "change outside",
 )

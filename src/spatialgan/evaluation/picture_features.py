@@ -52,7 +52,7 @@ def real_pictures(dataset: ImageDataset, *, count: int | None = None) -> Iterato
     """uint8 ``(B, C, R, R)`` as they are, unmirrored, and how many damaged files each batch left out.
 
     Args:
-        count: so many of them, spread evenly over the set; None: all.
+        count: how many of them, spread evenly over the set; None: all.
     """
     count = dataset.num_images if count is None else min(count, dataset.num_images)
     # In float64: a set may have more pictures than float32 has whole numbers.

@@ -41,7 +41,7 @@ def precision_recall(real: Tensor, generated: Tensor, *, neighbours: int = NEIGH
 
 
 def _radii(features: Tensor, neighbours: int) -> Tensor:
-    """(N,): each feature's distance to its so many nearest other one."""
+    """(N,): each feature's distance to its k-th nearest neighbour, k being ``neighbours``."""
     nearest = [
         torch.cdist(rows, features).kthvalue(neighbours + 1, dim=1).values for rows in features.split(ROWS)
     ]  # the nearest of all is the feature itself

@@ -32,7 +32,7 @@ def fetched(repo: Repository, *, page: bool = False) -> Path:
         page: also what people see of it, :data:`README` and :data:`SAMPLES`.
 
     Raises:
-        SpatialGANError: it is none of ours, or cannot be fetched.
+        SpatialGANError: it is not a model of ours, or cannot be fetched.
     """
     hub = hub_library()
     with told_in_words(repo):

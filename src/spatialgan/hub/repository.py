@@ -67,7 +67,7 @@ def hub_api() -> "HfApi":
 def told_in_words(repo: Repository) -> Iterator[None]:
     """Make one sentence of whatever goes wrong on the way to the Hub.
 
-    The library raises many kinds of errors, its parts in C and Rust others, and a server that is none has it stumble
+    The library raises many kinds of errors, its parts in C and Rust others, and a server that is no Hub makes it fail
     anywhere. None of their messages is repeated: a request may be part of them, and with it the user's token.
     """
     try:

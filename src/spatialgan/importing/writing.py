@@ -32,7 +32,7 @@ def export_model(model: Model, out: str | Path, to: str) -> list[str]:
         Notes on what the file does not have of the model.
 
     Raises:
-        SpatialGANError: no such format, or the model is none that the program could draw with.
+        SpatialGANError: no such format, or a model that the program could not draw with.
     """
     check_format(to)
     config = model.config.model

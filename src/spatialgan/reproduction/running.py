@@ -26,7 +26,7 @@ def run_jobs(jobs: Sequence[Job], logs: Path, *, processes: int, say: Callable[[
     Args:
         jobs: whose commands, run again, go on where they stopped.
         logs: a folder.
-        processes: at most so many at once.
+        processes: how many at once.
         say: gets a line for each job that begins or ends.
 
     Returns:

@@ -143,7 +143,7 @@ def _notes(records: Records, num_seeds: int) -> list[str]:
     measured = [
         (("fid", "fd"), lambda r: f"{_distance(r)} of {r['num_samples']:,} pictures of each run."),
         (("comove",), lambda r: f"Co-move ratio: {r['num_samples']} samples, objects by {r['segmenter']['name']}."),
-        (("drag",), lambda r: f"Drags: {r['num_samples']} scenes; the judge is {r['values']['matcher']}."),
+        (("drag",), lambda r: f"Drags: {r['num_samples']} scenes, matched by {r['values']['matcher']}."),
         (("cost",), lambda r: f"Cost: {r['values']['clock']}, {r['device']}, threads: {r['values']['threads']}."),
     ]
     for metrics, tell in measured:
@@ -155,7 +155,7 @@ def _notes(records: Records, num_seeds: int) -> list[str]:
 
 def _distance(record: dict[str, Any]) -> str:
     features = record["features"]["network"]
-    return "FID" if record["metric"] == "fid" else f"Fréchet distance in features of {features}, no FID,"
+    return "FID" if record["metric"] == "fid" else f"Fréchet distance in features of {features}, not FID,"
 
 
 def _read(n: Needed, runs: Path) -> dict[str, Any] | None:

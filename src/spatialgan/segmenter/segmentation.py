@@ -1,7 +1,7 @@
 """Segmenters: which objects are in a picture, where, and what they look like, told by somebody who had no part in
 training the generator.
 
-An object is a root instance: a bed with its pillows is one. Walls, floors and ceilings are none.
+An object is a root instance: a bed with its pillows is one. Walls, floors and ceilings are not objects.
 """
 
 import json

@@ -70,7 +70,7 @@ class Access:
 
 
 def clean_prefix(text: str) -> str:
-    """A path as ``/a/b``; empty where it is none."""
+    """A path as ``/a/b``; empty where it is not one."""
     parts = [part for part in text.split("/") if part]
     fine = all(
         part.strip(".") and part.isascii() and part.replace("-", "").replace("_", "").replace(".", "").isalnum()

@@ -92,7 +92,7 @@ class Dragging:
 
 
 def read_mask(text: str | None, resolution: int) -> Image.Image | None:
-    """A mask from the base64 of a PNG; raises SpatialGANError where it is none of the picture's size."""
+    """A mask from the base64 of a PNG; raises SpatialGANError where it is not of the picture's size."""
     if text is None:
         return None
     try:

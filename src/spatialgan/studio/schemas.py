@@ -205,7 +205,7 @@ class Begun(BaseModel):
     """A session's address, and how long it lasts."""
 
     session: str
-    idle_s: Annotated[float, Field(description="It ends after so many seconds without a request or an open page.")]
+    idle_s: Annotated[float, Field(description="It ends after this many seconds without a request or an open page.")]
     ends: Annotated[datetime, Field(description="When that is, if no request follows.")]
 
 

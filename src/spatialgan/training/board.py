@@ -16,7 +16,7 @@ class Board:
     """One file of events. All methods raise OSError where it cannot be written."""
 
     def __init__(self, folder: Path, *, purge_step: int):
-        """A new file in ``folder``; what earlier ones hold from ``purge_step`` on counts no more."""
+        """A new file in ``folder``; what earlier ones hold from ``purge_step`` on no longer counts."""
         folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{int(time.time())}.{platform.node()}.{os.getpid()}.{purge_step}"
         self._file = open(folder / name, "ab")  # noqa: SIM115 (open as long as the run)

@@ -110,8 +110,9 @@ def paper256_ffhq() -> RunConfig:
 def paper256_indoor() -> RunConfig:
     """The paper's setting for bedrooms: SEL_multi at every layer, the multi-object alignment.
 
-    It is the last rung of Table I; ``loss.align=single`` is the one before, and ``model.encoding=norm
-    model.processing=release loss.align=single`` the second, which differs from the first in its layouts.
+    It is the last row of Table I; ``loss.align=single`` gives the row before it, and ``model.encoding=norm
+    model.processing=release loss.align=single`` the one before that, which differs from the conference model in its
+    layouts.
     """
     return RunConfig(
         model=ModelConfig(
@@ -156,7 +157,7 @@ def paper256_indoor() -> RunConfig:
 
 
 def paper256_conference() -> RunConfig:
-    """The conference model, EqGAN-SA, the first rung of Table I: heatmaps are encoded at image size, from all levels
+    """The conference model, EqGAN-SA, the first row of Table I: heatmaps are encoded at image size, from all levels
     together, and every layer reads them; layouts, and the sign of attention, are the release's own [conf]."""
     return RunConfig(
         model=ModelConfig(

@@ -25,7 +25,7 @@ class Averages:
     """Means of named scalars since the last line, without waiting for the device at every step."""
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
-        """With the ``state`` that another one had, to go on from it; raises SpatialGANError where it is none."""
+        """With the ``state`` of an earlier one, to continue from; raises SpatialGANError where that is not one."""
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         for name, entry in (state or {}).items():

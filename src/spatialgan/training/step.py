@@ -229,8 +229,9 @@ def discriminator_step(
 def verdicts(t: Trainee, fakes: Tensor, reals: Tensor) -> tuple[Tensor, Tensor]:
     """D's logits (B, N) of generated and of real pictures (B, C, R, R): those of two passes in one, an eighth faster.
 
-    D's minibatch statistic groups every so-many-th picture. Both kinds take turns, so that each group is of one kind;
-    where the batch is no multiple of a group, which a larger batch would then change, there are two passes.
+    D's minibatch statistic groups pictures at equal intervals in the batch. Both kinds take turns, so that each group
+    is of one kind; where the batch is no multiple of a group, which a larger batch would then change, there are two
+    passes.
     """
     groups = (t.config.model.minibatch_std_group, -1)
     if len(fakes) % groups[0] != 0:

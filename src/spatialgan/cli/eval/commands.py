@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _measure() -> None:
-    """Measure a trained model; --json writes each number with all that it depends on."""
+    """Measure a trained model; --json writes each number with everything it depends on."""
     keep_freed_memory()
 
 
@@ -166,7 +166,7 @@ def drag(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Table II: seconds, steps and distances of all drag modes, judged by features that no drag has seen."""
+    """Table II: seconds, steps and distances of all drag modes, arrivals decided by features that no drag has seen."""
     from spatialgan.evaluation.drag_benchmark import run_benchmark
     from spatialgan.evaluation.drag_table import drag_table
     from spatialgan.evaluation.result_file import result_record, write_result

@@ -25,7 +25,7 @@ def comove(
         typer.Option(
             "--model",
             metavar="NAME|PATH",
-            help="As in the other commands; several times for trainings of one recipe: intervals are over them, too.",
+            help="As in the other commands; repeat it for several trainings of one recipe: intervals cover them, too.",
         ),
     ] = None,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Pictures with a centre to move, of a set.")] = 500,
@@ -58,7 +58,7 @@ def comove(
         bool,
         typer.Option(
             "--self-test",
-            help="Measure objects that were moved by hand in the pictures of --data, in place of a model. "
+            help="Instead of a model, measure objects of --data's pictures that are moved by known distances. "
             "Exits with 1 where the ratio does not come out as 1.",
         ),
     ] = False,
@@ -85,7 +85,7 @@ def comove(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Co-move ratio: how far an object goes along when its sub-heatmap is moved; 1 exactly, 0 not at all.
+    """Co-move ratio: how far an object follows when its sub-heatmap is moved; 1 exactly, 0 not at all.
 
     The object is the segmented instance that contains the centre; after the move, the one that looks most like it.
     Antithetic: the mean of moves by v and -v, and chance is 0. Single-sided: the paper's, and chance is above 0.

@@ -82,8 +82,8 @@ def cost(
 ) -> None:
     """What a picture costs: a training step of the model's own configuration, and drawing one picture at a time.
 
-    On a CPU this process's own time counts, which other work on the computer stretches little; compare what one
-    computer has measured with as many threads.
+    On a CPU this process's own CPU time counts, which other work on the computer affects little; compare only what one
+    computer has measured with the same number of threads.
     """
     from spatialgan.evaluation.cost import measure_cost
     from spatialgan.evaluation.result_file import result_record, write_result

@@ -57,7 +57,7 @@ class Comparison:
         return isinstance(self.extractor, InceptionFeatures) and self.extractor.published
 
     def features(self, count: int) -> "tuple[PictureFeatures, PictureFeatures]":
-        """Of at most ``count`` real pictures, and of so many generated ones."""
+        """Of at most ``count`` real pictures, and of as many generated ones."""
         from spatialgan.evaluation.picture_features import generated_features, real_features
 
         with progress_bar() as show:
@@ -135,7 +135,7 @@ def fid(
     """
     compared = open_comparison(model, data, "inception", weights, samples, split, seed, truncation, device, threads)
     if not compared.is_standard:
-        say("note: these are not Inception's published weights; the value is a Fréchet distance, and no FID")
+        say("note: these are not Inception's published weights; the value is a Fréchet distance, not FID")
     metric = "fid" if compared.is_standard else "fd"
     _frechet(metric, compared, extrapolate=extrapolate, use_cache=not no_cache, json=json)
 

@@ -33,7 +33,7 @@ def train_segmenter(
 ) -> None:
     """Train a segmenter on pictures with exact masks, from ImageNet weights.
 
-    The same command again goes on where it was stopped: until it is done, its state lies beside FILE.
+    The same command continues where it stopped: until it is done, its state is kept beside FILE.
     """
     import shutil
     import sys
@@ -103,11 +103,13 @@ def segmenter(
         str,
         typer.Option(metavar="NAME|FILE", help="rooms or floors, which are bundled, or what `train-segmenter` wrote."),
     ] = "rooms",
-    size: Annotated[int, typer.Option(min=16, max=1024, help="Side to which the pictures are brought before.")] = 64,
+    size: Annotated[
+        int, typer.Option(min=16, max=1024, help="Resize the pictures to this side first, in pixels.")
+    ] = 64,
     blur: Annotated[float, typer.Option(min=0, max=1.5, help="Blur them, by this many pixels.")] = 0.0,
     holdout: Holdout = 20,
-    split: Annotated[Literal["train", "test", "all"], typer.Option(help="Pictures to judge on.")] = "test",
-    seed: Annotated[int, typer.Option(min=0, help="Of the changes before objects are found again.")] = 0,
+    split: Annotated[Literal["train", "test", "all"], typer.Option(help="Pictures to test on.")] = "test",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the changes after which objects are found again.")] = 0,
     json: JsonOption = None,
     device: Device = "auto",
     threads: Threads = None,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Move(Placed):
-    """Move by so many image widths, to the right and down.
+    """Move by a distance in image widths, to the right and down.
 
     Level 0 of a hierarchical layout carries the others along.
     """

@@ -84,7 +84,7 @@ def check_size(dataset: ImageDataset) -> None:
         raise SpatialGANError(
             f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
             f"{dataset.num_images:,}; set aids.reconstruct_kimg=0: "
-            "so many say enough by themselves"
+            "such a set needs no reconstruction"
         )
 
 

@@ -13,14 +13,14 @@ const $ = (/** @type {string} */ selector) => document.querySelector(selector);
 const start = $('#drag-start'), maxSteps = $('#max-steps');
 /** @type {Record<string, string>} */
 const REASONS = {
-  reached: 'The points are there.', max_steps: 'It has used up its steps.', stopped: 'Stopped.',
-  lost_track: 'It lost track of a point: the picture changed too much.', no_progress: 'More steps bring no progress.', failed: 'It failed.',
+  reached: 'The points are there.', max_steps: 'It ran out of steps.', stopped: 'Stopped.',
+  lost_track: 'It lost track of a point: the picture changed too much.', no_progress: 'More steps make no progress.', failed: 'It failed.',
 };
 /** @type {Record<string, string>} */
 const TRY = {
   max_steps: 'Start again to go on from here, or allow more steps.',
   stopped: 'Start again to go on from here.',
-  lost_track: 'Try a shorter way, in two drags if need be, or paint what may change.',
+  lost_track: 'Try a shorter way, in two drags if necessary, or paint what may change.',
   no_progress: 'Try another mode, a nearer target, or a point on an edge: an eye, an ear, a corner.',
   failed: 'Undo, and try fewer points or another mode.',
 };
@@ -89,8 +89,8 @@ function show({ step, distance, seconds }) {
 /** @param {DragStatus} status */
 function keptOf({ step, num_steps }) {
   if (!(num_steps > step)) return '';
-  if (step === 0) return num_steps === 1 ? ' It took one step, which came no nearer: the picture is as it was.' : ` None of ${num_steps} steps came nearer: the picture is as it was.`;
-  return ` Of ${num_steps} steps, number ${step} is kept: the nearest one that can be relied on.`;
+  if (step === 0) return num_steps === 1 ? ' It took one step, which came no closer: the picture is as it was.' : ` None of ${num_steps} steps came closer: the picture is as it was.`;
+  return ` Of ${num_steps} steps, number ${step} is kept: the closest reliable one.`;
 }
 
 start.onclick = () => {

@@ -29,7 +29,7 @@ export function setPaint(pixels) {
 
 function showLegend() {
   painted = context.getImageData(0, 0, mask.width, mask.height).data.some((value, i) => i % 4 === 3 && value > 127);
-  const moves = $('#drag-mode').value === 'hybrid' ? ', but for what the heatmap takes along: another mode holds it better' : '';
+  const moves = $('#drag-mode').value === 'hybrid' ? ', except what the heatmap takes along: another mode holds it better' : '';
   $('#mask-legend').textContent = painted ? `Painted: may change. The rest is held back${moves}.` : 'Nothing is painted: everything may change.';
   $('#clear-mask').hidden = !painted;
 }

@@ -7,7 +7,7 @@ import { on, store } from './store.js';
 
 const MOST_PX = 1024; // of the longer side: no model needs more, and large files take long on a slow line
 const STAGES = {
-  search: 'Random pictures that come near it',
+  search: 'Random pictures that come close to it',
   'one code': 'Where things are, and what they look like',
   'a code a layer': 'Details',
   tuning: 'A copy of the model, for this photograph',

@@ -36,7 +36,7 @@ function show() {
   }
   const objects = store.state.model.object_styles;
   turn.disabled = !store.state.model.object_coordinates && Math.abs(values.ratio) < ROUND;
-  turn.parentElement.title = turn.disabled ? 'It is round, and the same however it is turned. Change its aspect first' : '';
+  turn.parentElement.title = turn.disabled ? 'It is round, so turning it changes nothing. Change its aspect first' : '';
   $('#duplicate').hidden = !objects;
   $('#restyle').hidden = !objects;
 }

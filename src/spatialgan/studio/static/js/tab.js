@@ -92,7 +92,7 @@ export async function again({ copied = false } = {}) {
   }
   settleIn(taken, at);
   await post(`history/${at}`);
-  if (failure) complain(new Error(`${taken.length} of ${steps.length} steps of the history are here again: ${failure.message}`));
-  else if (!alone && !copied) tell('The studio was restarted. Your picture and its history are here again', { seconds: 20 });
+  if (failure) complain(new Error(`${taken.length} of ${steps.length} steps of the history are back: ${failure.message}`));
+  else if (!alone && !copied) tell('The studio was restarted. Your picture and its history are back', { seconds: 20 });
   return undefined;
 }
