@@ -21,7 +21,7 @@ def test_objects_are_mirrored_and_put_in_a_row(visit):
     assert [h["x"] for h in mirrored["handles"]] == pytest.approx([1 - h["x"] for h in before])
     page.click("#actions >> text=In a row")
     aligned = settle(page, 3)
-    assert [step["label"] for step in aligned["history"][2:]] == ["Mirror", "Align objects 0, 1, 2 in a row"]
+    assert [step["label"] for step in aligned["history"][2:]] == ["Mirror", "Row of objects 0, 1, 2"]
     assert [h["y"] for h in aligned["handles"]] == pytest.approx([aligned["handles"][0]["y"]] * 3)
     # Side by side: those that would lie on one another are moved apart.
     line = sorted(aligned["handles"], key=lambda h: h["x"])

@@ -12,7 +12,7 @@ def test_some_layers_take_another_seeds_styles(visit):
     page.select_option("#style-layers", label="Middle: parts")
     page.click("#styles-dice")
     mixed = settle(page, position + 1)
-    assert mixed["history"][-1]["label"] == "Mix"
+    assert mixed["history"][-1]["label"] == "Mix styles"
     after = drawn(page).astype(int)
     assert np.abs(after - before).max() > 0 and np.array_equal(shown(page), after)
     page.select_option("#style-layers", label="All")
@@ -40,7 +40,7 @@ def test_sliding_goes_from_one_picture_to_another_and_back(visit):
         return drawn(page).astype(int)
 
     half = slide(0.5, 1)
-    assert state(page)["history"][-1]["label"] == "Between" and page.locator("#between").input_value() == "0.5"
+    assert state(page)["history"][-1]["label"] == "Blend" and page.locator("#between").input_value() == "0.5"
     assert min(np.abs(half - first).max(), np.abs(half - second).max()) > 0
     assert np.array_equal(slide(0, 2), second)
     assert not np.array_equal(slide(1, 3), second)

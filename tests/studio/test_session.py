@@ -235,7 +235,7 @@ def test_between_two_pictures_of_the_history(session, sources):
     ids = tuple(entry.id for entry in session.history)
     change = Change(between=ids, at=0.25)
     session.edit(change)
-    assert labels(session)[-1] == "Between" and session.position == 2
+    assert labels(session)[-1] == "Blend" and session.position == 2
     expected = scene_between(start, session.history[1].scene, 0.25, space="w")
     assert torch.equal(session.scene.tensor, expected.tensor)
     session.edit(Change(between=ids, at=1.0))  # from the same two again, wherever the picture is

@@ -258,4 +258,4 @@ def label_of(change: Change) -> str:
     """What people read in the history."""
     if change.edits:
         return edit_from_json(change.edits[-1]).title
-    return "Truncation" if change.between is None else "Between"
+    return "Truncation" if change.between is None else "Blend"

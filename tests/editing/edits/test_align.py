@@ -83,11 +83,11 @@ def test_places_on_the_line(places, stds, expected):
 @pytest.mark.parametrize(
     ("text", "edit", "title"),
     [
-        ("0,2:horizontal", Align(objects=(0, 2), axis="horizontal"), "Align objects 0, 2 in a row"),
+        ("0,2:horizontal", Align(objects=(0, 2), axis="horizontal"), "Row of objects 0, 2"),
         (
             "2,0,1:vertical,-0.5",
             Align(objects=(2, 0, 1), axis="vertical", at=-0.5),
-            "Align objects 2, 0, 1 in a column",
+            "Column of objects 2, 0, 1",
         ),
     ],
 )

@@ -47,9 +47,7 @@ def test_json_and_words_say_all_there_is_of_an_edit(edit):
     one = some(edit)
     assert edit_from_json(json.loads(json.dumps(one.to_json()))) == one
     assert edit.read(one.word) == one and edit.read(edit.example.split(" ")[0])
-    assert (
-        one.words[0].startswith(f"--{edit.option}") and one.title.startswith(edit.label) and edit.help and edit.__doc__
-    )
+    assert one.words[0].startswith(f"--{edit.option}") and one.title and edit.help and edit.__doc__
 
 
 def test_names_and_options_are_unique():

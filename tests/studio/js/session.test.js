@@ -49,7 +49,7 @@ test('between two entries', async () => {
   await session.start(multi, 4);
   const [a, b] = session.history.map(step => step.id);
   await session.edit({ between: [a, b], at: 0.5 });
-  assert.equal(labels(session).at(-1), 'Between');
+  assert.equal(labels(session).at(-1), 'Blend');
   await assert.rejects(session.edit({ between: [a, 99], at: 0.5 }), /no entry/);
 });
 

@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from spatialgan.editing.arguments import shown, whole
-from spatialgan.editing.edits.edit import Action, Edit
+from spatialgan.editing.edits.edit import Action, Edit, place_name
 from spatialgan.editing.edits.fields import INDEX, NUMBER, Kind, value
 from spatialgan.errors import SpatialGANError
 
@@ -81,7 +81,7 @@ class Align(Edit):
     option = "align"
     forms = ("I,J,..:AXIS", "I,J,..:AXIS,AT")
     example = "0,2:horizontal or --align 0,1,2:vertical,0.5"
-    help = "Multi-object models: put objects on one line, horizontal or vertical."
+    help = "Multi-object models: put objects in a row (horizontal) or a column (vertical); AXIS,AT says where."
     actions = (
         Action("In a row", "All objects at one height, side by side", {"axis": "horizontal"}, objects=True),
         Action("In a column", "All objects one above the other", {"axis": "vertical"}, objects=True),
@@ -120,7 +120,7 @@ class Align(Edit):
 
     @property
     def title(self) -> str:
-        return f"{super().title} in a {'row' if self.axis == 'horizontal' else 'column'}"
+        return f"{'Row' if self.axis == 'horizontal' else 'Column'} of {place_name(self.to_json())}"
 
     @property
     def word(self) -> str:

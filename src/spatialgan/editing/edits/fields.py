@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spatialgan.editing.arguments import LARGEST, MAX_SEED, finite, positive, seed_number, whole
+from spatialgan.editing.arguments import LARGEST, MAX_SEED, finite, positive, seed_number, shown, whole
 from spatialgan.errors import SpatialGANError
 
 
@@ -36,7 +36,11 @@ def share(value: Any, name: str) -> float:
 
 
 def _object(value: Any, name: str) -> int | str:
-    return value if isinstance(value, str) and value == BACKGROUND else whole(value, name)
+    if isinstance(value, str):
+        if value == BACKGROUND:
+            return value
+        raise SpatialGANError(f"{name} is {shown(value)}; use an object's number, or {BACKGROUND!r}")
+    return whole(value, name)
 
 
 def _read_object(word: str) -> int | str:

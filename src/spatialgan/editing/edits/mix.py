@@ -20,15 +20,15 @@ class MixStyles(Edit):
     fine ones colours and texture. An amount below 1 goes so far on the straight way in w.
 
     What drags did to those layers gives way to as much. The truncation is the picture's at that time; another one later
-    changes what is mixed in no more.
+    no longer changes what is mixed in.
     """
 
     name = "mix_styles"
-    label = "Mix"
+    label = "Mix styles"
     option = "mix-styles"
     forms = ("SEED:FIRST,LAST", "SEED:FIRST,LAST,AMOUNT")
     example = "7:0,3 or --mix-styles 7:4,9,0.5"
-    help = "Take the layers FIRST to LAST from another seed's styles; layer 0 is the coarsest, AMOUNT is in 0..1."
+    help = "Take the layers FIRST to LAST, 0 the coarsest, from another seed's styles; with ,AMOUNT (0 to 1) in part."
 
     seed: int = value(SEED, "Of the other picture.")
     first: int = value(LAYER, "First layer; 0 is the coarsest.")
@@ -41,7 +41,7 @@ class MixStyles(Edit):
         top = scene.config.num_ws - 1
         if not self.first <= self.last <= top:
             raise SpatialGANError(
-                f"layers {self.first} to {self.last} are none of the model {scene.model.name}; it has layers 0 to {top}"
+                f"{scene.model.name} has layers 0 to {top}, and no layers {self.first} to {self.last}"
             )
         other = scene.ws(style_of(scene.config, self.seed))
         offset = scene.w_offset_or_zeros.clone()

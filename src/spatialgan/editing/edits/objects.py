@@ -76,7 +76,7 @@ class Add(Edit):
     option = "add"
     forms = ("X,Y,STD:SEED",)
     example = "0.5,0.7,0.1:7"
-    help = "Multi-object models: add an object."
+    help = "Multi-object models: add an object; STD is its standard deviation, in image widths."
 
     x: float = value(NUMBER, "From the left.")
     y: float = value(NUMBER, "From above.")

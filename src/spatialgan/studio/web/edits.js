@@ -120,6 +120,6 @@ function nameOf({ object, level, point }) {
 // As people read it in a history, before the page puts it in its own words: "Move level 1.0".
 /** @type {(labels: Record<string, string>, edit: any) => string} */
 export function titleOf(labels, { edit, objects, axis, ...place }) {
-  const row = axis === 'horizontal' ? 'row' : 'column';
-  return `${labels[edit]} ${objects ? `objects ${objects.join(', ')} in a ${row}` : nameOf(place)}`.trim();
+  if (objects) return `${axis === 'horizontal' ? 'Row' : 'Column'} of objects ${objects.join(', ')}`;
+  return `${labels[edit]} ${nameOf(place)}`.trim();
 }

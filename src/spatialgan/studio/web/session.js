@@ -59,7 +59,7 @@ export class Session {
   async edit(change, revision = this.revision) {
     if (revision !== this.revision) throw new Error('the picture has changed since; try again');
     const { edits = [], between } = change;
-    const last = edits.at(-1), label = last ? titleOf(this.labels, last) : between ? 'Between' : 'Truncation';
+    const last = edits.at(-1), label = last ? titleOf(this.labels, last) : between ? 'Blend' : 'Truncation';
     await this.append(await this.after(change), label);
   }
 

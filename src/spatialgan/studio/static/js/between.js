@@ -6,7 +6,7 @@ import { isPending } from './pending.js';
 import { slider } from './sliders.js';
 import { on, store } from './store.js';
 
-const LABEL = 'Between'; // as the server calls what comes of it
+const LABEL = 'Blend'; // as the server calls what comes of it
 const other = document.querySelector('#other'), share = document.querySelector('#between'), way = document.querySelector('#way');
 /** @type {number | null} */
 let from = null; // where it began, by its entry's id; sliding on goes on from there
