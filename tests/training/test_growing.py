@@ -176,6 +176,22 @@ def test_a_residual_discriminator_becomes_a_part_of_a_combined_one(tmp_path, siz
     assert all(torch.equal(v, heads[k]) for k, v in new.projected.state_dict().items())
 
 
+def test_of_a_combined_discriminator_the_residual_part_grows(tmp_path):
+    config = replace(tiny_config(), model=replace(SMALL, discriminator="combined"))
+    old = make_discriminator(config.model)
+    old.calibrate(torch.rand(4, 3, 32, 32) * 2 - 1)
+    save_model(tmp_path / "old", config, Generator(SMALL), old, card={}, dtype=torch.float32)
+    run = replace(config, model=replace(LARGE, discriminator="combined"))
+    new = make_discriminator(run.model)
+    new.calibrate(torch.rand(4, 3, 64, 64) * 2 - 1)
+    load_or_grow(run, Generator(run.model), new, tmp_path / "old.safetensors")
+    images = torch.rand(4, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        a, b = new.residual(images).logits, old.residual(downsample2(images)).logits
+    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(v, old.projected.state_dict()[k]) for k, v in new.projected.state_dict().items())
+
+
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_a_run_may_start_from_a_model_with_constant_noise_without_having_it(size, tmp_path):
     config = tiny_config()

@@ -14,7 +14,8 @@ from spatialgan.api import find_weights
 from spatialgan.config import RunConfig
 from spatialgan.errors import SpatialGANError
 from spatialgan.model import CARD, DISCRIMINATOR, check_hashes, load_weights, read_card
-from spatialgan.networks.discriminators import Discriminator
+from spatialgan.networks.discriminators import Discriminator, make_discriminator
+from spatialgan.networks.discriminators.combined import CombinedDiscriminator
 from spatialgan.networks.discriminators.residual import ResidualDiscriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.networks.layers import SLOPE, SQRT2, Conv
@@ -42,7 +43,8 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: Discrim
     """Set both networks, built as ``config`` says, to another model's weights; a smaller one's are grown, and a plain
     StyleGAN2 is retrofitted (``training/retrofit.py``).
 
-    A residual discriminator becomes the residual part of a combined one.
+    A residual discriminator becomes the residual part of a combined one; of a combined one that part alone grows, for
+    the other sees pictures at one size.
 
     Args:
         config: of the networks.
@@ -52,7 +54,7 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: Discrim
 
     Raises:
         SpatialGANError: the source is larger or of another kind, or smaller and cannot be grown: without a residual
-            discriminator, without coarse processing, or with too few channels.
+            part of the discriminator, without coarse processing, or with too few channels.
     """
     weights, stored = check_source(config, source)
     check_hashes(weights)
@@ -73,9 +75,11 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: Discrim
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.train.seed, "growing"))
         small = replace(model, resolution=size)
-        g, d = Generator(small), ResidualDiscriminator(small)
+        g, whole = Generator(small), make_discriminator(small)
         load_weights(g, weights, free=CONSTANT_NOISE)
-        load_weights(d, second)
+        load_weights(whole, second)
+        d = whole.regularized
+        assert isinstance(d, ResidualDiscriminator)  # check_source has seen to it
         while size < wanted:
             size *= 2
             larger = replace(model, resolution=size)
@@ -84,7 +88,9 @@ def load_or_grow(config: RunConfig, generator: Generator, discriminator: Discrim
             grow_discriminator(d, larger_d)
             g, d = larger_g, larger_d
     generator.load_state_dict(g.state_dict())
-    discriminator.load_state_dict(d.state_dict())
+    discriminator.regularized.load_state_dict(d.state_dict())
+    if isinstance(whole, CombinedDiscriminator) and isinstance(discriminator, CombinedDiscriminator):
+        discriminator.projected.load_state_dict(whole.projected.state_dict())
 
 
 def check_source(config: RunConfig, source: str | Path) -> tuple[Path, RunConfig]:
@@ -132,10 +138,10 @@ def _require_growable(stored: RunConfig, config: RunConfig, source: str | Path, 
             f"{config.model.processing} heatmaps are encoded at the picture's size: a larger model "
             "would draw something else"
         )
-    if config.model.discriminator != "residual" and not _becomes_a_part(stored, config):
+    if config.model.discriminator == "projected":
         raise SpatialGANError(
             f"--init-from {source} is of another size, and only models that were trained with "
-            "model.discriminator=residual can be grown"
+            "model.discriminator=residual or combined can be grown"
         )
     if not discriminator.exists():
         raise SpatialGANError(
