@@ -287,7 +287,9 @@ def test_a_snapshot_that_cannot_be_written_costs_no_other(tmp_path, pictures, mo
 def test_other_settings_are_refused_and_more_kimg_is_not(tmp_path, pictures):
     config = tiny_config(train={"kimg": 0.016})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
-    with pytest.raises(SpatialGANError, match=r"other settings \(model\.w_dim, loss\.align_weight\)"):
+    with pytest.raises(
+        SpatialGANError, match=r"other settings \(model\.w_dim, loss\.align_weight; they are in its config\.json\)"
+    ):
         train(
             tiny_config(model={"w_dim": 8}, loss={"align_weight": 2.0}),
             data=pictures,

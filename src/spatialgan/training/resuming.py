@@ -16,6 +16,7 @@ from spatialgan.training.stats_log import Averages, check_finite_weights
 from spatialgan.training.trainee import Trainee
 
 CONFIG, CODES = "config.json", "codes.safetensors"
+MOST_NAMED = 4  # settings in which runs differ
 # May change when a run goes on.
 FREE_FIELDS = ("kimg", "log_kimg", "sample_kimg", "snapshot_kimg", "keep_snapshots", "checkpoint_kimg")
 
@@ -45,9 +46,11 @@ def check_folder(out: Path, config: RunConfig) -> None:
         # Read as a configuration, so that fields which did not exist when the run was started take their defaults.
         different = differences(config, from_dict(RunConfig, stored, where=str(path)))
         if different:
+            names = list(different)
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
             raise SpatialGANError(
-                f"{out} holds a run with other settings ({', '.join(different)}); "
-                "give the same settings to go on, or another --out to start anew"
+                f"{out} holds a run with other settings ({', '.join(names[:MOST_NAMED])}{more}; they are in its "
+                f"{CONFIG}); give the same settings to go on, or another --out to start anew"
             )
     elif out.exists() and any(not p.name.startswith(".") for p in out.iterdir()):  # a kill may leave temporary files
         raise SpatialGANError(f"{out} is not empty and holds no run; give --out a new folder")

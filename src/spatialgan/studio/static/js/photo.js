@@ -72,5 +72,9 @@ on('photo-end', status => {
   show(status);
   if (!status.likeness) return;
   const { words, psnr_db: psnr } = status.likeness, stopped = status.stop_reason === 'stopped';
-  tell(`${stopped ? 'Stopped early: so far the' : 'The'} drawn picture is ${words} (${psnr.toFixed(1)} dB). Compare shows the photograph`, { seconds: 12 });
+  const drawn = stopped // before the end nobody knows what the model can draw
+    ? `Stopped early: so far the drawn picture is ${words.split(':')[0]} (PSNR ${psnr.toFixed(1)} dB)`
+    : `The drawn picture is ${words} (PSNR ${psnr.toFixed(1)} dB)`;
+  const handles = store.state.model.kind === 'multi' ? ' Its handles need not lie on the things in it.' : '';
+  tell(`${drawn}.${handles} Compare shows the photograph`, { seconds: 12 });
 });
