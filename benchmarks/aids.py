@@ -28,6 +28,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "docs/results/aids"
 RECONSTRUCT_KIMG = 40
 PAIRS, PICTURES, SEED = 500, 2000, 5000  # of Co-move or response, of the Frechet distance; no seed of training's grids
 SHOWN = "0-11"
+ALONE = ("aids.reconstruct_weight=0",)  # all of these were measured without reconstruction beside D's verdict
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,10 @@ def train(name: str, data: Path, runs: Path) -> Path:
     variant, out = VARIANTS[name], runs / name
     common = ["train", "--data", str(data), "--preset", variant.preset, "--device", "cpu"]
     first = runs / f"{variant.start}-rec"
-    own = (*VARIANTS[variant.start].settings, f"aids.reconstruct_kimg={RECONSTRUCT_KIMG}")
+    own = (*VARIANTS[variant.start].settings, *ALONE, f"aids.reconstruct_kimg={RECONSTRUCT_KIMG}")
     spatialgan(*common, *chosen(own), "--kimg", str(RECONSTRUCT_KIMG), "--out", str(first))
     start = [] if (out / "config.json").exists() else ["--init-from", str(first)]
-    settings = chosen((*variant.settings, "aids.reconstruct_kimg=0"))
+    settings = chosen((*variant.settings, *ALONE, "aids.reconstruct_kimg=0"))
     spatialgan(*common, *settings, "--kimg", str(variant.kimg), "--out", str(out), *start)
     return out
 

@@ -54,7 +54,7 @@ def test_configurations_of_format_1_keep_their_meaning():
     }
     config = from_dict(RunConfig, upgraded(old))
     assert (config.loss.attention, config.loss.attention_sign, config.loss.align_mean) == ("sum", "real", "all")
-    assert config.aids == AidsConfig(reconstruct_kimg=90, reuse_pictures=True)
+    assert config.aids == AidsConfig(reconstruct_kimg=90, reconstruct_weight=0.5, reuse_pictures=True)
     assert (config.model.resolution, config.train.kimg) == (64, 2.0) and config.data == DataConfig(mirror=True)
     assert "align_empty" in old["loss"]  # what was given is left as it was
     assert from_dict(RunConfig, upgraded({"loss": {"align_mean": "above"}})).loss.align_mean == "above"
@@ -341,18 +341,22 @@ def test_a_run_s_own_file_can_be_given_back(tmp_path):
     for card in ({"config": to_dict(UNUSUAL), "num_images": 3}, {"config": earlier(UNUSUAL)}, earlier(UNUSUAL)):
         path.write_text(json.dumps(card))  # as --dry-run prints it, or in a model's card
         assert with_settings(RunConfig(), [], file=path) == UNUSUAL
-    path.write_text(json.dumps(to_dict(UNUSUAL) | {"model": {"background_mapping": True}}))
+    path.write_text(json.dumps(to_dict(UNUSUAL) | {"model": {"resolution": 32, "background_mapping": True}}))
     with pytest.raises(SpatialGANError, match=r"config\.json: it has model\.background_mapping, which this version"):
         with_settings(RunConfig(), [], file=path)
-    path.write_text(json.dumps({"loss": {"r1_gamma": 3.0}}))  # not a whole one: the rest stays as it is
-    base = RunConfig(loss=LossConfig(align_mean="all"))
-    assert with_settings(base, [], file=path) == replace(base, loss=replace(base.loss, r1_gamma=3.0))
+    path.write_text(json.dumps(to_dict(UNUSUAL) | {"data": {"mirror": True, "shift": 0.1}}))  # it trained otherwise
+    with pytest.raises(SpatialGANError, match=r"config\.json: data\.shift is 0\.1, and this version no longer has it"):
+        with_settings(RunConfig(), [], file=path)
+    base = RunConfig(loss=LossConfig(align_mean="above", attention="channel"))
+    for rest in ({}, {"model": {}, "data": {}, "train": {}}):  # no whole one: the rest stays as it is
+        path.write_text(json.dumps({"loss": {"r1_gamma": 3.0}, **rest}))
+        assert with_settings(base, [], file=path) == replace(base, loss=replace(base.loss, r1_gamma=3.0))
 
 
 def earlier(config: RunConfig) -> dict[str, Any]:
-    """As an earlier version wrote it, with a field that is gone."""
+    """As an earlier version wrote it, with fields that are gone."""
     values = to_dict(config)
-    return {**values, "data": {**values["data"], "shift": 0.1}}
+    return {**values, "data": {**values["data"], "shift": 0.0}, "loss": {**values["loss"], "comove_size": 8}}
 
 
 @pytest.mark.parametrize(
@@ -382,7 +386,7 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path, text: str, said: str):
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
     for name, content, said in (
-        ("missing.toml", None, r"missing\.toml is not readable"),
+        ("missing.toml", None, r"--config: there is no file or folder .*missing\.toml"),
         ("binary.toml", b"\xff\xfe\x00", r"binary\.toml is not TOML"),
         ("config.json", b"{", r"config\.json is not JSON"),
         ("list.json", b"[]", r"list\.json must be a JSON object, not list"),

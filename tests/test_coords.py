@@ -76,7 +76,7 @@ def test_points_of_any_shape_each_on_its_own_maps():
 
 
 def test_nobody_else_samples_by_hand():
-    """What coords.py promises: half pixels and frames are converted there alone."""
+    """What coords.py promises, as far as a pattern can tell: frames are converted there alone."""
     source = Path(spatialgan.__file__).parent
     half_pixel = re.compile(r"grid_sample\(|arange\([^()]*\) ?\+ ?(0?\.5|1 ?/ ?2)")
     by_hand = [p.name for p in source.rglob("*.py") if half_pixel.search(p.read_text())]

@@ -192,7 +192,7 @@ def test_not_found(model: SpatialGAN, tmp_path: Path):
         find_weights(tmp_path / "nowhere")
     with pytest.raises(SpatialGANError, match=r"holds no model.*snapshots"):
         find_weights(tmp_path)
-    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoint").mkdir(parents=True)
     (tmp_path / "run" / "config.json").write_text("{}")
     with pytest.raises(SpatialGANError, match="run holds no snapshot yet: a run writes one every"):
         find_weights(tmp_path / "run")

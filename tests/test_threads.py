@@ -95,5 +95,5 @@ def test_a_model_for_a_program_has_no_more_threads_than_pay_off(eight_cores, mon
         assert count(6) == 5
         monkeypatch.setenv("OMP_NUM_THREADS", "7")
         assert count(6) == 6
-        with pytest.raises(SpatialGANError, match="--threads is 9"):
+        with pytest.raises(SpatialGANError, match=r"^threads is 9"):
             count(1, threads=9)

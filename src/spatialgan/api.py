@@ -39,15 +39,16 @@ class SpatialGAN(Model):
                 ``importing/``), which is converted once, or a repository of the Hugging Face Hub,
                 ``hf://owner/name`` or ``hf://owner/name@revision``, which is fetched once.
             device: ``auto`` takes a CUDA GPU, else Apple's, else the CPU.
-            threads: of the CPU, in the whole process from here on. None: no change where OMP_NUM_THREADS says how many;
-                else at most what pays off for one picture (:mod:`spatialgan.threads`): often one, which is ten times
-                as fast as one for each core where something else is busy.
+            threads: of the CPU, which PyTorch uses from here on in this thread and those that begin later, whatever it
+                computes. None: no change where OMP_NUM_THREADS says how many; else at most what pays off for one
+                picture of this model (:mod:`spatialgan.threads`), and never more than now. That is often one, which
+                is ten times as fast as one for each core where something else is busy.
 
         Raises:
             SpatialGANError: no such model, more threads than cores, or files that do not fit; the message names what
                 differs. Of the Hub also where it cannot be reached and the cache does not have the model.
         """
-        check_threads(threads)
+        check_threads(threads, name="threads")
         model = cls.load(find_weights(source), device=device)
         if threads is not None:
             torch.set_num_threads(threads)
@@ -104,7 +105,7 @@ def find_weights(source: str | Path) -> Path:
             if found:
                 names = ", ".join(p.name for p in found[:8])
                 raise SpatialGANError(f"{path} holds {len(found)} models; name one: {names}")
-        if (path / "config.json").is_file():
+        if (path / "config.json").is_file() and (path / "checkpoint").is_dir():
             raise SpatialGANError(
                 f"{path} holds no snapshot yet: a run writes one every train.snapshot_kimg thousand images, and when "
                 "it is stopped"

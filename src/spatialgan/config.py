@@ -307,7 +307,8 @@ class AidsConfig:
     """Thousands of images at the beginning for which G only learns to reconstruct real pictures from codes and places
     that it is told (``training/aids/reconstruction.py``), and D waits; 0 is off."""
     reconstruct_weight: float = 0.0
-    """Weight of reconstruction beside the adversarial loss afterwards, of a quarter of each batch; 0 is off."""
+    """Weight of reconstruction beside the adversarial loss afterwards, on a quarter of each batch (of micro-batches,
+    at least a picture of each); 0 is off."""
     reuse_pictures: bool = False
     """D learns from the very pictures that G was just judged on, which saves drawing others."""
 

@@ -40,14 +40,21 @@ def _hints(cls: type, values: Any, where: str, kind: str = "JSON object") -> dic
 
 
 MOVED = {
+    "loss.reconstruct_weight": "aids.reconstruct_weight",
     "train.reconstruct_kimg": "aids.reconstruct_kimg",
     "train.reuse_pictures": "aids.reuse_pictures",
 }
 GONE = {
-    "loss": {"align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share", "reconstruct_weight"},
+    "loss": {"align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share"},
     "data": {"shift"},
     "train": {"blur_std", "blur_kimg"},
 }  # they said how a model was trained, not what it is
+GONE_SWITCHES = (
+    "loss.comove_weight",
+    "loss.carry_share",
+    "data.shift",
+    "train.blur_std",
+)  # what the others belonged to
 
 
 FORMER_PARTS = ("coordinates_gated", "background_mapping")
@@ -99,6 +106,7 @@ def read_changes(path: Path) -> dict[str, dict[str, Any]]:
     """
     path = user_path(path)
     path = path / "config.json" if path.is_dir() else path
+    require(path.exists(), f"--config: there is no file or folder {path}")
     if path.suffix == ".toml":
         values, kind = _read_toml(path), "table"
     elif path.suffix == ".json":
@@ -119,12 +127,24 @@ def _read_configuration(path: Path) -> Any:
     values = read_json(path)
     if isinstance(values, dict) and isinstance(values.get("config"), dict):
         values = values["config"]
-    if not isinstance(values, dict) or not {"model", "data", "loss", "train"} <= set(values):
+    if not _is_whole(values):
         return values
+    for switch in GONE_SWITCHES:
+        section, name = switch.split(".")
+        off = not values[section].get(name)
+        require(off, f"{path}: {switch} is {values[section].get(name)!s:.40}, and this version no longer has it")
     try:
         return upgraded(values)
     except SpatialGANError as e:
         raise SpatialGANError(f"{path}: {e}") from None
+
+
+def _is_whole(values: Any) -> bool:
+    """Whether these are all settings of a run, not some: the fields that every version has are there."""
+    known = {"model": "resolution", "data": "mirror", "loss": "adversarial", "train": "kimg"}
+    return isinstance(values, dict) and all(
+        isinstance(values.get(section), dict) and name in values[section] for section, name in known.items()
+    )
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -42,11 +42,11 @@ def threads_for(config: ModelConfig, *, batch: int) -> int:
     return max(1, min(available_cores(), batch * layer_multiply_adds(config) // MULTIPLY_ADDS_PER_THREAD))
 
 
-def check_threads(asked: int | None) -> None:
-    """Raise SpatialGANError where there are not that many cores."""
+def check_threads(asked: int | None, *, name: str = "--threads") -> None:
+    """Raise SpatialGANError where there are fewer cores than ``asked`` for, by an argument called ``name``."""
     cores = available_cores()
     fitting = f"1 to {cores}, the cores that this process may run on" if cores > 1 else "1, the only core there is"
-    require(asked is None or 1 <= asked <= cores, f"--threads is {asked}; use {fitting}")
+    require(asked is None or 1 <= asked <= cores, f"{name} is {asked}; use {fitting}")
 
 
 def threads_of_environment() -> int | None:
@@ -88,8 +88,8 @@ def use_threads(asked: int | None, *, usual: int, recorded: int | None = None) -
 
 
 def lower_threads(usual: int) -> None:
-    """Have PyTorch compute with at most ``usual`` threads from here on, in the whole process; no change where
-    OMP_NUM_THREADS says how many. For programs, which may have chosen fewer themselves."""
+    """Have PyTorch compute with at most ``usual`` threads from here on, in this thread and those that begin later; no
+    change where OMP_NUM_THREADS says how many. For programs, which may have chosen fewer themselves."""
     import torch
 
     if threads_of_environment() is None and usual < torch.get_num_threads():

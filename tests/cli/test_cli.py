@@ -77,6 +77,8 @@ def pixels(path: Path) -> np.ndarray:
             ["generate", "--model", "m", "--seeds", "0", "--out", "o", "--scale", "big"],
             "error: invalid value for '--scale': 'big' is not a valid float; spatialgan generate --help shows",
         ),
+        (["edit", "--seed"], "error: option '--seed' requires an argument; --help shows what there is"),
+        (["figures"], "error: missing argument "),
     ],
 )
 def test_words_that_no_command_takes_get_one_line(run: Run, words: list[str], said: str):
@@ -87,7 +89,7 @@ def test_words_that_no_command_takes_get_one_line(run: Run, words: list[str], sa
 def test_no_words_get_the_help(run: Run):
     for words in ([], ["models"]):
         code, out, err = run(*words)
-        assert code == 2 and "Usage: spatialgan" in out + err and "Commands" in out + err
+        assert code in (0, 2) and "Usage: spatialgan" in out + err and "Commands" in out + err  # 0 before typer 0.20
 
 
 def in_a_process(*words: object) -> subprocess.CompletedProcess[str]:
@@ -370,7 +372,10 @@ def test_edit_takes_levels_and_centres(run, single, tmp_path):
     ("words", "notes"),
     [
         (["--move", "0:99,0"], ["the centre of object 0 is now outside the picture, at 99."]),
-        (["--remove", "1", "--move", "1:0.1,0"], ["object 1 had been removed when it was moved, and is still gone"]),
+        (["--remove", "1", "--move", "1:0.1,0"], ["object 1 was moved after it had been removed"]),
+        (["--remove", "1", "--mirror"], []),
+        (["--remove", "1", "--move", "1:0.1,0", "--resize", "1:1000"], []),
+        (["--remove", "1", "--move", "1:0.1,0", "--new-layout", "5"], []),
         (["--move", "1:0.01,0"], []),
         (["--add", "0.5,2,0.1:3", "--move", "1:0,-50"], ["the centre of object 1 is", "the centre of object 3 is"]),
         (["--move", "0:99,0", "--move", "0:-99,0"], []),
@@ -693,7 +698,7 @@ def test_train_hands_all_it_was_given_to_the_loop(run, photos, tmp_path, monkeyp
     [
         (["--preset", "dogs"], "there is no preset dogs; use"),
         ([], "give --preset (paper256-single, "),
-        (["--config", "no.toml"], "no.toml is not readable"),
+        (["--config", "no.toml"], "--config: there is no file or folder no.toml"),
         (["--preset", "tiny", "--set", "train.batch=8"], "train has no field batch"),
         (["--preset", "tiny", "--kimg", -1], "train.kimg is -1"),
     ],

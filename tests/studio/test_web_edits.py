@@ -1,6 +1,6 @@
 """An exported page's edits are Python's: its JavaScript makes the same numbers and title of a scene and a record, and
-refuses the same. All that EDITS lists is tried, with its example and at its bounds: a new edit has a twin in
-web/edits.js, or is one of SERVERS_EDITS."""
+refuses places and layers that are not there. All that EDITS lists is tried, with its example and at its bounds: a new
+edit has a twin in web/edits.js, or is one of SERVERS_EDITS."""
 
 import json
 import math

@@ -113,7 +113,7 @@ def test_two_processes_take_the_same_steps_and_go_on_bit_by_bit(tmp_path, pictur
         model={"layout": "multi", "encoding": "multi", "minibatch_std_group": 2},
         loss={"align": "multi", "path_length_weight": 2.0},
         train={"kimg": 0.048},
-        aids={"reconstruct_kimg": 0.016},
+        aids={"reconstruct_kimg": 0.016, "reconstruct_weight": 1.0},
     )
     first, second = together(config, pictures=pictures, out=tmp_path / "whole", launcher=TORCHRUN)
     assert first == second

@@ -95,7 +95,7 @@ def test_it_says_how_many_pictures_there_are_and_that_some_are_held_out(tmp_path
     config = tiny_config(train={"kimg": 0.004}, data={"holdout": 4})
     train(config, data=pictures, out=tmp_path / "run", device="cpu", report=said.append)
     assert said[0].endswith(f"pictures in {pictures.name}, one in 4 held out")
-    assert said[1].startswith("note: that is little to learn from")
+    assert said[1].startswith("note: these are few pictures")
 
 
 def test_damaged_codes_are_named(tmp_path, pictures):

@@ -28,7 +28,7 @@ from spatialgan.cli.train import train
 from spatialgan.errors import SpatialGANError
 from spatialgan.terminal import bounded, tolerate_any_name
 
-USAGE_ERROR: type = typer.BadParameter.__bases__[0]  # typer has no name of its own for it
+USAGE_ERROR: Any = typer.BadParameter.__bases__[0]  # typer has no name of its own for it
 STREAM_ERRORS = (errno.ENOSPC, errno.EIO)  # of the standard output: a full disk, a closed terminal
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -81,21 +81,21 @@ def main(argv: list[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    except Exception as e:
-        if not isinstance(e, USAGE_ERROR):
-            raise
-        print(_usage(e), file=sys.stderr)
+    except USAGE_ERROR as e:
+        if (said := _usage(e)) is not None:
+            print(said, file=sys.stderr)
         sys.exit(2)
 
 
-def _usage(e: Any) -> str:
-    """What is wrong with the words of a command line, in one sentence; the help, where there are none."""
+def _usage(e: Any) -> str | None:
+    """What is wrong with the words of a command line, in one line; without words the help, None where it is printed."""
     said = e.format_message()
-    if not said or "\n" in said:
-        return said
-    command = "spatialgan" if e.ctx is None else e.ctx.command_path
+    if not said or "Usage:" in said:
+        return said or None
+    said = bounded(" ".join(said.split()).rstrip("."))
+    command = "" if e.ctx is None else f"{e.ctx.command_path} "  # the parser does not know whose option it is
     end = "" if said.endswith("?") else ";"
-    return f"error: {said[:1].lower()}{said[1:].rstrip('.')}{end} {command} --help shows what there is"
+    return f"error: {said[:1].lower()}{said[1:]}{end} {command}--help shows what there is"
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from spatialgan.editing.edits import EDITS, Edit
+from spatialgan.editing.edits import EDITS, Edit, Move, MoveTo
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
@@ -118,21 +118,24 @@ def notes_on(scenes: Sequence["Scene"]) -> list[str]:
     began = first.level_centers(0).tolist() if first.has_centers else []
     what = "object {}" if last.kind == "multi" else "level 0"
     gone = _gone(last)
-    moved_in_vain = {
-        i
-        for before, after in pairwise(scene.layout for scene in scenes)
-        if before.has_centers and after.has_centers
-        for i, (a, b) in enumerate(zip(before.level_centers(0).tolist(), after.level_centers(0).tolist(), strict=False))
-        if a != b and _gone(before)[i] and _gone(after)[i]
-    }
-    return [
-        f"{what.format(i)} had been removed when it was moved, and is still gone" for i in sorted(moved_in_vain)
-    ] + [
+    return [f"{what.format(i)} was moved after it had been removed" for i in _moved_in_vain(scenes) if gone[i]] + [
         f"the centre of {what.format(i)} is now outside the picture, at {xy[0]:.4g},{xy[1]:.4g}; inside, both are "
         "from 0 to 1"
         for i, xy in enumerate(last.level_centers(0).tolist())
         if not (_inside(xy) or gone[i] or (i < len(began) and not _inside(began[i])))
     ]
+
+
+def _moved_in_vain(scenes: Sequence["Scene"]) -> list[int]:
+    """Centres of level 0 that were moved when they had been removed, in order."""
+    found = set()
+    for before, after in pairwise(scenes):
+        record = after.edits[-1]
+        i = record.get("object", record.get("level"))  # of level 0 there is one centre
+        if record["edit"] in (Move.name, MoveTo.name) and before.layout.has_centers and isinstance(i, int):
+            gone = _gone(before.layout)
+            found |= {i} if i < len(gone) and gone[i] else set()
+    return sorted(found)
 
 
 def _gone(layout: "Layout") -> list[bool]:

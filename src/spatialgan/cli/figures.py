@@ -120,7 +120,7 @@ def _figure(
 
 
 def _open(data: Path, gan: "SpatialGAN") -> "ImageDataset":
-    from spatialgan.cli.eval.quality import open_split
+    from spatialgan.cli.eval.measured import open_split
 
     return open_split(data, gan, "all", cache_bytes=0)
 

@@ -134,8 +134,8 @@ def _open_data(config: RunConfig, data: str | Path, out: Path, report: Callable[
     )
     if dataset.source.unread:
         report(unread_note(dataset.source.unread))
-    if dataset.num_images < FEW_PICTURES:
-        report("note: that is little to learn from: D will soon know them all by heart; a few thousand are usual")
+    if dataset.num_images < FEW_PICTURES and not (out / CONFIG).exists():
+        report("note: these are few pictures, and D will soon know them by heart; a few thousand are usual")
     if config.reconstructs:
         check_size(dataset)
     return dataset

@@ -45,12 +45,13 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
     Args:
         t: changed in place; ``num_images_seen`` grows by the batch.
         reals: (B, C, R, R) in -1..1, on the trainee's device; of several processes, this one's share of the batch.
-        known: the same pictures with their codes; needed while the run reconstructs.
+        known: the same pictures with their codes; needed where the run reconstructs.
 
     Returns:
         scalars for the record, by name, means over all processes; ``loss/...`` are the terms of the losses.
     """
     random = step_generator(t.config.train.seed, t.num_images_seen, t.device, t.workers.rank)
+    assert known is not None or not t.config.reconstructs_at(t.num_images_seen)
     if t.config.only_reconstructs_at(t.num_images_seen):
         assert known is not None
         stats = reconstruction_step(t, known, random)

@@ -183,6 +183,24 @@ def test_beside_the_verdict_a_quarter_of_the_batch_is_reconstructed():
     assert {"loss/G", "loss/D", "loss/reconstruct"} <= seen.keys() and t.comparison is not None
 
 
+def test_of_each_micro_batch_a_quarter_is_reconstructed_or_a_picture(monkeypatch):
+    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}, train={"batch_size": 8, "micro_batch": 2}), CPU)
+    known = Known(torch.zeros(8, 3, 32, 32), torch.zeros(8, 1, 32), torch.rand(8, 1, 2), torch.full((8, 1), 0.3))
+    seen = []
+    monkeypatch.setattr(
+        "spatialgan.training.step.reconstruct",
+        lambda generator, network, part, random: (seen.append(part.centers_xy), (torch.zeros(()), None))[1],
+    )
+    generator_step(t, seeded(), known)
+    torch.testing.assert_close(torch.cat(seen), known.centers_xy[[0, 2, 4, 6]])
+
+
+def test_without_what_it_needs_no_step_is_taken():
+    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}), CPU)
+    with pytest.raises(AssertionError):
+        training_step(t, torch.zeros(4, 3, 32, 32))
+
+
 def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
     t = make_trainee(tiny_config(aids={"reconstruct_kimg": 1.0}), CPU)
     grouped = [id(p) for g in t.r_optimizer.param_groups for p in g["params"]]

@@ -80,7 +80,8 @@ def cost(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """What a picture costs: a training step of the model's own configuration, and drawing one picture at a time.
+    """What a picture costs: a training step of the model's own configuration, but for reconstruction, and drawing one
+    picture at a time.
 
     On a CPU this process's own CPU time counts, which other work on the computer affects little; compare only what one
     computer has measured with the same number of threads.

@@ -83,8 +83,8 @@ def check_size(dataset: ImageDataset) -> None:
     if dataset.num_images > MAX_PICTURES:
         raise SpatialGANError(
             f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
-            f"{dataset.num_images:,}; set aids.reconstruct_kimg=0: "
-            "such a set needs no reconstruction"
+            f"{dataset.num_images:,}; set aids.reconstruct_kimg and "
+            "aids.reconstruct_weight to 0: such a set needs no reconstruction"
         )
 
 

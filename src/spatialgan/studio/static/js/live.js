@@ -24,7 +24,7 @@ export function connect({ lost }) {
   socket.onmessage = ({ data }) => typeof data === 'string' ? note(JSON.parse(data)) : show(readFrame(data));
   socket.onclose = ({ code }) => {
     document.body.dataset.offline = '';
-    if (retry === 1) tell('The connection is lost. The page keeps your picture and its history, and keeps trying.', { error: true });
+    if (retry === 1) tell('The connection is lost. The page keeps your picture and its history, and keeps trying.', { error: true, lasting: true });
     retry += 1;
     setTimeout(async () => {
       try {
