@@ -40,7 +40,8 @@ export function drawPoints(now = null) {
     /** @param {Point | null} p */
     const percent = p => p ? `${Math.round(100 * p.x)}, ${Math.round(100 * p.y)}` : 'click its target';
     item.title = 'From the left and from the top, in per cent of the width';
-    text.textContent = `${percent(pair.from)} → ${percent(pair.to)}`;
+    const [here, there] = [percent(pair.from), percent(pair.to)];
+    text.textContent = here === there ? `${here}: it is there` : `${here} → ${there}`;
     button.className = 'icon';
     button.setAttribute('aria-label', `Remove pair ${i + 1}`);
     button.textContent = '×';
