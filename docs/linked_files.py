@@ -1,4 +1,5 @@
-"""mkdocs hooks: files outside of docs/ that pages link to, such as method.md's lines of code, become pages of the site.
+"""mkdocs hooks: files outside of docs/ that pages link to, such as method.md's lines of code, become pages of the site;
+and docstrings are shown without the marks of their names' roles.
 
 In a checkout ``../src/spatialgan/layout.py#L212`` is a file and its line; on the site, a page and its line.
 """
@@ -12,6 +13,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\]\(\.\./(?P<path>[\w./-]*\w)(?:#L(?P<line>\d+))?\)")
+ROLE = re.compile(r":(?:attr|class|data|func|meth|mod):(?=<code>)")  # of docstrings, in front of a name
 LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json", ".md": "markdown"}
 
 
@@ -39,7 +41,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """mkdocs, which checks that links' anchors are there, does not see those of highlighted lines by itself."""
+    """mkdocs, which checks that links' anchors are there, does not see those of highlighted lines by itself. Roles in
+    docstrings, which help editors, are left out."""
+    html = ROLE.sub("", html)
     if page.file.src_uri.startswith("files/"):
         page.present_anchor_ids = {*(page.present_anchor_ids or ()), *re.findall(r'id="(__codelineno-\d+-\d+)"', html)}
     return html

@@ -70,6 +70,12 @@ def test_the_reference_has_every_public_module(site):
     assert public - shown == left_out
 
 
+def test_the_reference_has_names_without_roles(site):
+    pages = [page.read_text() for page in (site / "api").rglob("*.html")]
+    assert any("<code>SpatialGAN.from_pretrained</code>" in page for page in pages)
+    assert not any(re.search(r":(attr|class|data|func|meth|mod):<code>", page) for page in pages)
+
+
 def test_searches_find_pages_and_no_source(site):
     places = [doc["location"] for doc in json.loads((site / "search/search_index.json").read_text())["docs"]]
     assert any(place.startswith("dragging/") for place in places)
