@@ -48,8 +48,8 @@ export async function ask(url, { method = 'GET', body }) {
     const given = body instanceof Blob ? await body.text() : String(body ?? 'null');
     return await answer(session, models, `${method} ${rest}`, url.searchParams, given);
   } catch (error) {
-    if (error.constructor !== Error) console.error(error); // no sentence for people
-    return json({ error: error.message }, 400);
+    if (!(error instanceof Error) || error.constructor !== Error) console.error(error); // no sentence for people
+    return json({ error: error instanceof Error ? error.message : String(error) }, 400);
   }
 }
 
@@ -168,7 +168,7 @@ export class Connection {
         const timing = { queue_ms: begun - asked, generator_ms: drawn - begun, encode_ms: performance.now() - drawn };
         this.onmessage({ data: frame({ kind: 'preview', serial, revision, handles: handlesOf(scene), truncation: scene.truncation, timing }, planes) });
       } catch (error) {
-        this.onmessage({ data: JSON.stringify({ kind: 'error', error: error.message }) });
+        this.onmessage({ data: JSON.stringify({ kind: 'error', error: error instanceof Error ? error.message : String(error) }) });
       }
     }
     this.#busy = false;

@@ -37,7 +37,7 @@ onmessage = ({ data: { id, ...job } }) => {
     try {
       postMessage({ id, data: await run(job) });
     } catch (error) {
-      postMessage({ id, error: error.message });
+      postMessage({ id, error: error instanceof Error ? error.message : String(error) });
     }
   });
 };

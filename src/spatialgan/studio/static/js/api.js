@@ -19,6 +19,10 @@ export class Failure extends Error {
   }
 }
 
+// Of what was caught: the status of HTTP, 0 where there was no answer; null where it was no request that failed.
+/** @type {(error: unknown) => number | null} */
+export const statusOf = error => error instanceof Failure ? error.status : null;
+
 /** @type {(method: string, url: URL, body?: unknown) => Promise<Response>} */
 export async function request(method, url, body) {
   /** @type {RequestInit} */

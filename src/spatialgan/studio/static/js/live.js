@@ -1,6 +1,6 @@
 // The WebSocket: frames come in, previews go out. A frame is a header and pictures as raw bytes; see studio/wire.py.
 
-import { get, here } from './api.js';
+import { get, here, statusOf } from './api.js';
 import { connection } from './backend.js';
 import { complain, tell } from './notices.js';
 import { emit, on, store } from './store.js';
@@ -34,7 +34,7 @@ export function connect({ lost }) {
         }
         connect({ lost });
       } catch (error) {
-        if (error.status) complain(error);
+        if (statusOf(error)) complain(error);
         mine.onclose?.(new CloseEvent('close', { code: 0 }));
       }
     }, code === 4404 ? 0 : Math.min(5000, 250 * 2 ** retry));
@@ -53,8 +53,8 @@ async function known() {
 }
 
 // Whether a request failed because the session is no more, while the connection is lost too.
-/** @type {(error: any) => boolean} */
-export const isGone = error => error.status === 404 && document.body.hasAttribute('data-offline');
+/** @type {(error: unknown) => boolean} */
+export const isGone = error => statusOf(error) === 404 && document.body.hasAttribute('data-offline');
 
 // When there is a connection again.
 /** @type {() => Promise<void>} */

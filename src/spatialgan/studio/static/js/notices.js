@@ -25,4 +25,5 @@ export function tell(text, { error = false, lasting = false, seconds = error ? 1
   return notice;
 }
 
-export const complain = (/** @type {Error} */ error) => tell(error.message ?? String(error), { error: true });
+/** @param {unknown} error whatever was caught */
+export const complain = error => tell(error instanceof Error ? error.message : String(error), { error: true });

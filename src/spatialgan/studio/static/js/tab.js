@@ -1,6 +1,6 @@
 // The session of this tab: a new one, the one that it had, or all of the old one's steps in a new one.
 
-import { alone, get, here, post, request, root } from './api.js';
+import { alone, get, here, post, request, root, statusOf } from './api.js';
 import { KEY, keepFrom, keepUp, kept } from './keep.js';
 import { complain, tell } from './notices.js';
 import { store } from './store.js';
@@ -45,7 +45,7 @@ export async function arrive() {
   try {
     if ((await get(here(''))).history.length > 0) return undefined;
   } catch (error) {
-    if (error.status === 0) throw error;
+    if (statusOf(error) === 0) throw error;
   }
   return again();
 }
@@ -54,14 +54,14 @@ async function copy() {
   try {
     await keepUp(await get(here('')));
   } catch (error) {
-    if (error.status === 0) throw error; // otherwise the server no longer knows it: what the tab has kept is all there is
+    if (statusOf(error) === 0) throw error; // otherwise the server no longer knows it: what the tab has kept is all there is
   }
   return again({ copied: true });
 }
 
 // Whether a step was refused for what it is; anything else is the server's trouble, and will pass.
-/** @type {(error: { status: number }) => boolean} */
-const isRefused = ({ status }) => [400, 413, 422].includes(status);
+/** @type {(error: unknown) => boolean} */
+const isRefused = error => [400, 413, 422].includes(statusOf(error) ?? 0);
 
 // The server does not know the session: it was restarted, or nobody had used it for long. Send all steps again.
 // The tab's old session stays its own until all are there: the page may be reloaded meanwhile.
