@@ -76,7 +76,7 @@ def test_the_pages_commands_are_the_programs():
 @pytest.mark.parametrize(
     "sentence",
     [
-        f"{sessions.MOST_SESSIONS}; of one visitor {sessions.MOST_SESSIONS_OF_ONE}.",
+        f"{sessions.MOST_SESSIONS}; {sessions.MOST_SESSIONS_OF_ONE} per visitor.",
         f"{MAX_BODY_BYTES >> 20} MB where others can reach the studio, else {MAX_LOCAL_BODY_BYTES >> 20}; "
         f"its headers must be there after {connections.HEADER_S:g} s, all of it after "
         f"{connections.BODY_S:g} s; an answer that nobody takes ends after {connections.SEND_S:g} s",
