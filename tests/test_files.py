@@ -85,6 +85,15 @@ def test_what_another_computer_left_goes_after_a_day(tmp_path: Path):
     assert [path.exists() for path in there] == [False, True]
 
 
+def test_a_folder_is_looked_through_once(tmp_path: Path, monkeypatch):
+    """Else a thousand pictures for one folder cost a million looks at names."""
+    looks, listdir = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: (looks.append(path), listdir(path))[1])
+    for i in range(3):
+        write_atomically(tmp_path / f"{i}.txt", lambda p: p.write_text("new"))
+    assert looks == [tmp_path] and len(listdir(tmp_path)) == 3
+
+
 def test_two_that_write_one_path_do_not_meet(tmp_path: Path):
     path = tmp_path / "card.json"
 

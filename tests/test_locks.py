@@ -38,6 +38,18 @@ def test_what_was_written_stays_and_the_folder_is_free(tmp_path):
     assert (tmp_path / "run" / "config.json").exists() and another(tmp_path / "run") == "taken"
 
 
+def test_an_empty_folder_is_removed_before_it_is_given_up(tmp_path, monkeypatch):
+    """Whoever took it in between would find its lock, or its folder, gone."""
+    from spatialgan import locks
+
+    folder, said = tmp_path / "run", []
+    listdir = os.listdir
+    monkeypatch.setattr(locks.os, "listdir", lambda path: (said.append(another(folder)), listdir(path))[1])
+    with locked(folder, "busy"):
+        pass
+    assert len(said) == 1 and said[0].endswith("busy") and not folder.exists()
+
+
 def test_a_lock_that_was_removed_meanwhile_does_not_count(tmp_path, monkeypatch):
     """Another process may remove the file between its opening here and the lock."""
     from spatialgan import locks

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,12 @@ def written_whole(path: Path) -> Iterator[Path]:
     """A hidden name beside ``path`` for a new file or folder, renamed at the end, removed where anything fails.
 
     Two processes that write one path have two such names, and the last one's file stays. What a kill left behind goes
-    the next time that the path is written.
+    when the next process writes into the folder.
     """
     path = destination(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     start = f".{path.name[:40]}."  # a name as long as names may be needs room for the rest
-    _remove_left_over(path.parent, start)
+    _remove_left_over(path.parent.absolute())
     partial = path.parent / f"{start}{_computer()}-{os.getpid()}-{secrets.token_hex(4)}.partial"
     try:
         yield partial
@@ -185,10 +186,11 @@ def _computer() -> str:
     return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 
 
-def _remove_left_over(folder: Path, start: str) -> None:
+@cache  # a list of all files takes its time where there are many
+def _remove_left_over(folder: Path) -> None:
     """Remove what killed processes left: those of this computer, and by their age those of others."""
     for name in os.listdir(folder):
-        mark = LEFT_OVER.search(name) if name.startswith(start) else None
+        mark = LEFT_OVER.search(name)
         if mark is None:
             continue
         path = folder / name

@@ -34,12 +34,14 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
             raise SpatialGANError(busy)
         yield
     finally:
-        file.close()  # and with it the lock
+        if sys.platform == "win32":
+            file.close()  # there nobody can remove an open file, so neither ours nor another's after us
         if held:  # else the folder is another process's, which may not have written anything yet
             with suppress(OSError):
                 if os.listdir(folder) == [LOCK]:  # nothing has become of it: the folder is as free as before
-                    path.unlink()
+                    path.unlink()  # before the lock is given up: whoever gets it then would lose its file
                     folder.rmdir()
+        file.close()  # and with it the lock
 
 
 def _is_there(file: IO[bytes], path: Path) -> bool:

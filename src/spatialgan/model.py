@@ -182,20 +182,23 @@ class Model:
         Raises:
             SpatialGANError: the model came without its discriminator.
         """
-        discriminator = discriminator or self.discriminator
-        if discriminator is None:
-            raise SpatialGANError(
-                f"the model {self.name} has no {self.name}{DISCRIMINATOR} beside it, "
-                "and attention is the discriminator's"
-            )
         loss = self.config.loss
         return attention_of(
-            discriminator,
+            discriminator or self.require_discriminator(),
             images,
             size or self.config.model.resolution,
             form=form or loss.attention,
             sign=sign or loss.attention_sign,
         )
+
+    def require_discriminator(self) -> Discriminator:
+        """The model's discriminator; raises SpatialGANError where it came without one."""
+        if self.discriminator is None:
+            raise SpatialGANError(
+                f"the model {self.name} has no {self.name}{DISCRIMINATOR} beside it, "
+                "and attention is the discriminator's"
+            )
+        return self.discriminator
 
 
 def bundled_models() -> dict[str, Path]:

@@ -16,6 +16,8 @@ def test_handles():
     starts, targets = read_handles([HANDLE, ((0, 1), (1, 0))])
     assert torch.allclose(starts, torch.tensor([[0.4, 0.5], [0, 1]]))
     assert torch.allclose(targets, torch.tensor([[0.6, 0.5], [1, 0]]))
+    starts, _ = read_handles([(("0.25", np.float64(0.5)), (0.6, 0.5))])  # as a form or a table has them
+    assert starts.tolist() == [[0.25, 0.5]]
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,18 @@ def test_frames_between_few_steps_go_from_one_to_the_next(multi):
     assert handles[0][0] == pytest.approx(start[0][0] + (end[0][0] - start[0][0]) / count)
 
 
-def test_many_steps_and_pixels_have_nothing_between(result, multi):
-    pixels = multi.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="pixels", max_steps=2)
-    assert isinstance(pixels.trace[-1].scene.layout.levels[0], Raster)
-    for trace in (pixels.trace, (*result.trace,) * 6):  # 23 ways
-        assert [scene for scene, _ in _with_way_between(trace)] == [step.scene for step in trace]
+def test_many_steps_have_nothing_between(result):
+    trace = (*result.trace,) * 6  # 23 ways
+    assert [scene for scene, _ in _with_way_between(trace)] == [step.scene for step in trace]
+
+
+def test_pixels_change_little_by_little(multi):
+    trace = multi.sample(1).drag([((0.25, 0.5), (0.75, 0.5))], mode="pixels", max_steps=2).trace
+    shown = [scene for scene, _ in _with_way_between(trace)]
+    assert all(isinstance(scene.layout.levels[0], Raster) for scene in shown) and len(shown) == 21
+    assert shown[0] is trace[0].scene and shown[-1] is trace[-1].scene
+    a, half, b = (shown[i].layout.levels[0].values for i in (10, 15, 20))
+    torch.testing.assert_close(half, a.lerp(b, 0.5))
 
 
 def test_the_trace_tells_every_step(result, tmp_path):

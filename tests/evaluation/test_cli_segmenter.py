@@ -17,7 +17,10 @@ from spatialgan.segmenter.segmentation import PanopticSegmenter, bundled_segment
 ROOMS = Path(__file__).parents[1] / "rooms"
 
 
-def test_train_and_measure(tmp_path: Path) -> None:
+def test_train_and_measure(tmp_path: Path, tmp_path_factory, monkeypatch) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("HOME", str(tmp_path))
     out, result = tmp_path / "net.safetensors", tmp_path / "r.json"
     command = [
         "eval",
@@ -25,7 +28,7 @@ def test_train_and_measure(tmp_path: Path) -> None:
         "--data",
         str(ROOMS),
         "--out",
-        str(out),
+        "~/net.safetensors",
         "--images",
         "4",
         "--batch",
@@ -38,6 +41,7 @@ def test_train_and_measure(tmp_path: Path) -> None:
     trained = CliRunner().invoke(app, command, catch_exceptions=False)
     assert trained.exit_code == 0 and "4 images: loss" in trained.stdout
     assert {p.name for p in tmp_path.iterdir()} == {"net.safetensors", "net.json"}  # no state of the training is left
+    assert not any(elsewhere.iterdir())
     card = json.loads((tmp_path / "net.json").read_text())["card"]
     assert (card["data"], card["num_images"], card["images_shown"], card["holdout"]) == ("rooms", 24, 4, 13)
     command = [

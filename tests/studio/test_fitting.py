@@ -15,8 +15,8 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.studio import fitting
 from spatialgan.studio.fitting import Fitting
 from spatialgan.studio.server import make_app
-from spatialgan.studio.session import Busy, Session
-from spatialgan.studio.wire import read_frame
+from spatialgan.studio.session import Busy, Change, Session
+from spatialgan.studio.wire import read_frame, state_of
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +70,24 @@ def test_it_can_be_edited_saved_and_opened_again(session, sources):
     again = Session(session.models)
     again.open(data)
     assert (again.scene.tensor - session.scene.tensor).abs().max() == 0
+
+
+def test_the_history_says_which_steps_can_be_blended(session, sources):
+    """A photograph's generator is a copy with weights of its own, under its model's name."""
+    session.start(sources["single"], 4)
+    finish(Fitting(session, sources["single"], orange(), "cat.jpg", tune=True))
+    session.edit(Change(({"edit": "with_new_styles", "seed": 4},)))
+    session.finish_drag(session.scene.drag([((0.25, 0.5), (0.75, 0.5))], mode="pixels", max_steps=1).scene)
+    steps = state_of(session)["history"]
+    groups = [step["group"] for step in steps]
+    assert groups == [0, 0, 1, 1, 2] and len({step["model"] for step in steps}) == 1
+    for other in range(1, 5):
+        change = Change(between=(steps[0]["id"], steps[other]["id"]), at=0.5)
+        if groups[other] == groups[0]:
+            session.after(change)
+        else:
+            with pytest.raises(SpatialGANError):
+                session.after(change)
 
 
 def test_stopped_it_is_the_best_so_far(session, sources):

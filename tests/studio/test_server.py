@@ -258,6 +258,24 @@ def test_overlays(client, visit):
         assert frames(live, "current")
 
 
+def test_an_overlay_that_another_model_lacks_is_not_shown_with_it(client, visit, sources):
+    """Else each change was made, answered as an error, and made again by whoever tried again."""
+    home = visit()
+    with connect(client, home) as live:
+        frames(live, "current")
+        live.send_json({"kind": "overlay", "overlay": "attention"})
+        assert "attention/2" in frames(live, "current")[1]
+        answer = client.post(f"{home}/picture", json={"model": sources["plain"], "seed": 1})
+        assert answer.status_code == 200 and len(answer.json()["history"]) == 2
+        header, planes = frames(live, "current")
+        assert "picture" in planes and "attention/2" not in planes
+        new_styles = {"edits": [{"edit": "with_new_styles", "seed": 4}], "revision": header["state"]["revision"]}
+        live.send_json({"kind": "preview", "serial": 1, **new_styles})
+        assert "picture" in frames(live, "preview")[1]
+        client.post(f"{home}/undo")
+        assert "attention/2" in frames(live, "current")[1]
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -200,15 +200,15 @@ def test_while_a_drag_is_under_way_nothing_else_happens(session, sources):
     for f in (lambda: session.edit(move()), session.undo, lambda: session.start(sources["single"], 1)):
         with pytest.raises(Busy):
             f()
-    session.finish_drag(session.scene.move(0, dx=0.1), "Drag")
+    session.finish_drag(session.scene.move(0, dx=0.1))
     assert labels(session) == ["Seed 3", "Drag"] and not session.dragging
 
 
 def test_thumbnails_are_small_pngs(session):
-    image = Image.open(io.BytesIO(session.thumbnail(session.history[0].id)))
+    image = Image.open(io.BytesIO(session.entry(session.history[0].id).thumbnail))
     assert image.size == (32, 32) and image.format == "PNG"
     with pytest.raises(SpatialGANError, match="no entry 99"):
-        session.thumbnail(99)
+        session.entry(99)
 
 
 def test_animations_go_there_and_back_and_end(session):
@@ -219,6 +219,18 @@ def test_animations_go_there_and_back_and_end(session):
     assert scenes[0] is session.history[0].scene
     assert any(torch.equal(s.layout.centers, session.scene.layout.centers) for s in scenes)
     assert len(scenes) <= MAX_FRAMES
+
+
+def test_heatmaps_that_became_pixels_have_an_animation(session):
+    start = session.scene
+    session.finish_drag(start.drag([((0.25, 0.5), (0.75, 0.5))], mode="pixels", max_steps=1).scene)
+    pixels = session.scene
+    frames = session.animation()
+    assert {f.layout.has_centers for f in frames} == {True, False} and len(frames) > 2
+    session.edit(Change(({"edit": "with_new_styles", "seed": 4},)))
+    assert len(session.animation()) > len(frames)  # a jump, and then a way
+    with pytest.raises(SpatialGANError, match="no way between"):
+        scene_between(start, pixels, 0.5)
 
 
 def test_a_plain_model_has_pictures_and_no_handles(models, sources):

@@ -91,7 +91,7 @@ def test_every_reader_of_heatmaps_learns(plain: Path, name: str):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_whole_run(plain: Path, pictures: Path, tmp_path: Path, name: str):
+def test_the_whole_run(plain: Path, pictures: Path, tmp_path: Path, monkeypatch, name: str):
     run = tmp_path / "run"
     words = ["train", "--preset", name, "--init-from", str(plain), "--data", str(pictures)]
     reconstruct = ("aids.reconstruct_kimg=0.004",) if name == "retrofit-indoor" else ()
@@ -99,8 +99,10 @@ def test_the_whole_run(plain: Path, pictures: Path, tmp_path: Path, name: str):
     words += ["--out", str(run), "--kimg", "0.008", "--device", "cpu"]
     assert CliRunner().invoke(app, words).exit_code == 0
     plain.unlink()  # the same command again finds that it is done, and needs no source
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.output
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for again in (words, [w for w in words if w not in ("--init-from", str(plain))]):
+        result = CliRunner().invoke(app, ["~/run" if w == str(run) else w for w in again])
+        assert result.exit_code == 0, result.output
     stored = json.loads((run / "config.json").read_text())
     stored = stored.get("config", stored)["model"]
     assert stored["encoding"] == KINDS[name] and stored["resolution"] == 32 and stored["w_dim"] == PLAIN.model.w_dim

@@ -1,6 +1,6 @@
 """The scenes in between two scenes."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 Space = Literal["z", "w"]
 
 
+def way_group(scene: "Scene") -> Hashable:
+    """Equal for scenes with a way between them: those of one model whose levels are of one sort each."""
+    return scene.model, tuple(None if l.has_centers else l.shape for l in scene.layout.levels)
+
+
 def interpolate(scene_a: "Scene", scene_b: "Scene", frames: int, *, space: Space = "z") -> list["Scene"]:
     """``frames`` scenes from ``scene_a`` to ``scene_b``, both included, of one model.
 
@@ -25,7 +30,7 @@ def interpolate(scene_a: "Scene", scene_b: "Scene", frames: int, *, space: Space
     vanishes). In ``z``, styles that differ turn along the great circle, and what drags did to them moves linearly; in
     ``w``, all of it moves linearly there, at the truncation of each end. Objects that only one scene has grow from
     nothing. The noise stays ``scene_a``'s: edits of one scene end exactly at ``scene_b``, scenes of different seeds
-    near it.
+    near it. Raises SpatialGANError where their :func:`way_group` differs.
     """
     if frames < 2:
         raise SpatialGANError(f"frames is {frames}; use 2 or more")
@@ -55,12 +60,15 @@ def walk(scenes: Sequence["Scene"], frames: int, *, loop: bool = False, space: S
 
 
 def animate(scenes: Sequence["Scene"], frames_per_edit: int = 12, *, hold: int = 6) -> list["Scene"]:
-    """From the first scene through each of the others, and back again; both ends stand still for ``hold`` frames."""
+    """From the first scene through each of the others, and back again; both ends stand still for ``hold`` frames.
+
+    Where heatmaps have become pixels there is no way, but a jump.
+    """
     if not scenes:
         raise SpatialGANError("an animation needs at least one scene")
     there = [scenes[0]]
     for a, b in pairwise(scenes):
-        there += interpolate(a, b, frames_per_edit + 1)[1:]
+        there += interpolate(a, b, frames_per_edit + 1)[1:] if way_group(a) == way_group(b) else [b]
     return [there[0]] * hold + there[1:-1] + [there[-1]] * hold + there[-2:0:-1]
 
 

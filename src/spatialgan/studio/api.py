@@ -175,7 +175,7 @@ async def scene_of(studio: Here, who: Who, entry: int) -> dict[str, Any]:
 @router.get("/sessions/{session}/thumbnails/{entry}.png", response_class=Response, responses=binary("image/png"))
 async def thumbnail(studio: Here, who: Who, entry: int) -> Response:
     """A step of the history, small."""
-    png = await studio.run(who, lambda: who.session.thumbnail(entry))
+    png = await studio.run(who, lambda: who.session.entry(entry).thumbnail)
     return _file(png, "image/png", cache="private, max-age=86400, immutable")
 
 

@@ -86,7 +86,7 @@ class Dragging:
     def _end(self, step: "DragStep | None", reason: str) -> None:
         self.latest, self.stop_reason = step, reason
         if step is not None and step.index > 0:
-            self.session.finish_drag(step.scene, "Drag")
+            self.session.finish_drag(step.scene)
         else:  # nothing has become of it
             self.session.work = None
 

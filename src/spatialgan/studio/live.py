@@ -16,7 +16,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.studio.dragging import Dragging
 from spatialgan.studio.fitting import Fitting
 from spatialgan.studio.model_list import Models
-from spatialgan.studio.overlays import Overlay
+from spatialgan.studio.overlays import Overlay, possible
 from spatialgan.studio.pace import Pace
 from spatialgan.studio.session import Change, Outdated, Session
 from spatialgan.studio.session_store import Outbox, Sessions, Visitor
@@ -76,18 +76,28 @@ class Studio:
         if visitor.session.history:
             await self.change(visitor, lambda session: None)
 
+    async def lay_over(self, visitor: Visitor, overlay: Overlay) -> None:
+        """Show an overlay from now on, on pictures of models that have it; SpatialGANError where the current one's has
+        not."""
+        session = visitor.session
+        if overlay == "attention" and session.history:
+            await self.run(visitor, lambda: session.scene.model.require_discriminator())
+        visitor.overlay = overlay
+        await self.refresh(visitor)
+
     async def preview(self, visitor: Visitor, message: dict[str, Any]) -> None:
         """Show what a change would do: as large as the machine can follow a hand, and in full once the hand rests.
 
         Nothing comes of it where a later message of the visitor has replaced it.
         """
         change, revision = read_change(message), message.get("revision")
-        overlay, arrived = visitor.overlay, time.perf_counter()
+        chosen, arrived = visitor.overlay, time.perf_counter()
         visitor.latest_preview = latest = object()
 
         def job(full: bool) -> tuple[bytes, bool]:
             begun, cpu = time.perf_counter(), time.thread_time()
             scene = visitor.session.preview(change, revision)
+            overlay = possible(chosen, scene)
             picture = scene.tensor if full else self.live_picture(scene, overlay)
             drawn, cpu = time.perf_counter(), time.thread_time() - cpu
             planes = planes_of(scene, overlay, picture)
@@ -190,6 +200,7 @@ class Studio:
         """The step that a drag has come to, as large as a moving picture is. In the worker's thread."""
         assert drag.latest is not None  # drag() has made the first one
         scene = drag.latest.scene
+        overlay = possible(overlay, scene)
         planes = planes_of(scene, overlay, self.live_picture(scene, overlay))
         return frame({"kind": "drag", "handles": handles_of(scene), **drag.status()}, planes)
 
@@ -203,7 +214,7 @@ class Studio:
 
 def current_frame(session: Session, overlay: Overlay) -> bytes:
     """The current picture and the one that it began with, with the state."""
-    planes = planes_of(session.scene, overlay)
+    planes = planes_of(session.scene, possible(overlay, session.scene))
     photo = session.history[session.start_position].photo
     original = planes_of(session.original, "none")["picture"] if photo is None else photo.permute(1, 2, 0).numpy()
     return frame({"kind": "current", "state": state_of(session)}, planes | {"original": original})
@@ -282,12 +293,7 @@ async def _answer(studio: Studio, visitor: Visitor, message: dict[str, Any]) -> 
     elif kind == "overlay":
         if message.get("overlay") not in get_args(Overlay):
             raise SpatialGANError(f"there is no such overlay; use {', '.join(get_args(Overlay))}")
-        visitor.overlay = message["overlay"]
-        try:
-            await studio.refresh(visitor)
-        except SpatialGANError:  # every frame to come would fail alike
-            visitor.overlay = "none"
-            raise
+        await studio.lay_over(visitor, message["overlay"])
     elif kind == "hello":
         await studio.refresh(visitor)
     else:

@@ -10,6 +10,11 @@ from spatialgan.heatmaps import min_max_normalize
 Overlay = Literal["none", "attention", "features"]
 
 
+def possible(overlay: Overlay, scene: Scene) -> Overlay:
+    """``overlay``, or none where the scene's model came without the discriminator that it needs."""
+    return "none" if overlay == "attention" and scene.model.discriminator is None else overlay
+
+
 def overlay_maps(scene: Scene, overlay: Overlay) -> dict[int, Tensor]:
     """Maps ``(H, W)`` in 0..1, on the CPU: D's attention by level, or G's mean features by resolution.
 

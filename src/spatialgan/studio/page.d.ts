@@ -64,6 +64,8 @@ interface Entry {
   label: string;
   is_start: boolean;
   model: string;
+  /** Entries of one number can be blended. */
+  group: number;
 }
 
 /** The current picture in numbers, and the history. */

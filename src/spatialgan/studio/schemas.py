@@ -228,10 +228,10 @@ class Handle(BaseModel):
     std_y: float
     degrees: float
     gone: bool
-    acts: bool
-    """Whether moving it changes the picture, as far as the model's card says."""
-    reach: float | None
-    """How far it may be moved before pictures fall apart; None where the card does not say."""
+    acts: Annotated[bool, Field(description="Whether moving it changes the picture, as far as the model's card says.")]
+    reach: Annotated[
+        float | None, Field(description="How far it may be moved before pictures fall apart; null where nobody knows.")
+    ]
 
 
 class Step(BaseModel):
@@ -241,6 +241,7 @@ class Step(BaseModel):
     label: str
     is_start: bool
     model: str
+    group: Annotated[int, Field(description="Steps of one number can be blended.")]
 
 
 class State(BaseModel):

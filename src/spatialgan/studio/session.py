@@ -185,10 +185,10 @@ class Session:
             self.position = position
             self._show(replace(self.history[position].scene))
 
-    def finish_drag(self, scene: Scene, label: str) -> None:
+    def finish_drag(self, scene: Scene) -> None:
         """Make the outcome of a drag the history's next entry."""
         self.work = None
-        self._append(scene, label)
+        self._append(scene, "Drag")
 
     def add_photo(self, scene: Scene, photo: Tensor) -> None:
         """A photograph as a scene, as the history's next entry; ``photo`` is uint8 (C, R, R)."""
@@ -213,10 +213,6 @@ class Session:
             if entry.id == entry_id:
                 return entry
         raise SpatialGANError(f"the history has no entry {entry_id}")
-
-    def thumbnail(self, entry_id: int) -> bytes:
-        """PNG of an entry; raises SpatialGANError where there is none."""
-        return self.entry(entry_id).thumbnail
 
     # ------------------------------------------------------------- helpers
 

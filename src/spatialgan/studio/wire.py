@@ -3,7 +3,7 @@
 import json
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spatialgan.data.images import to_uint8
 from spatialgan.editing.edits import EDITS, Edit, place_name
+from spatialgan.editing.interpolation import way_group
 from spatialgan.editing.scene import Scene
 from spatialgan.heatmaps import GONE_STD
 from spatialgan.studio.overlays import Overlay, overlay_maps
@@ -21,7 +22,7 @@ HEATMAP_PX = 32  # of the level maps in a frame; the page smooths them
 
 def state_of(session: Session) -> dict[str, Any]:
     """Everything that a page shows but pictures: the current scene in numbers, and the history."""
-    scene = session.scene
+    scene, groups = session.scene, dict[Hashable, int]()
     return {
         "revision": session.revision,
         "model": session.models.offers[session.models.name_of(scene.model)].to_json(),
@@ -30,7 +31,13 @@ def state_of(session: Session) -> dict[str, Any]:
         "truncation": scene.truncation,
         "handles": handles_of(scene),
         "history": [
-            {"id": e.id, "label": e.label, "is_start": e.is_start, "model": session.models.name_of(e.scene.model)}
+            {
+                "id": e.id,
+                "label": e.label,
+                "is_start": e.is_start,
+                "model": session.models.name_of(e.scene.model),
+                "group": groups.setdefault(way_group(e.scene), len(groups)),
+            }
             for e in session.history
         ],
         "position": session.position,

@@ -20,6 +20,7 @@ import torch
 from spatialgan.api import find_weights
 from spatialgan.config import ModelConfig, RunConfig
 from spatialgan.errors import SpatialGANError
+from spatialgan.files import user_path
 from spatialgan.model import CARD, DISCRIMINATOR, load_weights, read_card
 from spatialgan.networks.encoding import SELNorm
 from spatialgan.networks.generator import Generator
@@ -60,8 +61,8 @@ def with_architecture_of(config: RunConfig, source: str | Path | None, out: Path
     Raises:
         SpatialGANError: there is no source, or it reads heatmaps already.
     """
-    if out is not None and (out / CONFIG).exists():
-        begun = with_settings(config, [], file=out / CONFIG)
+    if out is not None and (user_path(out) / CONFIG).exists():
+        begun = with_settings(config, [], file=user_path(out) / CONFIG)
         return _with_architecture(config, begun.model)
     if source is None:
         raise SpatialGANError(

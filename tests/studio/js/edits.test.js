@@ -38,6 +38,12 @@ test('half way between two pictures, w is half way too', async () => {
   assert.deepEqual((await sceneBetween(one, other, 1, ws)).z, other.z);
 });
 
+test('codes of any size are written', () => {
+  const w_dim = 1024, num_styles = 18, wide = { ...multi, config: { ...multi.config, w_dim, num_styles } };
+  const scene = { ...sample(wide, 3), w_offset: Float32Array.from({ length: 3 * num_styles * w_dim }, (_, i) => i) };
+  assert.deepEqual(sceneFromJson([wide], JSON.parse(JSON.stringify(sceneToJson(scene)))), scene);
+});
+
 test('a scene file keeps all of it, and says whose it is', async () => {
   const scene = await apply(many, { edit: 'mix_styles', seed: 5, first: 0, last: 1, amount: 0.5 }, ws);
   const text = JSON.stringify(sceneToJson(scene));

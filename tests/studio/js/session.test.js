@@ -44,6 +44,13 @@ test('a change of a picture that is gone is refused, and one that cannot be draw
   assert.equal(session.history.length, 2);
 });
 
+test('entries of one model can be blended', async () => {
+  const session = await begun();
+  await session.start(single, 4);
+  await session.start(multi, 5);
+  assert.deepEqual(session.state().history.map(step => step.group), [0, 1, 0]);
+});
+
 test('between two entries', async () => {
   const session = await begun();
   await session.start(multi, 4);

@@ -42,13 +42,14 @@ def train_segmenter(
     from spatialgan.devices import choose_device
     from spatialgan.errors import SpatialGANError
     from spatialgan.evaluation.result_file import command_line
-    from spatialgan.files import require_writable
+    from spatialgan.files import require_writable, user_path
     from spatialgan.locks import locked
     from spatialgan.segmenter.network import INPUT_SIZE
     from spatialgan.segmenter.segmentation import check_segmenter_path, load_segmenter, save_segmenter
     from spatialgan.segmenter.training import Losses, read_training_set, train_segmenter
 
     use_threads(threads, usual=1)
+    out = user_path(out)
     check_segmenter_path(out)
     require_writable(out)
     first, classes, first_card = (None, None, None) if init_from is None else load_segmenter(init_from)

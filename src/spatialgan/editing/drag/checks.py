@@ -26,6 +26,7 @@ def read_handles(handles: Sequence[Handle]) -> tuple[Tensor, Tensor]:
     if not pairs:
         raise SpatialGANError("a drag needs at least one handle, as in [((0.4, 0.5), (0.55, 0.5))]")
     ends: dict[tuple[float, ...], tuple[float, ...]] = {}
+    checked = []
     for i, pair in enumerate(pairs):
         names = ("starts", "has its target")
         start, target = (tuple(finite(v, f"handle {i}") for v in point) for point in pair)
@@ -39,7 +40,8 @@ def read_handles(handles: Sequence[Handle]) -> tuple[Tensor, Tensor]:
             raise SpatialGANError(
                 f"two handles start at ({start[0]:g}, {start[1]:g}) and have different targets; leave one of them out"
             )
-    starts, targets = torch.tensor(pairs, dtype=torch.float32).unbind(dim=1)
+        checked.append((start, target))
+    starts, targets = torch.tensor(checked, dtype=torch.float32).unbind(dim=1)
     return starts, targets
 
 

@@ -30,8 +30,7 @@ def drag_frames(result: DragResult, *, scale: float | None = None, hold: int = 1
     """The pictures of the steps up to the kept one, handles red, targets blue; both ends stand for ``hold`` frames.
 
     Later steps are in the trace, but not in the outcome. Where there are few steps, the way from each to the next is
-    drawn, too, or one could not see what goes where. (From heatmaps to their pixels, in mode ``pixels``, there is no
-    way.)
+    drawn, too, or one could not see what goes where.
 
     Args:
         result: its trace is shown as far as it was kept.
@@ -52,9 +51,6 @@ def _with_way_between(trace: Sequence[DragStep]) -> list[tuple["Scene", tuple[Po
     """Scenes and handles of the steps, with as many between them as make :data:`SMOOTH_FRAMES` or more in all."""
     shown = [(step.scene, step.handles) for step in trace]
     count = math.ceil(SMOOTH_FRAMES / max(1, len(trace) - 1))  # from a step to the next
-    layouts = [step.scene.layout for step in trace]
-    if count < 2 or not all(layout.has_centers or layout.kind == "none" for layout in layouts):
-        return shown
     smooth = []
     for (a, starts), (b, ends) in pairwise(shown):
         for i, scene in enumerate(interpolate(a, b, count + 1)[:-1]):

@@ -40,7 +40,7 @@ export async function sceneBetween(a, b, t, wsOf) {
 }
 
 /** @type {(values: Float32Array, ...shape: number[]) => { shape: number[], float32: string }} */
-const toJson = (values, ...shape) => ({ shape, float32: btoa(String.fromCharCode(...new Uint8Array(values.buffer.slice(0)))) });
+const toJson = (values, ...shape) => ({ shape, float32: btoa(Array.from(new Uint8Array(values.buffer.slice(0)), b => String.fromCharCode(b)).join('')) });
 
 /** @type {(data: any, ...shape: number[]) => Float32Array} */
 function fromJson(data, ...shape) {

@@ -95,10 +95,11 @@ export class Session {
   // As the page shows it.
   /** @returns {PictureState} */
   state() {
-    const { seed, layout_seed, truncation, model } = this.scene;
+    const { seed, layout_seed, truncation, model } = this.scene, models = [...new Set(this.history.map(step => step.scene.model))];
     return {
       revision: this.revision, model: model.info, seed, layout_seed, truncation, handles: handlesOf(this.scene),
-      history: this.history.map(({ id, label, is_start, scene }) => ({ id, label, is_start, model: scene.model.info.name })),
+      history: this.history.map(({ id, label, is_start, scene: { model: m } }) => (
+        { id, label, is_start, model: m.info.name, group: models.indexOf(m) })),
       position: this.position, start_position: this.startPosition, dragging: false,
     };
   }

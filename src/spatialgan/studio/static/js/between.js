@@ -20,7 +20,7 @@ other.onchange = () => {
 };
 
 on('state', () => {
-  const { history, position, model } = store.state, entry = history[position];
+  const { history, position } = store.state, entry = history[position];
   if (sliding.isHeld() || isPending(share)) return;
   if (entry.label !== LABEL || !history.some(e => e.id === from)) {
     from = entry.id;
@@ -29,7 +29,7 @@ on('state', () => {
   }
   const chosen = other.value;
   const others = history.map((e, i) => ({ ...e, text: `${i + 1}. ${inWords(e.label)}` }))
-    .filter(e => e.model === model.name && e.id !== from && e.id !== entry.id && e.label !== LABEL);
+    .filter(e => e.group === entry.group && e.id !== from && e.id !== entry.id && e.label !== LABEL);
   other.replaceChildren(...others.map(e => new Option(e.text, String(e.id))));
   if (others.some(e => String(e.id) === chosen)) other.value = chosen;
   way.hidden = !others.length;
