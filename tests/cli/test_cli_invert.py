@@ -45,7 +45,7 @@ def test_a_photograph_becomes_a_scene_that_can_be_edited(tmp_path, model, photo)
         "heatmaps and codes",
         "tuned",
     ]
-    assert "poor: the model cannot draw this photograph" in lines[-2] or "close" in lines[-2] or "similar" in lines[-2]
+    assert "poor: the model cannot draw this photograph" in lines[-2]  # which is orange, and the model untrained
     with Image.open(compare) as image:
         assert image.width > 3.9 * image.height
     values = json.loads(result.read_text())["values"]

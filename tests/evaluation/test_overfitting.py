@@ -7,7 +7,7 @@ from fakes import tiny_model
 
 from spatialgan.data.images import ImageDataset, to_float
 from spatialgan.errors import SpatialGANError
-from spatialgan.evaluation.overfitting import measure_overfitting
+from spatialgan.evaluation.overfitting import mean_logits, measure_overfitting
 
 
 class Pictures:
@@ -37,6 +37,20 @@ def test_a_d_that_knows_its_pictures_by_heart_and_one_that_does_not():
     assert by_heart.r_v == pytest.approx(expected) and abs(by_heart.generated) < abs(float(generated)) + 0.5
     fair = measure_overfitting(brightness, Pictures(255), Pictures(255), num_samples=4)
     assert fair.r_v == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("count, shown", [(4, 4), (6, 8)])
+def test_d_judges_each_picture_in_as_much_company_as_in_training(count: int, shown: int):
+    seen = []
+
+    def verdict(images: torch.Tensor) -> torch.Tensor:
+        seen.append(images)
+        return images.mean(dim=(1, 2, 3))[:, None]
+
+    images = torch.linspace(0, 1, count)[:, None, None, None].expand(-1, 3, 32, 32)
+    found = mean_logits(lambda x: SimpleNamespace(logits=verdict(x)), images, group=4)
+    torch.testing.assert_close(found, torch.linspace(0, 1, count))
+    assert len(seen[0]) == shown and torch.equal(seen[0][count:], images[: shown - count])
 
 
 def test_damaged_pictures_are_left_out(images_folder: Path):

@@ -202,6 +202,7 @@ def test_the_docs_page_has_everything_and_fetches_nothing_from_elsewhere(client,
             assert f'id="{operation["operationId"]}"><h3><b>{method.upper()}</b> <code>{path}</code>' in page.text
     for name in document["components"]["schemas"]:
         assert f'id="schema-{name}"' in page.text
+    assert "-X PUT --upload-file FILE " in page.text  # -d would take line ends out of a picture
     assert "<script" not in page.text and not re.search(r'(?:src|href)="(?:https?:)?//', page.text)
     for target in re.findall(r'href="#([^"]+)"', page.text):
         assert f'id="{target}"' in page.text, target

@@ -8,7 +8,7 @@ def settled(pace: Pace, cost: float, rounds: int = 60) -> list[int]:
     """The sizes chosen where a picture of 64 pixels takes ``cost`` frames, and each size four times the one before."""
     sizes = []
     for _ in range(rounds):
-        sizes.append(pace.size)
+        sizes.append(pace.next_size())
         pace.note(sizes[-1], cost * (sizes[-1] / 64) ** 2 / FRAMES_PER_SECOND)
     return sizes
 

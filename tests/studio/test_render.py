@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from spatialgan import SpatialGAN
+from spatialgan.studio import stateless
 from spatialgan.studio.access import Access
 from spatialgan.studio.server import make_app
 
@@ -118,8 +119,13 @@ def test_mistakes_get_a_sentence(client, body, status, sentence):
 
 
 def test_too_large_pictures_and_edits_that_do_not_fit(client, sources):
-    large = client.post("/api/v1/render", json={"model": sources["single"], "scale": 64.0})
-    assert large.status_code == 200 or "2048 pixels" in large.json()["error"]
+    url = "/api/v1/render"
+    large = client.post(url, json={"model": sources["single"], "scale": 64.0})  # 2048 pixels
+    assert large.status_code == 200 and Image.open(io.BytesIO(large.content)).size == (2048, 2048)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stateless, "MAX_EXPORT_PX", 2047)
+        too_large = client.post(url, json={"model": sources["single"], "scale": 64.0})
+    assert too_large.status_code == 400 and "up to 2047 pixels" in too_large.json()["error"]
     assert client.post("/api/v1/render", json={"model": sources["multi"], "edits": [MOVE]}).status_code == 200
     none = client.post("/api/v1/render", json={"model": sources["multi"], "edits": [{**MOVE, "level": 99}]})
     assert none.status_code == 400 and "there is no object 99" in none.json()["error"]

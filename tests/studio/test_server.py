@@ -167,6 +167,7 @@ def test_alternatives_leave_the_picture_alone(client, visit):
         ("POST", "picture", {"model": "x", "seed": -1}, 422),
         ("POST", "history/99", None, 400),
         ("POST", "alternatives", {"changes": [{}] * 17}, 422),
+        ("POST", "alternatives", {"changes": [{"revision": 1}]}, 422),  # which would be ignored: nothing is changed
         ("POST", "drag", {"handles": []}, 422),
         ("GET", "drag", None, 400),
         ("GET", "thumbnails/77.png", None, 400),

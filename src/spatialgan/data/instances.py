@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spatialgan.data.decoding import BadImageError, Fit, check_settings, convert, decode, fit_square, open_image
+from spatialgan.data.decoding import BadImageError, Fit, check_settings, fit_square, open_image, upright
 from spatialgan.data.images import Split, split_indices
 from spatialgan.data.sources import ImageSource, image_names, is_visible, open_source
 from spatialgan.errors import SpatialGANError
@@ -136,8 +136,7 @@ class ObjectDataset:
         Raises BadImageError naming the file that is damaged, or in which image and mask do not fit together.
         """
         name = self.names[index]
-        data = self.source.read(self.files[name])
-        picture = convert(open_image(data, name), name, self.channels)
+        picture = upright(self.source.read(self.files[name]), name, self.channels)
         ids = self._mask(mask_name(name), picture.size)
         file_roots = self.roots[index]
         unknown = np.setdiff1d(np.unique(ids), [0, *file_roots])
@@ -150,11 +149,10 @@ class ObjectDataset:
         for i, root in file_roots.items():
             table[i] = root.id
         ids = table[ids]  # (H, W), roots
-        if self.resolution is None:
-            pixels = np.asarray(picture).reshape(*ids.shape, self.channels).transpose(2, 0, 1)  # HWC => CHW
-        else:
-            pixels = decode(data, name, size=self.resolution, channels=self.channels, fit=self.fit)
+        if self.resolution is not None:
+            picture = fit_square(picture, self.resolution, self.fit)
             ids = fit_instances(ids, self.resolution, self.fit)
+        pixels = np.asarray(picture).reshape(*ids.shape, self.channels).transpose(2, 0, 1)  # HWC => CHW
         present = set(np.unique(ids).tolist())
         roots = {root.id: root for root in file_roots.values()}
         objects = tuple(roots[i] for i in sorted(roots) if i in present)

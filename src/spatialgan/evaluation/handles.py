@@ -15,7 +15,7 @@ from torch import Tensor
 from spatialgan.api import SpatialGAN
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import draw_inputs
-from spatialgan.evaluation.overfitting import verdicts
+from spatialgan.evaluation.overfitting import mean_logits
 from spatialgan.evaluation.response import move_inside
 from spatialgan.layout import Layout
 from spatialgan.streams import random_stream
@@ -116,7 +116,9 @@ def reach(sound: Tensor) -> float:
 
 def _logits(model: SpatialGAN, images: Tensor) -> Tensor:
     """(B,); zeros where there is no discriminator."""
-    return torch.zeros(len(images)) if model.discriminator is None else verdicts(model.discriminator, images).cpu()
+    if model.discriminator is None:
+        return torch.zeros(len(images))
+    return mean_logits(model.discriminator, images, model.config.model.minibatch_std_group).cpu()
 
 
 def _moves(layout: Layout, seeds: range, level: int, point: int, distance: float) -> Tensor:

@@ -12,6 +12,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.generated import generate_seeds
 from spatialgan.evaluation.picture_features import BATCH_SIZE, real_pictures
 from spatialgan.networks.discriminators import Discriminator
+from spatialgan.networks.discriminators.residual import in_whole_groups
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ def measure_overfitting(
     Raises:
         SpatialGANError: the model has no discriminator.
     """
-    discriminator = model.discriminator
+    discriminator, group = model.discriminator, model.config.model.minibatch_std_group
     if discriminator is None:
         raise SpatialGANError(f"{model.name} has no discriminator, whose memory is to be tested")
 
     def mean(batches: Iterator[Tensor]) -> float:
-        found = [verdicts(discriminator, images.to(model.device)) for images in batches]
+        found = [mean_logits(discriminator, images.to(model.device), group) for images in batches]
         if not found:
             raise SpatialGANError("all pictures of the set are damaged; spatialgan data check lists them")
         return torch.cat(found).mean().item()
@@ -57,6 +58,6 @@ def measure_overfitting(
 
 
 @torch.no_grad()
-def verdicts(discriminator: Discriminator, images: Tensor) -> Tensor:
-    """(B,): the mean logit of each picture (B, C, R, R)."""
-    return discriminator(images).logits.mean(dim=1)
+def mean_logits(discriminator: Discriminator, images: Tensor, group: int) -> Tensor:
+    """(B,): the mean of D's logits of each picture (B, C, R, R), which it judges in whole groups."""
+    return discriminator(in_whole_groups(images, group)).logits[: len(images)].mean(dim=1)

@@ -14,6 +14,7 @@ from spatialgan.editing.pictures import colorize, enlarge, heatmap_overlay, to_i
 from spatialgan.errors import SpatialGANError
 from spatialgan.evaluation.picture_features import real_pictures
 from spatialgan.figures.content import Picture
+from spatialgan.networks.discriminators.residual import in_whole_groups
 
 LEVELS = tuple(range(len(LEVEL_RESOLUTIONS)))
 LEVEL_NAMES = tuple(f"{r} x {r}" for r in LEVEL_RESOLUTIONS)
@@ -39,11 +40,8 @@ def look(model: SpatialGAN, images: Tensor, size: int | None = None) -> Tensor:
     D compares pictures within groups: the last group is filled up with the first pictures.
     """
     group = model.config.model.minibatch_std_group
-    found = []
-    for start in range(0, len(images), group):
-        chunk = images[torch.arange(start, start + group) % len(images)]
-        found.append(model.attention(chunk.to(model.device), size).cpu())
-    return torch.cat(found)[: len(images)]
+    chunks = in_whole_groups(images, group).split(group)
+    return torch.cat([model.attention(chunk.to(model.device), size).cpu() for chunk in chunks])[: len(images)]
 
 
 def overlay(image: Tensor, heatmap: Tensor) -> Picture:

@@ -69,7 +69,7 @@ class BoundedProtocol(H11Protocol):
         self._wait_for("header")
 
     def _make_room(self) -> bool:
-        """End the connection whose request has been incomplete for longest, or else one between two requests."""
+        """End the connection that has been waiting for longest for a request, or for the rest of one."""
         others = [c for c in self.connections if isinstance(c, BoundedProtocol) and c is not self]
         others = [c for c in others if not c.transport.is_closing()]
         waiting = [c for c in others if c._waits_for]

@@ -156,7 +156,8 @@ def _curl(method: str, path: str, body: Json | None) -> str:
     if method != "get":
         words += ["-X", method.upper()]
     if body:
-        words += ["-H", "'content-type: application/json'", "-d", "@body.json"]
+        json_body = ["-H", "'content-type: application/json'", "-d", "@body.json"]
+        words += json_body if "application/json" in body["content"] else ["--upload-file", "FILE"]
     return " ".join([*words, f"'http://127.0.0.1:7860{path}'"])
 
 

@@ -30,9 +30,8 @@ class Pace:
         self._least_s: dict[int, float] = {}  # the least time of each size: that of a machine that does nothing else
         self._busy = 1.0  # how many times as long it takes at present
 
-    @property
-    def size(self) -> int:
-        """Width in pixels of the next picture that follows a hand; it grows step by step."""
+    def next_size(self) -> int:
+        """Width in pixels of the next picture that follows a hand; it grows step by step, from call to call."""
         budget_s = GENERATOR_SHARE / FRAMES_PER_SECOND
         fitting = [r for r in self._sizes if self._expected_s(r) <= budget_s * (HEADROOM if r > self._size else 1)]
         self._size = min(max(fitting, default=self._sizes[0]), 2 * self._size)
@@ -42,7 +41,7 @@ class Pace:
         """``(C, r, r)``: as much of a scene's picture as follows a hand; in full where it is drawn already."""
         if scene.is_drawn:
             return scene.tensor
-        size, begun = self.size, time.perf_counter()
+        size, begun = self.next_size(), time.perf_counter()
         picture = scene.tensor if size == scene.model.config.model.resolution else render_draft(scene, size)
         self.note(size, time.perf_counter() - begun)
         return picture

@@ -117,16 +117,11 @@ class Start(Body):
     truncation: Truncation = 1.0
 
 
-class Edits(Body):
+class Alternative(Body):
     """Edits in their order, as scene files record them."""
 
     edits: EditList = Field(default=[])
     truncation: Truncation | None = None
-    revision: Annotated[int, Field(strict=True)] | None = Field(
-        default=None,
-        description=("Of the picture that they are meant for; the answer is 409 where it has changed since."),
-    )
-    label: Annotated[str, Field(max_length=40)] | None = Field(default=None, description="For the history.")
     between: tuple[EntryId, EntryId] | None = Field(
         default=None, description="Start between two entries of the history, by their ids, and not from the picture."
     )
@@ -134,6 +129,16 @@ class Edits(Body):
 
     def change(self) -> Change:
         return replace(change_of(self.edits, self.truncation), between=self.between, at=self.at)
+
+
+class Edits(Alternative):
+    """Edits that are to be made."""
+
+    revision: Annotated[int, Field(strict=True)] | None = Field(
+        default=None,
+        description=("Of the picture that they are meant for; the answer is 409 where it has changed since."),
+    )
+    label: Annotated[str, Field(max_length=40)] | None = Field(default=None, description="For the history.")
 
 
 class Kept(Body):
@@ -147,7 +152,7 @@ class Kept(Body):
 class Alternatives(Body):
     """Changes to look at without making them."""
 
-    changes: Annotated[list[Edits], Field(max_length=MAX_ALTERNATIVES)]
+    changes: Annotated[list[Alternative], Field(max_length=MAX_ALTERNATIVES)]
 
 
 class Drag(Body):

@@ -68,7 +68,7 @@ def rgb(images: Tensor) -> Tensor:
 
 
 def resize_antialiased(images: Tensor, size: int) -> Tensor:
-    """uint8 pictures ``(B, C, H, W)`` => float32 ``(B, C, size, size)``, 0..255, by Pillow's bicubic filter."""
+    """Pictures ``(B, C, H, W)``, 0..255 => float32 ``(B, C, size, size)``, 0..255, by Pillow's bicubic filter."""
     # antialias=True also when enlarging: it selects the filter with a = -0.5 in place of the usual -0.75.
     resized = F.interpolate(images.float(), size=(size, size), mode="bicubic", antialias=True, align_corners=False)
     return resized.clamp(0, 255)  # bicubic overshoots at edges, and no picture file could hold that

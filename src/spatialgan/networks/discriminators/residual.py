@@ -36,6 +36,12 @@ def minibatch_std(x: Tensor, group: int) -> Tensor:
     return torch.cat([x, y.to(x.dtype)], dim=1)
 
 
+def in_whole_groups(images: Tensor, group: int) -> Tensor:
+    """``images`` (B, ...) and the first of them again, until ``group`` divides their number: D judges pictures by
+    their company, and after training each is to have as much of it as before."""
+    return images[torch.arange(-(-len(images) // group) * group, device=images.device) % len(images)]
+
+
 class ResidualDiscriminator(Discriminator):
     """StyleGAN2's discriminator; its features leave the blocks b8, b16, b32."""
 
