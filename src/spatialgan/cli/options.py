@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spatialgan.api import SpatialGAN
     from spatialgan.editing.scene import Scene
 
+STOPPED = 130  # exit code of a run that a signal ended, as shells have it for Ctrl-C: what was to follow it does not
 Model = Annotated[
     str,
     typer.Option(

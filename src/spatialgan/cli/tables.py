@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spatialgan.cli.options import Device, say, writable
+from spatialgan.cli.options import STOPPED, Device, say, writable
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
     from spatialgan.reproduction.recipes import Budget
 
-STOPPED = 130  # as of `spatialgan train`
 Number = Annotated[int, typer.Argument(metavar="1|2|3|4|5", help="The paper's table.")]
 BudgetOption = Annotated[
     str,

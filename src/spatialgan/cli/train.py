@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spatialgan.cli.options import Device, Threads, say
+from spatialgan.cli.options import STOPPED, Device, Threads, say
 from spatialgan.errors import SpatialGANError
 
 if TYPE_CHECKING:
     from spatialgan.config import RunConfig
-
-STOPPED = 130  # exit code of a run that a signal ended, as shells have it for Ctrl-C: what was to follow it does not
 
 
 def train(

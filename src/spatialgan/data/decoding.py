@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 # Named one by one because a renamed .eps would otherwise start Ghostscript.
 PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 MAX_FILE_BYTES = 1 << 29  # encoded: more than any picture of so many pixels needs
-MAX_SOURCE_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb
+MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,7 +68,7 @@ def open_image(data: bytes, name: str) -> ImageFile:
         raise BadImageError(name, f"is not an image in one of {', '.join(PILLOW_FORMATS)}") from error
     except Exception as error:  # Pillow's readers raise nearly anything on damaged headers
         raise BadImageError(name, f"cannot be opened ({error})") from error
-    if image.width * image.height > MAX_SOURCE_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         megapixels = image.width * image.height / 1e6
         raise BadImageError(name, f"has {megapixels:.0f} megapixels, more than 89; make it smaller first")
     return image

@@ -6,8 +6,8 @@ import reprlib
 from typing import Any
 
 from spatialgan.errors import SpatialGANError
+from spatialgan.settings import MAX_WHOLE
 
-LARGEST_WHOLE = 2**63 - 1
 MAX_SEED = 2**31 - 1  # that a request may bring: all clients' numbers hold it
 LARGEST = 1e6  # of any number: far beyond what an edit can mean, and nothing that follows overflows
 _short = reprlib.Repr()
@@ -21,12 +21,12 @@ def shown(value: Any) -> str:
 
 
 def whole(value: Any, name: str) -> int:
-    """``value`` as an int; raises SpatialGANError naming it where it is no whole number, or beyond LARGEST_WHOLE."""
+    """``value`` as an int; raises SpatialGANError naming it where it is no whole number, or beyond MAX_WHOLE."""
     try:
         number = operator.index(value)
     except TypeError:
         raise SpatialGANError(f"{name} is {shown(value)}; use a whole number") from None
-    if abs(number) > LARGEST_WHOLE:
+    if abs(number) > MAX_WHOLE:
         raise SpatialGANError(f"{name} is a number of {number.bit_length()} bits; use a whole number of at most 63")
     return number
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from spatialgan.coords import to_pixels
+from spatialgan.data.decoding import MAX_PIXELS
 from spatialgan.data.images import to_uint8
 from spatialgan.editing.arguments import positive
 from spatialgan.errors import SpatialGANError
@@ -19,7 +20,6 @@ from spatialgan.files import require_ending, write_atomically
 if TYPE_CHECKING:
     from spatialgan.editing.scene import Scene
 
-MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb: few programs would open more
 VIEWING_SIZE_PX = 256  # what small pictures are enlarged to in grids and animations, roughly
 NUMBER_SHARE = 1 / 14  # height of numbers drawn into a picture, in picture widths
 
@@ -53,7 +53,7 @@ def viewing_scale(size: tuple[int, int]) -> int:
 
 def check_size(width: int, height: int) -> None:
     """Raise SpatialGANError where a picture of this size would be too large to write and to open."""
-    if width * height > MAX_PIXELS:
+    if width * height > MAX_PIXELS:  # few programs would open it
         raise SpatialGANError(
             f"a picture of {width}x{height} pixels is too large; use a smaller scale, "
             f"or fewer pictures in a grid ({MAX_PIXELS // 10**6} megapixels are the most)"
