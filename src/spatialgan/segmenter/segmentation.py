@@ -212,8 +212,8 @@ def pooled_features(maps: list[Tensor], masks: Tensor) -> Tensor:
 class MaskRCNNSegmenter:
     """Mask R-CNN for photographs, as in the paper: torchvision's ``maskrcnn_resnet50_fpn_v2``, trained on COCO.
 
-    Torchvision downloads its weights (177 MB) at the first use. Untested against the real torchvision: the tests run it
-    on a stand-in with the interface that torchvision documents.
+    Torchvision downloads its weights (177 MB) at the first use. The tests run it on a stand-in with the interface that
+    torchvision documents. By hand it was run on the network of torchvision 0.28 with random weights; with COCO's never.
 
     Args:
         device: auto, cpu, cuda, ...
