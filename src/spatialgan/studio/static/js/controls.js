@@ -56,11 +56,17 @@ function showSteps() {
 on('draft', showSteps);
 on('mode', showSteps);
 
+/** @param {boolean} inert */
+const setInert = inert => {
+  for (const part of document.querySelectorAll('.model, .joined, .modes, #open, #history, #whole, #selection')) part.inert = inert;
+};
+setInert(true); // until there is a picture: while a history is sent again, nothing may come in between
+
 // While a drag is under way nothing else may change the picture.
 /** @param {boolean} dragging */
 function setDragging(dragging) {
   document.body.toggleAttribute('data-dragging', dragging);
-  for (const part of document.querySelectorAll('.model, .joined, .modes, #open, #history, #whole, #selection')) part.inert = dragging;
+  setInert(dragging);
 }
 
 on('dragging', () => setDragging(store.dragging));

@@ -66,7 +66,7 @@ const isRefused = error => [400, 413, 422].includes(statusOf(error) ?? 0);
 // The server does not know the session: it was restarted, or nobody had used it for long. Send all steps again.
 // The tab's old session stays its own until all are there: the page may be reloaded meanwhile.
 export async function again({ copied = false } = {}) {
-  const { steps, position } = kept(), old = store.session;
+  const { steps, position, count } = kept(), old = store.session;
   if (!steps.length) return begin();
   await enter();
   const taken = [];
@@ -92,7 +92,9 @@ export async function again({ copied = false } = {}) {
   }
   settleIn(taken, at);
   await post(`history/${at}`);
-  if (failure) complain(new Error(`${taken.length} of ${steps.length} steps of the history are back: ${failure.message}`));
+  const back = `${taken.length} of ${count} steps of the history are back`;
+  if (failure) complain(new Error(`${back}: ${failure.message}`));
+  else if (steps.length < count) complain(new Error(`${back}; the oldest were more than the browser keeps of a page that is reloaded`));
   else if (!alone && !copied) tell('The studio was restarted. Your picture and its history are back', { seconds: 20 });
   return undefined;
 }
