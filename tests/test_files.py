@@ -221,6 +221,14 @@ def test_a_path_without_a_name_is_refused(path: str, tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path):
+    (tmp_path / "cat.jpg").touch()
+    path = tmp_path / "cat.jpg" / "grids" / "seed.png"
+    for write in (require_writable, lambda p: write_atomically(p, lambda q: q.write_text("x"))):
+        with pytest.raises(SpatialGANError, match=r"seed\.png cannot be written: .*cat\.jpg is no folder$"):
+            write(path)
+
+
 def test_user_cache_dir_follows_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))

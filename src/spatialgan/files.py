@@ -44,7 +44,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
             write(partial)
             partial.chmod(mode)  # as any new file: safetensors makes its own readable for their owner alone
     except (OSError, SafetensorError) as e:
-        raise SpatialGANError(f"{path} cannot be written: {getattr(e, 'strerror', None) or e}") from e
+        raise SpatialGANError(f"{path} cannot be written: {_why(path, e)}") from e
 
 
 def require_writable(path: Path) -> None:
@@ -60,12 +60,21 @@ def require_writable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as e:
-        raise SpatialGANError(f"{path} cannot be written: {e.strerror}") from None
+        raise SpatialGANError(f"{path} cannot be written: {_why(path, e)}") from None
+
+
+def _why(path: Path, e: Exception) -> str:
+    """Why nothing can be written at ``path``: the system's words, but where what is to be its folder is a file."""
+    for parent in user_path(path).parents:
+        if parent.exists():
+            return f"{parent} is no folder" if not parent.is_dir() else getattr(e, "strerror", None) or str(e)
+    return str(e)
 
 
 def require_ending(path: Path, ending: str, what: str) -> None:
-    """Raise SpatialGANError where a file's name would promise another format than it has, as in ``.png``."""
-    if path.suffix.lower() != ending:
+    """Raise SpatialGANError where a file's name would promise another format than it has, as in ``.png``; pipes and
+    devices promise nothing."""
+    if path.suffix.lower() != ending and not is_stream(user_path(path)):
         raise SpatialGANError(f"{path}: {what} are written as {ending[1:].upper()}; give a name that ends in {ending}")
 
 

@@ -164,6 +164,9 @@ def test_handles_are_read():
         ([*HANDLE, "--seed", "3", "--gif", "drag.mp4"], "drag.mp4: animations are written as GIF"),
         ([*HANDLE, "--seed", "3", "--mp4", "drag.gif"], "drag.gif: videos are written as MP4"),
         ([*HANDLE, "--seed", "3", "--heatmaps", "maps.jpg"], "maps.jpg: pictures are written as PNG"),
+        ([*HANDLE, "--seed", "3", "--json", "holiday.jpg"], "holiday.jpg: results are written as JSON"),
+        ([*HANDLE, "--seed", "3", "--json", "-"], "-: results are written as JSON; give a name that ends in .json"),
+        ([*HANDLE, "--seed", "3", "--save-scene", "cat.png"], "cat.png: scenes are written as JSON"),
     ],
 )
 def test_mistakes_are_sentences(model, tmp_path, words, message):
@@ -257,7 +260,8 @@ def test_masks_are_pictures_of_plain_kinds(tmp_path):
 
 
 def test_one_file_for_two_purposes_is_refused(tmp_path):
-    for more in (["--json", "a.png"], ["--save-scene", "./a.png"], ["--heatmaps", "a.png"], ["--mask", "a.png"]):
+    twice = ["--json", "a.json", "--save-scene", "./a.json"]
+    for more in (twice, ["--heatmaps", "a.png"], ["--mask", "a.png"]):
         words = ["drag", *HANDLE, "--model", "none", "--seed", "3", "--out", "a.png", *more]
         result = CliRunner().invoke(app, words)
-        assert f"{more[0]} both name" in str(result.exception) or f"{more[0]} and --out both" in str(result.exception)
+        assert more[0] in str(result.exception) and " both name " in str(result.exception)

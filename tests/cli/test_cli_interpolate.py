@@ -41,6 +41,13 @@ def test_a_loop_through_the_seeds_of_an_imported_model(tmp_path, capsys):
     assert np.abs(np.asarray(Image.open(tmp_path / "seed0003.png")).astype(int) - frames[0]).max() <= 1
 
 
+def test_a_picture_that_is_named_twice_is_passed_twice(tmp_path, multi):
+    out = tmp_path / "f"
+    assert run("interpolate", "--model", multi, "--seeds", "3,8,3", "--frames", 2, "--out", out) == 0
+    frames = [np.asarray(Image.open(p)).astype(int) for p in sorted(out.iterdir())]
+    assert len(frames) == 5 and np.abs(frames[4] - frames[0]).max() <= 1 < np.abs(frames[2] - frames[0]).max()
+
+
 def test_between_saved_scenes_layouts_go_along(tmp_path, multi):
     scenes = [tmp_path / "a.scene.json", tmp_path / "b.scene.json"]
     for scene, move in zip(scenes, ("0:0.3,0", "1:0,0.3"), strict=True):

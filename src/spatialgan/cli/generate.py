@@ -28,14 +28,16 @@ def generate(
     threads: Threads = None,
 ) -> None:
     """Draw random pictures, one for each seed."""
-    numbers = read_seeds(seeds)
+    numbers = list(dict.fromkeys(read_seeds(seeds)))
     from spatialgan.editing.pictures import enlarged_size, grid_size, image_grid, numbered_heatmaps, save_png
+    from spatialgan.files import require_writable
 
     gan = load_model(model, device, threads)
     images = []
     if grid:  # one too large is refused before all its pictures are drawn
         r = gan.config.model.resolution
         grid_size(len(numbers), _columns(len(numbers)), *enlarged_size((r, r), scale))
+    require_writable(out / "grid.png")
     for seed in numbers:
         scene = gan.sample(seed, layout_seed=layout_seed, truncation=or_one(truncation))
         stem = f"seed{seed:04d}"
@@ -57,8 +59,8 @@ def _columns(count: int) -> int:
 
 
 def read_seeds(text: str) -> list[int]:
-    """``0-3,42`` as [0, 1, 2, 3, 42], in that order, without repeats; raises SpatialGANError on anything else."""
-    seeds: dict[int, None] = {}
+    """``0-3,42`` as [0, 1, 2, 3, 42], in that order; raises SpatialGANError on anything else."""
+    seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         try:
@@ -71,5 +73,5 @@ def read_seeds(text: str) -> list[int]:
             raise SpatialGANError(f"--seeds {text}: write numbers from 0 and ranges upwards, as in --seeds 0-15,42")
         if span.stop - span.start + len(seeds) > MAX_SEEDS:
             raise SpatialGANError(f"--seeds {text}: use at most {MAX_SEEDS:,} seeds at once")
-        seeds |= dict.fromkeys(span)
-    return list(seeds)
+        seeds += span
+    return seeds

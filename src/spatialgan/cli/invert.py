@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spatialgan.cli.options import (
+    ENDINGS,
     Device,
     JsonOption,
     Model,
@@ -51,7 +52,9 @@ def invert(
     """Find the scene that draws a photograph, so that it can be edited like any other picture."""
     corners = None if box is None else read_box(box)
     outputs = {"--out": out, "--compare": compare, "--json": json}
-    check_outputs(outputs, {"PHOTO": photo}, endings={"--compare": (".png", "pictures")})
+    check_outputs(
+        outputs, {"PHOTO": photo}, endings={**ENDINGS, "--out": (".json", "scenes"), "--compare": (".png", "pictures")}
+    )
     from spatialgan.editing.inversion import InvertOptions, InvertStep
     from spatialgan.editing.pictures import image_grid, save_png, to_image
     from spatialgan.evaluation.result_file import result_record, write_result

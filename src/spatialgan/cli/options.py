@@ -71,7 +71,16 @@ def writable(path: Path | None) -> Path | None:
     return path
 
 
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=writable)]
+def writable_json(path: Path | None) -> Path | None:
+    """:func:`writable`, and only under a name that says what will be in it."""
+    if path is not None:
+        from spatialgan.files import require_ending
+
+        require_ending(path, ".json", "results")
+    return writable(path)
+
+
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result file here.", callback=writable_json)]
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,8 @@ ENDINGS = {  # of what options name
     "--grid": (".png", "pictures"),
     "--gif": (".gif", "animations"),
     "--mp4": (".mp4", "videos"),
+    "--json": (".json", "results"),
+    "--save-scene": (".json", "scenes"),
 }
 
 

@@ -6,9 +6,9 @@ import reprlib
 from typing import Any
 
 from spatialgan.errors import SpatialGANError
-from spatialgan.settings import MAX_WHOLE
 
 MAX_SEED = 2**31 - 1  # that a request may bring: all clients' numbers hold it
+MAX_WHOLE = 2**53 - 1  # beyond, programs that read JSON's numbers as doubles, such as browsers, would round
 LARGEST = 1e6  # of any number: far beyond what an edit can mean, and nothing that follows overflows
 _short = reprlib.Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 60
@@ -27,7 +27,7 @@ def whole(value: Any, name: str) -> int:
     except TypeError:
         raise SpatialGANError(f"{name} is {shown(value)}; use a whole number") from None
     if abs(number) > MAX_WHOLE:
-        raise SpatialGANError(f"{name} is a number of {number.bit_length()} bits; use a whole number of at most 63")
+        raise SpatialGANError(f"{name} is a number of {number.bit_length()} bits; use a whole number of at most 53")
     return number
 
 

@@ -365,7 +365,12 @@ def explain_errors(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-        return Answer({"error": f"{where or 'the request'}: {first['msg'].lower()}"}, 422)
+        sentence = f"{where or 'the request'}: {first['msg'].lower()}"
+        if first["type"] == "json_invalid":
+            sentence = f"the request is not JSON: {first['ctx']['error'].lower()}"
+        elif first["loc"] == ("body",) and isinstance(error.body, bytes | str):
+            sentence = "the request must be JSON, with the header content-type: application/json"
+        return Answer({"error": sentence}, 422)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:

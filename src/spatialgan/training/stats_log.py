@@ -91,8 +91,8 @@ def check_finite_weights(networks: dict[str, nn.Module], num_images_seen: int) -
 
 def _stopped(num_images_seen: int, what: list[str]) -> NonFiniteError:
     return NonFiniteError(
-        f"training stopped after {num_images_seen / 1000:.1f} kimg: {', '.join(what)}. The last checkpoint and "
-        "snapshot are intact; start from the snapshot with --init-from and another --out, with lower train.g_lr and "
+        f"training stopped after {num_images_seen / 1000:.1f} kimg: {', '.join(what)}. What was written before "
+        "is intact; start from a snapshot with --init-from, or anew, with another --out, lower train.g_lr and "
         "train.d_lr, a larger loss.r1_gamma or train.precision=float32"
     )
 

@@ -52,4 +52,19 @@ test('a scene file keeps all of it, and says whose it is', async () => {
   assert.throws(() => sceneFromJson([single], []), /no scene/);
   const more = { ...JSON.parse(text), layout: one.layout };
   assert.throws(() => sceneFromJson([multi], more), /of 1,2,4 centres; it draws those of 3/);
+  /** @type {[(data: any) => void, RegExp][]} */
+  const mistakes = [
+    [data => { data.layout.levels[0].stds[1][0] = 0; }, /standard deviation that is not above 0/],
+    [data => { data.layout.levels[0].stds[1] = 0.1; }, /lists of two numbers/],
+    [data => { data.layout.levels[0].centers_xy.pop(); }, /lists of two numbers/],
+    [data => { data.layout.levels[0].angles[0] = null; }, /angles a list of as many numbers/],
+    [data => { data.noise_seed = 1.5; }, /noise_seed is 1.5/],
+    [data => { data.noise_seed = 2 ** 53; }, /at most 53 bits/],
+    [data => { data.truncation = 'x'; }, /truncation is x/],
+  ];
+  for (const [spoil, sentence] of mistakes) {
+    const data = JSON.parse(text);
+    spoil(data);
+    assert.throws(() => sceneFromJson([multi], data), sentence);
+  }
 });

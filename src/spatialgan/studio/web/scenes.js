@@ -63,6 +63,21 @@ export function sceneToJson({ model, z, w_offset, ...rest }) {
   };
 }
 
+/** @type {(values: unknown, size?: number) => boolean} */
+const areNumbers = (values, size) => Array.isArray(values) && values.length === (size ?? values.length) && values.every(Number.isFinite);
+
+// What Python would refuse in a file that was written by hand.
+/** @type {(scene: any) => void} */
+function check({ layout, noise_seed, truncation }) {
+  if (!Number.isSafeInteger(noise_seed)) throw new Error(`noise_seed is ${noise_seed}; use a whole number of at most 53 bits`);
+  if (!Number.isFinite(truncation)) throw new Error(`truncation is ${truncation}; use a number`);
+  for (const { centers_xy, stds, angles } of layout?.levels ?? []) {
+    const pairs = [centers_xy, stds].every(list => Array.isArray(list) && list.length === angles.length && list.every(pair => areNumbers(pair, 2)));
+    if (!pairs || !areNumbers(angles)) throw new Error('layout is not readable: centers_xy and stds must be lists of two numbers each, angles a list of as many numbers');
+    if (!stds.flat().every((/** @type {number} */ std) => std > 0)) throw new Error('layout is not readable: it has a standard deviation that is not above 0');
+  }
+}
+
 /** @type {(models: Model[], data: any) => Scene} */
 export function sceneFromJson(models, data) {
   if (data?.format_version !== FORMAT_VERSION) throw new Error('this file is no scene; open a .scene.json file');
@@ -72,6 +87,7 @@ export function sceneFromJson(models, data) {
   const counts = (/** @type {Layout | null} */ layout) => String(layout?.levels?.map(l => l.angles.length));
   const wanted = layoutOf(model.config, 0);
   if (counts(data.layout) !== counts(wanted)) throw new Error(`the scene has heatmaps that this page cannot draw, as of ${counts(data.layout)} centres; it draws those of ${counts(wanted)}`);
+  check(data);
   const { layout, noise_seed, truncation, seed, layout_seed, edits } = data, shapes = shapesOf(model);
   const w_offset = data.w_offset && fromJson(data.w_offset, ...shapes.w_offset);
   return { model, z: fromJson(data.z, ...shapes.z), layout, noise_seed, truncation, seed, layout_seed, w_offset: w_offset ?? null, edits };
