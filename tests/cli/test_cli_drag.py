@@ -165,6 +165,7 @@ def test_handles_are_read():
         ([*HANDLE, "--seed", "3", "--mp4", "drag.gif"], "drag.gif: videos are written as MP4"),
         ([*HANDLE, "--seed", "3", "--heatmaps", "maps.jpg"], "maps.jpg: pictures are written as PNG"),
         ([*HANDLE, "--seed", "3", "--json", "holiday.jpg"], "holiday.jpg: results are written as JSON"),
+        ([*HANDLE, "--seed", "3", "--mask-weight", "20"], "--mask-weight goes with --mask"),
         ([*HANDLE, "--seed", "3", "--json", "-"], "-: results are written as JSON; give a name that ends in .json"),
         ([*HANDLE, "--seed", "3", "--save-scene", "cat.png"], "cat.png: scenes are written as JSON"),
     ],

@@ -51,7 +51,9 @@ def drag(
     mask: Annotated[
         Path | None, typer.Option(metavar="F.png", help="A picture of the same size: what is painted white may change.")
     ] = None,
-    mask_weight: Annotated[float, typer.Option(min=0, help="With --mask: how strongly the rest is held back.")] = 20.0,
+    mask_weight: Annotated[
+        float | None, typer.Option(min=0, help="With --mask: how strongly the rest is held back, usually 20.")
+    ] = None,
     steps: Annotated[int, typer.Option(min=0, help="The maximum number of steps.")] = 200,
     gif: Annotated[
         Path | None, typer.Option(metavar="F.gif", help="Animate the drag up to the step that is kept, with handles.")
@@ -80,6 +82,8 @@ def drag(
         "--save-scene": save_scene,
     }
     check_outputs(outputs, {"--mask": mask, "--scene": scene})
+    if mask_weight is not None and mask is None:
+        raise SpatialGANError("--mask-weight goes with --mask, which says what may change")
     from spatialgan.editing.drag import DragOptions
     from spatialgan.editing.drag.views import drag_frames, heatmap_figure, require_heatmaps, save_trace
     from spatialgan.editing.pictures import save_gif, save_png
@@ -94,7 +98,7 @@ def drag(
         mask=None if mask is None else read_mask_file(mask, size),
         mode=mode,
         max_steps=steps,
-        options=DragOptions(mask_weight=mask_weight),
+        options=DragOptions() if mask_weight is None else DragOptions(mask_weight=mask_weight),
     )
     save_png(result.scene.image, out, scale=or_one(scale))
     if save_scene is not None:
