@@ -6,7 +6,7 @@ A field's comment gives its meaning and unit. ``[ours]`` marks a choice where th
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from spatialgan.errors import SpatialGANError
+from spatialgan.errors import SpatialGANError, require
 
 LEVEL_RESOLUTIONS = (4, 8, 16)  # the generator layers and discriminator features that levels 0, 1, 2 pair with
 LEVEL_NUM_CENTERS = (1, 2, 4)  # centres of a single-object layout on levels 0, 1, 2
@@ -309,11 +309,14 @@ class AidsConfig:
     reconstruct_weight: float = 0.0
     """Weight of reconstruction beside the adversarial loss afterwards, on a quarter of each batch (of micro-batches,
     at least a picture of each); 0 is off."""
+    place_weight: float = 0.0
+    """Weight in G's loss of how far from heatmaps things are seen, by a head that learned it from real pictures
+    (``training/aids/places.py``); 0 is off."""
     reuse_pictures: bool = False
     """D learns from the very pictures that G was just judged on, which saves drawing others."""
 
     def __post_init__(self) -> None:
-        for name in ("reconstruct_kimg", "reconstruct_weight"):
+        for name in ("reconstruct_kimg", "reconstruct_weight", "place_weight"):
             require(getattr(self, name) >= 0, f"aids.{name} is {getattr(self, name)}; use 0 or more")
 
 
@@ -333,18 +336,19 @@ class RunConfig:
             require(loss.align == "none", "model.encoding=none has no heatmaps to align; set loss.align=none")
         if loss.align == "multi":
             require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
-        if self.reconstructs:
-            require(m.image_channels == 3, "reconstruction, by ImageNet features, needs model.image_channels=3")
+        if self.needs_codes:
+            aids = "aids.reconstruct_kimg, aids.reconstruct_weight and aids.place_weight"
+            require(m.image_channels == 3, f"{aids}, by ImageNet features, need model.image_channels=3")
             require(
                 m.layout != "multi" or m.num_objects <= MAX_THINGS,
-                f"reconstruction finds at most {MAX_THINGS} things in a picture; set model.num_objects to no more, "
-                f"not {m.num_objects}, or aids.reconstruct_kimg and aids.reconstruct_weight to 0",
+                f"model.num_objects is {m.num_objects}; use at most {MAX_THINGS}, or set {aids} to 0",
             )
             require(
                 m.sampling != "noise" and m.impulse_noise == 0 and m.encoding != "flatten",
-                "reconstruction needs heatmaps that can be moved; set aids.reconstruct_kimg and "
-                "aids.reconstruct_weight to 0 with model.sampling=noise, model.impulse_noise or encoding=flatten",
+                f"{aids} need heatmaps that can be moved: no model.sampling=noise, impulse_noise or encoding=flatten",
             )
+        if self.aids.place_weight > 0 and (m.discriminator == "residual" or m.encoding == "none"):
+            raise SpatialGANError("aids.place_weight needs heatmaps and model.discriminator=projected or combined")
         if m.discriminator != "projected":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
             require(
@@ -363,17 +367,18 @@ class RunConfig:
             )
 
     @property
-    def reconstructs(self) -> bool:
-        """Whether G learns from real pictures, at first or beside D."""
-        return self.aids.reconstruct_kimg > 0 or self.aids.reconstruct_weight > 0
+    def needs_codes(self) -> bool:
+        """Whether it has to be known of real pictures where things are, and by which codes G is to draw them."""
+        return max(self.aids.reconstruct_kimg, self.aids.reconstruct_weight, self.aids.place_weight) > 0
 
     def only_reconstructs_at(self, num_images_seen: int) -> bool:
-        """Whether it learns from nothing else in the step that begins there, and D still waits."""
+        """Whether G learns from nothing else in the step that begins there, and D still waits."""
         return num_images_seen < self.aids.reconstruct_kimg * 1000
 
-    def reconstructs_at(self, num_images_seen: int) -> bool:
-        """Whether it learns from them in the step that begins there."""
-        return self.aids.reconstruct_weight > 0 or self.only_reconstructs_at(num_images_seen)
+    def needs_codes_at(self, num_images_seen: int) -> bool:
+        """Whether it has to be known in the step that begins there."""
+        always = max(self.aids.reconstruct_weight, self.aids.place_weight) > 0
+        return always or self.only_reconstructs_at(num_images_seen)
 
 
 def describe(hint: Any) -> str:
@@ -389,9 +394,3 @@ def _require_choices(config: Any, section: str) -> None:
     for name, hint in get_type_hints(type(config)).items():
         if get_origin(hint) is Literal and getattr(config, name) not in get_args(hint):
             raise SpatialGANError(f"{section}.{name} is {getattr(config, name)!r}; use {describe(hint)}")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise SpatialGANError with ``message`` unless ``condition``."""
-    if not condition:
-        raise SpatialGANError(message)

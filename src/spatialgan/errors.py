@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a user can put right."""
+"""The one exception for mistakes that a user can put right, and the check that raises it."""
 
 from spatialgan.terminal import bounded
 
@@ -12,3 +12,9 @@ class SpatialGANError(Exception):
 
     def __init__(self, sentence: str):
         super().__init__(bounded(sentence))
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise SpatialGANError with ``message`` unless ``condition``."""
+    if not condition:
+        raise SpatialGANError(message)

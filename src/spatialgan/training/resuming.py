@@ -117,8 +117,11 @@ def _parts(t: Trainee) -> dict[str, dict]:
     optimizers = {"generator": t.g_optimizer, "discriminator": t.d_optimizer}
     if t.r_optimizer is not None:
         optimizers["reconstruction"] = t.r_optimizer
+    modules = {"generator": t.generator, "discriminator": t.discriminator, "ema": t.ema}
+    if t.places is not None:
+        modules["places"] = t.places
     return {
-        "modules": {"generator": t.generator, "discriminator": t.discriminator, "ema": t.ema},
+        "modules": modules,
         "optimizers": optimizers,
         "tensors": {"path_mean": t.path_mean},
     }

@@ -13,7 +13,8 @@ from spatialgan.networks.discriminators import DiscriminatorOutput
 from spatialgan.networks.generator import sample_noise, sample_z
 from spatialgan.sampling import sample_layout
 from spatialgan.streams import random_stream
-from spatialgan.training.aids.reconstruction import Known, reconstruct
+from spatialgan.training.aids.places import place_loss
+from spatialgan.training.aids.reconstruction import Known, known_layout, reconstruct
 from spatialgan.training.diffaugment import Augmentation, augment, draw_augmentation, shift_images, visible_pixels
 from spatialgan.training.ema import ema_decay, update_ema
 from spatialgan.training.losses import (
@@ -45,20 +46,20 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
     Args:
         t: changed in place; ``num_images_seen`` grows by the batch.
         reals: (B, C, R, R) in -1..1, on the trainee's device; of several processes, this one's share of the batch.
-        known: the same pictures with their codes; needed where the run reconstructs.
+        known: the same pictures with their codes; needed where ``RunConfig.needs_codes_at`` says so.
 
     Returns:
         scalars for the record, by name, means over all processes; ``loss/...`` are the terms of the losses.
     """
     random = step_generator(t.config.train.seed, t.num_images_seen, t.device, t.workers.rank)
-    assert known is not None or not t.config.reconstructs_at(t.num_images_seen)
+    assert known is not None or not t.config.needs_codes_at(t.num_images_seen)
     if t.config.only_reconstructs_at(t.num_images_seen):
         assert known is not None
         stats = reconstruction_step(t, known, random)
     else:
         t.r_optimizer = None  # of no more use, and takes memory
-        if not t.config.reconstructs_at(t.num_images_seen):
-            t.comparison = known = None
+        if t.config.aids.reconstruct_weight == 0:
+            t.comparison = None
         stats = adversarial_step(t, reals, random, known)
     t.workers.average([*stats.values(), t.path_mean, t.generator.mapping.w_mean])
     t.num_images_seen += t.config.train.batch_size
@@ -75,13 +76,13 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
 def adversarial_step(
     t: Trainee, reals: Tensor, random: torch.Generator, known: Known | None = None
 ) -> dict[str, Tensor]:
-    """One G step and one D step, with the regularisation that is due, and with reconstruction of ``known``."""
+    """One G step and one D step, with the regularisation that is due, and with what is ``known`` of real pictures."""
     config = t.config
     step = t.num_images_seen // config.train.batch_size
     stats, drawn = generator_step(t, random, known)
     if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
         stats |= path_length_step(t, random)
-    stats |= discriminator_step(t, reals, random, fakes=drawn if config.aids.reuse_pictures else None)
+    stats |= discriminator_step(t, reals, random, fakes=drawn if config.aids.reuse_pictures else None, known=known)
     if config.loss.r1_gamma and step % config.loss.r1_interval == 0:
         stats |= r1_step(t, reals, random)
     return stats
@@ -134,7 +135,7 @@ def generator_terms(
         layout: of the pictures.
         images: (B, C, R, R), drawn from it.
         random: for augmentation, and for what is reconstructed.
-        known: pictures to reconstruct, of which a part is; None for none.
+        known: pictures to reconstruct, of which a part is; needed where ``aids.reconstruct_weight`` is above 0.
     """
     loss, a = t.config.loss, draw(t.config, len(images), random)
     seen_by_d = augment(images, a)  # in float32, as in D's step
@@ -144,9 +145,14 @@ def generator_terms(
     if loss.align != "none":
         value, seen = align(t.config, output, layout, a)
         terms.append(Term("loss/align", loss.align_weight, value))
-    if known is not None:  # [ours] D's verdict does not say whether things are at their heatmaps
+    if t.places is not None:
+        with autocast(t):
+            seen_places = t.places(output.scales)
+        value = place_loss(seen_places, layout, a, t.config.model.resolution)
+        terms.append(Term("loss/places", t.config.aids.place_weight, value))
+    if t.config.aids.reconstruct_weight > 0:
+        assert known is not None and t.comparison is not None
         part = known[: max(1, len(known.images) // RECONSTRUCT_BATCH_SHARE)]
-        assert t.comparison is not None  # it is there as long as anything is reconstructed
         with autocast(t):
             value, _ = reconstruct(t.generator, t.comparison, part, random)
         terms.append(Term("loss/reconstruct", t.config.aids.reconstruct_weight, value))
@@ -207,9 +213,10 @@ def path_length_step(t: Trainee, random: torch.Generator) -> dict[str, Tensor]:
 
 
 def discriminator_step(
-    t: Trainee, reals: Tensor, random: torch.Generator, *, fakes: Tensor | None = None
+    t: Trainee, reals: Tensor, random: torch.Generator, *, fakes: Tensor | None = None, known: Known | None = None
 ) -> dict[str, Tensor]:
-    """Tell ``reals`` (B, C, R, R) from generated pictures: ``fakes``, or new ones."""
+    """Tell ``reals`` (B, C, R, R) from generated pictures: ``fakes``, or new ones. Where there is a head for places, it
+    learns those of the reals, which are ``known``."""
     micro = t.micro_batch
     chunks = reals.split(micro)
     parts = []
@@ -217,18 +224,27 @@ def discriminator_step(
     for i, chunk in enumerate(chunks):
         with torch.no_grad():
             images = draw_pictures(t, micro, random)[1] if fakes is None else fakes[i * micro : (i + 1) * micro]
-        images, chunk = (augment(x, draw(t.config, micro, random)) for x in (images, chunk))  # in float32
+        a, b = draw(t.config, micro, random), draw(t.config, micro, random)
         with autocast(t):
-            fake, real = verdicts(t, images, chunk)
+            fake, real, scales = verdicts(t, augment(images, a), augment(chunk, b))  # augmented in float32
+            seen_places = None if t.places is None else t.places(scales)
         loss = discriminator_loss(real, fake, t.config.loss.adversarial)
+        part = {"loss/D": loss.detach(), "D/real": real.detach().mean(), "D/fake": fake.detach().mean()}
+        if seen_places is not None:
+            assert known is not None
+            its = known[i * micro : (i + 1) * micro]
+            layout = known_layout(t.config.model, its.centers_xy, its.stds, random)
+            value = place_loss(seen_places, layout, b, t.config.model.resolution)
+            loss, part = loss + value, part | {"D/places": value.detach()}
         (loss / len(chunks)).backward()
-        parts.append({"loss/D": loss.detach(), "D/real": real.detach().mean(), "D/fake": fake.detach().mean()})
+        parts.append(part)
     t.workers.step(t.d_optimizer)
     return _means(parts)
 
 
-def verdicts(t: Trainee, fakes: Tensor, reals: Tensor) -> tuple[Tensor, Tensor]:
-    """D's logits (B, N) of generated and of real pictures (B, C, R, R): those of two passes in one, an eighth faster.
+def verdicts(t: Trainee, fakes: Tensor, reals: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """D's logits (B, N) of generated and of real pictures (B, C, R, R), and its scales of the real ones: those of two
+    passes in one, an eighth faster.
 
     D's minibatch statistic groups pictures at equal intervals in the batch. Both kinds take turns, so that each group
     is of one kind; where the batch is no multiple of a group, which a larger batch would then change, there are two
@@ -236,10 +252,15 @@ def verdicts(t: Trainee, fakes: Tensor, reals: Tensor) -> tuple[Tensor, Tensor]:
     """
     groups = (t.config.model.minibatch_std_group, -1)
     if len(fakes) % groups[0] != 0:
-        return t.discriminator(fakes).logits, t.discriminator(reals).logits
+        fake, real = t.discriminator(fakes), t.discriminator(reals)
+        return fake.logits, real.logits, real.scales
     both = torch.stack([x.unflatten(0, groups) for x in (fakes, reals)], dim=1)  # (g, 2, B / g, C, R, R)
-    logits = t.discriminator(both.flatten(0, 2)).logits.unflatten(0, both.shape[:3])
-    return logits[:, 0].flatten(0, 1), logits[:, 1].flatten(0, 1)
+    output = t.discriminator(both.flatten(0, 2))
+
+    def of_kind(x: Tensor, kind: int) -> Tensor:
+        return x.unflatten(0, both.shape[:3])[:, kind].flatten(0, 1)
+
+    return of_kind(output.logits, 0), of_kind(output.logits, 1), tuple(of_kind(m, 1) for m in output.scales)
 
 
 def r1_step(t: Trainee, reals: Tensor, random: torch.Generator) -> dict[str, Tensor]:

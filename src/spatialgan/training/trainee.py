@@ -11,6 +11,7 @@ from spatialgan.devices import move_to
 from spatialgan.networks.discriminators import Discriminator, make_discriminator
 from spatialgan.networks.generator import Generator
 from spatialgan.streams import stream_seed
+from spatialgan.training.aids.places import PlaceHead
 from spatialgan.training.aids.reconstruction import reconstruction_optimizer
 from spatialgan.training.distributed import Workers
 from spatialgan.vision.efficientnet_lite import EfficientNetLite
@@ -33,6 +34,8 @@ class Trainee:
     """Of G while it only reconstructs; None where it never does so, or no longer."""
     comparison: EfficientNetLite | None = None
     """Compares pictures with their reconstructions; None where there are none, or no longer."""
+    places: PlaceHead | None = None
+    """Sees where things are in real pictures and in G's; None where nobody asks it."""
     num_images_seen: int = 0
     workers: Workers = Workers()  # noqa: RUF009 (frozen)
 
@@ -53,11 +56,12 @@ class Trainee:
     @property
     def tensors(self) -> list[Tensor]:
         """All weights and running values of the networks, and the running mean of path lengths."""
-        networks = (self.generator, self.discriminator, self.ema)
+        networks = [self.generator, self.discriminator, self.ema, *([self.places] if self.places else [])]
         return [*(v for n in networks for v in n.state_dict().values()), self.path_mean]
 
     @property
     def d_parameters(self) -> list[nn.Parameter]:
+        """Of the discriminator, and of the head that sees places."""
         return self.d_optimizer.param_groups[0]["params"]
 
 
@@ -67,8 +71,11 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
         torch.manual_seed(stream_seed(config.train.seed, "weights"))
         generator = Generator(config.model).float()
         discriminator = make_discriminator(config.model).float()
+        places = PlaceHead().float() if config.aids.place_weight > 0 else None
     move_to(generator, device)
     move_to(discriminator, device)
+    if places is not None:
+        move_to(places, device)
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
     loss, c = config.loss, config.train
     return Trainee(
@@ -83,14 +90,15 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
             loss.path_length_interval if loss.path_length_weight else 0,
         ),
         _adam(
-            [p for p in discriminator.parameters() if p.requires_grad],
+            [p for network in (discriminator, places) if network for p in network.parameters() if p.requires_grad],
             c.d_lr,
             (c.beta1, c.beta2),
             loss.r1_interval if loss.r1_gamma else 0,
         ),
         torch.zeros((), device=device, dtype=torch.float32),
         reconstruction_optimizer(generator, config.train.beta2) if config.aids.reconstruct_kimg > 0 else None,
-        comparison_network(device) if config.reconstructs else None,
+        comparison_network(device) if max(config.aids.reconstruct_kimg, config.aids.reconstruct_weight) > 0 else None,
+        places,
     )
 
 

@@ -13,6 +13,8 @@ class DiscriminatorOutput:
     """(B, N) in float32: N = 1 for the residual discriminator, 5 heads x 16 patches for the projected, 160 for both."""
     features: dict[int, Tensor]
     """Features (B, C, s, s) by size s = 4, 8, 16, which attention is read from."""
+    scales: tuple[Tensor, ...] = ()
+    """Of the projected discriminator the mixed ImageNet features (B, C, s, s), s = 32, 16, 8, 4."""
 
 
 class Discriminator(nn.Module, ABC):

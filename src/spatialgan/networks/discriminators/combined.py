@@ -29,7 +29,7 @@ class CombinedDiscriminator(Discriminator):
         residual, projected = self.residual(images), self.projected(images)
         # The residual one's logit counts as often as the other has patches: losses and attention take means.
         logits = torch.cat([residual.logits.expand_as(projected.logits), projected.logits], dim=1)
-        return DiscriminatorOutput(logits, residual.features)
+        return DiscriminatorOutput(logits, residual.features, projected.scales)
 
     @property
     def regularized(self) -> Discriminator:

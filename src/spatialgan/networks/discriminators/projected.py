@@ -122,7 +122,7 @@ class ProjectedDiscriminator(Discriminator):
         logits = [head(m) for head, m in zip(self.heads, mixed, strict=True)]
         logits.append(self.pixel_head(resize_images(images, PIXEL_HEAD_SIZE)))
         features = {m.shape[-1]: m for m in mixed if m.shape[-1] in LEVEL_RESOLUTIONS}
-        return DiscriminatorOutput(torch.cat(logits, dim=1), features)  # logits (B, 5 * 16)
+        return DiscriminatorOutput(torch.cat(logits, dim=1), features, tuple(mixed))  # logits (B, 5 * 16)
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:

@@ -82,9 +82,8 @@ def check_size(dataset: ImageDataset) -> None:
     """Raise SpatialGANError where there are more pictures than codes can be made for."""
     if dataset.num_images > MAX_PICTURES:
         raise SpatialGANError(
-            f"reconstruction is for at most {MAX_PICTURES:,} pictures, and these are "
-            f"{dataset.num_images:,}; set aids.reconstruct_kimg and "
-            "aids.reconstruct_weight to 0: such a set needs no reconstruction"
+            f"codes are for at most {MAX_PICTURES:,} pictures, and these are {dataset.num_images:,}; set "
+            "aids.reconstruct_kimg, aids.reconstruct_weight and aids.place_weight to 0: such a set needs no aids"
         )
 
 
