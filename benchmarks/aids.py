@@ -28,7 +28,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "docs/results/aids"
 RECONSTRUCT_KIMG = 40
 PAIRS, PICTURES, SEED = 500, 2000, 5000  # of Co-move or response, of the Frechet distance; no seed of training's grids
 SHOWN = "0-11"
-ALONE = ("aids.reconstruct_weight=0",)  # all of these were measured without reconstruction beside D's verdict
+ALONE = ("aids.place_weight=0",)  # all of these were measured without a head that sees places
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="of the steps that read pictures")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    alone = ["aids.reconstruct_kimg=0", "aids.reconstruct_weight=0"]
+    alone = ["aids.reconstruct_kimg=0", "aids.place_weight=0"]
     config = with_settings(preset(args.preset), [*args.settings, *alone])
     model = SpatialGAN.from_pretrained(args.model, device="cpu")
     load = os.getloadavg()[0]

@@ -27,7 +27,7 @@ def test_step_time_compares_what_differs_in_heatmaps_and_alignment_alone(name: s
     assert (plain.model.encoding, plain.loss.align) == ("none", "none")
     assert encoded.loss.align == "none" and encoded.model == aligned.model
     assert encoded.model.encoding == preset(name).model.encoding and aligned.loss.align == preset(name).model.layout
-    assert (plain.train, plain.loss) == (encoded.train, encoded.loss) and not aligned.reconstructs
+    assert (plain.train, plain.loss) == (encoded.train, encoded.loss) and not aligned.needs_codes
     same = {"encoding": "none", "coordinates_max_resolution": 0, "styles": "own"}
     assert replace(encoded.model, **same) == plain.model and plain.model.discriminator == "residual"
 

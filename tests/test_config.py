@@ -13,7 +13,7 @@ from spatialgan.config import (
     TrainConfig,
 )
 from spatialgan.errors import SpatialGANError
-from spatialgan.settings import from_dict, to_dict, upgraded, with_settings
+from spatialgan.settings import from_dict, is_earlier, to_dict, upgraded, with_settings
 
 UNUSUAL = RunConfig(
     model=ModelConfig(
@@ -54,7 +54,7 @@ def test_configurations_of_format_1_keep_their_meaning():
     }
     config = from_dict(RunConfig, upgraded(old))
     assert (config.loss.attention, config.loss.attention_sign, config.loss.align_mean) == ("sum", "real", "all")
-    assert config.aids == AidsConfig(reconstruct_kimg=90, reconstruct_weight=0.5, reuse_pictures=True)
+    assert config.aids == AidsConfig(reconstruct_kimg=90, reuse_pictures=True)
     assert (config.model.resolution, config.train.kimg) == (64, 2.0) and config.data == DataConfig(mirror=True)
     assert "align_empty" in old["loss"]  # what was given is left as it was
     assert from_dict(RunConfig, upgraded({"loss": {"align_mean": "above"}})).loss.align_mean == "above"
@@ -347,6 +347,11 @@ def test_a_run_s_own_file_can_be_given_back(tmp_path):
     path.write_text(json.dumps(to_dict(UNUSUAL) | {"data": {"mirror": True, "shift": 0.1}}))  # it trained otherwise
     with pytest.raises(SpatialGANError, match=r"config\.json: data\.shift is 0\.1, and this version no longer has it"):
         with_settings(RunConfig(), [], file=path)
+    beside = to_dict(UNUSUAL) | {"aids": {"reconstruct_weight": 0.5}}
+    path.write_text(json.dumps(beside))
+    with pytest.raises(SpatialGANError, match=r"aids\.reconstruct_weight is 0\.5, and this version no longer has it"):
+        with_settings(RunConfig(), [], file=path)
+    assert is_earlier(beside) and not is_earlier(to_dict(UNUSUAL))
     base = RunConfig(loss=LossConfig(align_mean="above", attention="channel"))
     for rest in ({}, {"model": {}, "data": {}, "train": {}}):  # no whole one: the rest stays as it is
         path.write_text(json.dumps({"loss": {"r1_gamma": 3.0}, **rest}))

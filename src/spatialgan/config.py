@@ -306,9 +306,6 @@ class AidsConfig:
     reconstruct_kimg: float = 0.0
     """Thousands of images at the beginning for which G only learns to reconstruct real pictures from codes and places
     that it is told (``training/aids/reconstruction.py``), and D waits; 0 is off."""
-    reconstruct_weight: float = 0.0
-    """Weight of reconstruction beside the adversarial loss afterwards, on a quarter of each batch (of micro-batches,
-    at least a picture of each); 0 is off."""
     place_weight: float = 0.0
     """Weight in G's loss of how far from heatmaps things are seen, by a head that learned it from real pictures
     (``training/aids/places.py``); 0 is off."""
@@ -316,7 +313,7 @@ class AidsConfig:
     """D learns from the very pictures that G was just judged on, which saves drawing others."""
 
     def __post_init__(self) -> None:
-        for name in ("reconstruct_kimg", "reconstruct_weight", "place_weight"):
+        for name in ("reconstruct_kimg", "place_weight"):
             require(getattr(self, name) >= 0, f"aids.{name} is {getattr(self, name)}; use 0 or more")
 
 
@@ -337,7 +334,7 @@ class RunConfig:
         if loss.align == "multi":
             require(m.layout == "multi", "loss.align=multi needs model.layout=multi")
         if self.needs_codes:
-            aids = "aids.reconstruct_kimg, aids.reconstruct_weight and aids.place_weight"
+            aids = "aids.reconstruct_kimg and aids.place_weight"
             require(m.image_channels == 3, f"{aids}, by ImageNet features, need model.image_channels=3")
             require(
                 m.layout != "multi" or m.num_objects <= MAX_THINGS,
@@ -348,7 +345,9 @@ class RunConfig:
                 f"{aids} need heatmaps that can be moved: no model.sampling=noise, impulse_noise or encoding=flatten",
             )
         if self.aids.place_weight > 0 and (m.discriminator == "residual" or m.encoding == "none"):
-            raise SpatialGANError("aids.place_weight needs heatmaps and model.discriminator=projected or combined")
+            raise SpatialGANError(
+                "aids.place_weight needs heatmaps and model.discriminator=projected or combined; set it to 0"
+            )
         if m.discriminator != "projected":
             micro, group = t.micro_batch or t.batch_size, m.minibatch_std_group
             require(
@@ -369,16 +368,15 @@ class RunConfig:
     @property
     def needs_codes(self) -> bool:
         """Whether it has to be known of real pictures where things are, and by which codes G is to draw them."""
-        return max(self.aids.reconstruct_kimg, self.aids.reconstruct_weight, self.aids.place_weight) > 0
+        return self.aids.reconstruct_kimg > 0 or self.aids.place_weight > 0
 
-    def only_reconstructs_at(self, num_images_seen: int) -> bool:
-        """Whether G learns from nothing else in the step that begins there, and D still waits."""
+    def reconstructs_at(self, num_images_seen: int) -> bool:
+        """Whether G only reconstructs in the step that begins there, and D still waits."""
         return num_images_seen < self.aids.reconstruct_kimg * 1000
 
     def needs_codes_at(self, num_images_seen: int) -> bool:
         """Whether it has to be known in the step that begins there."""
-        always = max(self.aids.reconstruct_weight, self.aids.place_weight) > 0
-        return always or self.only_reconstructs_at(num_images_seen)
+        return self.aids.place_weight > 0 or self.reconstructs_at(num_images_seen)
 
 
 def describe(hint: Any) -> str:

@@ -40,16 +40,18 @@ def _hints(cls: type, values: Any, where: str, kind: str = "JSON object") -> dic
 
 
 MOVED = {
-    "loss.reconstruct_weight": "aids.reconstruct_weight",
     "train.reconstruct_kimg": "aids.reconstruct_kimg",
     "train.reuse_pictures": "aids.reuse_pictures",
 }
 GONE = {
-    "loss": {"align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share"},
+    "aids": {"reconstruct_weight"},
+    "loss": {"reconstruct_weight", "align_empty", "comove_weight", "comove_distance", "comove_size", "carry_share"},
     "data": {"shift"},
     "train": {"blur_std", "blur_kimg"},
 }  # they said how a model was trained, not what it is
 GONE_SWITCHES = (
+    "aids.reconstruct_weight",
+    "loss.reconstruct_weight",
     "loss.comove_weight",
     "loss.carry_share",
     "data.shift",
@@ -61,8 +63,11 @@ FORMER_PARTS = ("coordinates_gated", "background_mapping")
 
 
 def is_earlier(values: Any) -> bool:
-    """Whether a configuration, as JSON values, is of format 1, where the file does not say."""
-    return isinstance(values, dict) and "loss" in values and "aids" not in values
+    """Whether a run with this configuration, as JSON values, is of an earlier version, which trained otherwise."""
+    if not isinstance(values, dict) or "loss" not in values:
+        return False
+    aids = values.get("aids", GONE["aids"])  # format 1 has no such section
+    return isinstance(aids, dict | set) and any(name in aids for name in GONE["aids"])
 
 
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:
@@ -131,8 +136,8 @@ def _read_configuration(path: Path) -> Any:
         return values
     for switch in GONE_SWITCHES:
         section, name = switch.split(".")
-        off = not values[section].get(name)
-        require(off, f"{path}: {switch} is {values[section].get(name)!s:.40}, and this version no longer has it")
+        value = values.get(section, {}).get(name)
+        require(not value, f"{path}: {switch} is {value!s:.40}, and this version no longer has it")
     try:
         return upgraded(values)
     except SpatialGANError as e:

@@ -44,11 +44,12 @@ def test_a_real_step() -> None:
     assert result.train_ms_per_image > 0 and result.draw_ms > 0 and result.batch_size == 4
 
 
-def test_the_models_own_step_is_timed_without_reconstruction(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_models_own_step_is_timed_without_known_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures that are drawn once for both steps are not charged twice."""
     model = tiny_model()
-    aids = AidsConfig(reconstruct_kimg=7.0, reconstruct_weight=1.0, reuse_pictures=True)
-    model.config = replace(model.config, aids=aids, train=replace(model.config.train, batch_size=4))
+    aids = AidsConfig(reconstruct_kimg=7.0, place_weight=1.0, reuse_pictures=True)
+    combined = replace(model.config.model, discriminator="combined")
+    model.config = replace(model.config, model=combined, aids=aids, train=replace(model.config.train, batch_size=4))
     seen = []
     monkeypatch.setattr(cost, "training_step", lambda trainee, reals: seen.append(trainee.config.aids))
     measure_cost(model, num_steps=1)

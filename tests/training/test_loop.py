@@ -72,8 +72,8 @@ def test_a_run_with_all_aids_for_little_compute_goes_on_bit_by_bit(tmp_path, pic
 @pytest.mark.parametrize("model", [{}, {"layout": "multi", "encoding": "multi"}], ids=["single", "multi"])
 @pytest.mark.parametrize(
     ("half_kimg", "aids"),
-    [(0.008, {}), (0.024, {}), (0.024, {"reconstruct_weight": 1.0}), (0.024, {"place_weight": 1.0})],
-    ids=["while reconstructing", "later", "beside", "with places"],
+    [(0.008, {}), (0.024, {}), (0.024, {"place_weight": 1.0})],
+    ids=["while reconstructing", "later", "with places"],
 )
 def test_a_run_that_reconstructs_goes_on_bit_by_bit(tmp_path, pictures, model, half_kimg, aids):
     whole = tiny_config(

@@ -45,7 +45,7 @@ def test_the_papers_numbers(name: str):
     assert (loss.attention, m.sel_residual_kernel, m.heatmap_kernel, m.heatmap_dilation) == ("channel", 3, 3, 1)
     assert m.center_std == 1 / 3
     # Nothing of our own aids.
-    assert c.aids == AidsConfig() and not c.reconstructs
+    assert c.aids == AidsConfig() and not c.needs_codes
     assert (m.coordinates_max_resolution, m.object_spacing) == (0, 0)
     assert (m.noise_inputs, m.discriminator) == (True, "residual")
 

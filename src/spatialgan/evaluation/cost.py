@@ -46,7 +46,7 @@ def measure_cost(
     """
     if num_steps < 1:
         raise SpatialGANError(f"num_steps is {num_steps}; use 1 or more")
-    aids = replace(model.config.aids, reconstruct_kimg=0.0, reconstruct_weight=0.0, place_weight=0.0)
+    aids = replace(model.config.aids, reconstruct_kimg=0.0, place_weight=0.0)
     config, device = replace(model.config, aids=aids), model.device
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     interval = config.loss.r1_interval if config.loss.r1_gamma else 1

@@ -235,7 +235,7 @@ def cats64() -> RunConfig:
             ema_half_life_kimg=5,
             precision="bfloat16",
         ),
-        aids=AidsConfig(reconstruct_kimg=40, reconstruct_weight=1.0, reuse_pictures=True),
+        aids=AidsConfig(reconstruct_kimg=40, place_weight=3.0, reuse_pictures=True),
     )
 
 
@@ -269,7 +269,7 @@ def floors64() -> RunConfig:
             ema_half_life_kimg=5,
             precision="bfloat16",
         ),
-        aids=AidsConfig(reconstruct_kimg=40, reconstruct_weight=1.0, reuse_pictures=True),
+        aids=AidsConfig(reconstruct_kimg=40, place_weight=3.0, reuse_pictures=True),
     )
 
 

@@ -31,7 +31,6 @@ from spatialgan.training.trainee import Trainee
 W_MEAN_SHARE = 0.002  # of each batch in the running mean of w, which truncation uses
 PATH_MEAN_SHARE = 0.01  # of each batch in the running mean of path lengths
 PATH_BATCH_SHARE = 2  # path-length regularisation runs on 1 / this of the batch, as in StyleGAN2
-RECONSTRUCT_BATCH_SHARE = 4  # reconstruction beside the adversarial loss, on 1 / this
 
 
 def step_generator(seed: int, num_images_seen: int, device: torch.device, rank: int = 0) -> torch.Generator:
@@ -53,13 +52,11 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
     """
     random = step_generator(t.config.train.seed, t.num_images_seen, t.device, t.workers.rank)
     assert known is not None or not t.config.needs_codes_at(t.num_images_seen)
-    if t.config.only_reconstructs_at(t.num_images_seen):
+    if t.config.reconstructs_at(t.num_images_seen):
         assert known is not None
         stats = reconstruction_step(t, known, random)
     else:
-        t.r_optimizer = None  # of no more use, and takes memory
-        if t.config.aids.reconstruct_weight == 0:
-            t.comparison = None
+        t.r_optimizer = t.comparison = None  # of no more use, and take memory
         stats = adversarial_step(t, reals, random, known)
     t.workers.average([*stats.values(), t.path_mean, t.generator.mapping.w_mean])
     t.num_images_seen += t.config.train.batch_size
@@ -76,10 +73,10 @@ def training_step(t: Trainee, reals: Tensor, known: Known | None = None) -> dict
 def adversarial_step(
     t: Trainee, reals: Tensor, random: torch.Generator, known: Known | None = None
 ) -> dict[str, Tensor]:
-    """One G step and one D step, with the regularisation that is due, and with what is ``known`` of real pictures."""
+    """One G step and one D step, with the regularisation that is due; ``known`` is for the head that sees places."""
     config = t.config
     step = t.num_images_seen // config.train.batch_size
-    stats, drawn = generator_step(t, random, known)
+    stats, drawn = generator_step(t, random)
     if config.loss.path_length_weight and step % config.loss.path_length_interval == 0:
         stats |= path_length_step(t, random)
     stats |= discriminator_step(t, reals, random, fakes=drawn if config.aids.reuse_pictures else None, known=known)
@@ -99,8 +96,8 @@ class Term:
     """A scalar, with its graph."""
 
 
-def generator_step(t: Trainee, random: torch.Generator, known: Known | None = None) -> tuple[dict[str, Tensor], Tensor]:
-    """Make pictures, look at them through D once, and follow both its verdict and its attention; reconstruct ``known``.
+def generator_step(t: Trainee, random: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+    """Make pictures, look at them through D once, and follow both its verdict and its attention.
 
     Returns:
         scalars for the record, and the pictures (B, C, R, R), without a graph.
@@ -111,10 +108,9 @@ def generator_step(t: Trainee, random: torch.Generator, known: Known | None = No
     for p in t.d_parameters:
         p.requires_grad_(False)  # D is not updated here [paper]: its weights' gradients would be work for nothing
     t.g_optimizer.zero_grad(set_to_none=True)
-    for i in range(count):
+    for _ in range(count):
         layout, images = draw_pictures(t, micro, random, update_w_mean=True)
-        its_known = None if known is None else known[i * micro : (i + 1) * micro]
-        terms, seen = generator_terms(t, layout, images, random, its_known)
+        terms, seen = generator_terms(t, layout, images, random)
         total = sum((term.weight * term.value for term in terms), start=torch.zeros((), device=t.device))
         (total / count).backward()
         parts.append({term.name: term.value.detach() for term in terms} | seen)
@@ -126,7 +122,7 @@ def generator_step(t: Trainee, random: torch.Generator, known: Known | None = No
 
 
 def generator_terms(
-    t: Trainee, layout: Layout, images: Tensor, random: torch.Generator, known: Known | None = None
+    t: Trainee, layout: Layout, images: Tensor, random: torch.Generator
 ) -> tuple[list[Term], dict[str, Tensor]]:
     """The terms of G's loss, and scalars for the record.
 
@@ -134,8 +130,7 @@ def generator_terms(
         t: who asks.
         layout: of the pictures.
         images: (B, C, R, R), drawn from it.
-        random: for augmentation, and for what is reconstructed.
-        known: pictures to reconstruct, of which a part is; needed where ``aids.reconstruct_weight`` is above 0.
+        random: for augmentation.
     """
     loss, a = t.config.loss, draw(t.config, len(images), random)
     seen_by_d = augment(images, a)  # in float32, as in D's step
@@ -150,12 +145,6 @@ def generator_terms(
             seen_places = t.places(output.scales)
         value = place_loss(seen_places, layout, a, t.config.model.resolution)
         terms.append(Term("loss/places", t.config.aids.place_weight, value))
-    if t.config.aids.reconstruct_weight > 0:
-        assert known is not None and t.comparison is not None
-        part = known[: max(1, len(known.images) // RECONSTRUCT_BATCH_SHARE)]
-        with autocast(t):
-            value, _ = reconstruct(t.generator, t.comparison, part, random)
-        terms.append(Term("loss/reconstruct", t.config.aids.reconstruct_weight, value))
     return terms, seen
 
 

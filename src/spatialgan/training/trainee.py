@@ -97,7 +97,7 @@ def make_trainee(config: RunConfig, device: torch.device) -> Trainee:
         ),
         torch.zeros((), device=device, dtype=torch.float32),
         reconstruction_optimizer(generator, config.train.beta2) if config.aids.reconstruct_kimg > 0 else None,
-        comparison_network(device) if max(config.aids.reconstruct_kimg, config.aids.reconstruct_weight) > 0 else None,
+        comparison_network(device) if config.aids.reconstruct_kimg > 0 else None,
         places,
     )
 

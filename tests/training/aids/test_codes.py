@@ -125,7 +125,7 @@ def test_with_one_style_a_picture_the_things_give_places_alone(rooms):
 
 def test_too_many_pictures_or_objects_are_refused_and_no_folder_is_claimed(rooms, folder, tmp_path, monkeypatch):
     check_size(rooms)
-    with pytest.raises(SpatialGANError, match="at most 8 things"):
+    with pytest.raises(SpatialGANError, match="use at most 8"):
         tiny_config(model={"layout": "multi", "num_objects": 9}, aids={"reconstruct_kimg": 1.0})
     monkeypatch.setattr("spatialgan.training.aids.codes.MAX_PICTURES", 39)
     with pytest.raises(SpatialGANError, match="at most 39 pictures, and these are 40"):

@@ -1,10 +1,7 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from tiny_run import tiny_config
 
-from spatialgan.config import AidsConfig
 from spatialgan.data.images import Views
 from spatialgan.errors import SpatialGANError
 from spatialgan.training.aids.codes import Codes
@@ -21,7 +18,7 @@ from spatialgan.training.aids.reconstruction import (
     reconstruction_loss,
     thing_weights,
 )
-from spatialgan.training.step import generator_step, reconstruction_step, step_generator, training_step
+from spatialgan.training.step import reconstruction_step, step_generator, training_step
 from spatialgan.training.trainee import make_trainee
 from spatialgan.vision.perceptual import comparison_network
 
@@ -161,45 +158,8 @@ def test_at_first_a_step_is_one_of_reconstruction_alone():
     assert t.num_images_seen == 4 and {"loss/G", "loss/D"} <= set(training_step(t, reals))
 
 
-def test_beside_the_verdict_a_quarter_of_the_batch_is_reconstructed():
-    config = tiny_config(aids={"reconstruct_weight": 3.0}, train={"batch_size": 8})
-    t, other = make_trainee(config, CPU), make_trainee(replace(config, aids=AidsConfig()), CPU)
-    known = Known(
-        torch.rand(8, 3, 32, 32, generator=seeded()) * 2 - 1,
-        torch.randn(8, 1, config.model.z_dim, generator=seeded(1)),
-        torch.rand(8, 1, 2, generator=seeded(2)),
-        torch.full((8, 1), 0.3),
-    )
-    mine, theirs = seeded(4), seeded(4)
-    stats, _ = generator_step(t, mine, known)
-    verdict, _ = generator_step(other, theirs)
-    other.generator.load_state_dict(make_trainee(config, CPU).generator.state_dict())
-    value, _ = reconstruct(other.generator, t.comparison, known[:2], theirs)
-    (3 * value).backward()  # on top of the verdict's gradient
-    assert stats.keys() - verdict.keys() == {"loss/reconstruct"}
-    torch.testing.assert_close(stats["loss/reconstruct"], value.detach())
-    assert torch.equal(mine.get_state(), theirs.get_state())
-    for a, b in zip(t.generator.parameters(), other.generator.parameters(), strict=True):
-        torch.testing.assert_close(a.grad, b.grad)
-    assert t.r_optimizer is None and all(p.grad is None for p in t.comparison.parameters())
-    seen = training_step(t, known.images, known)
-    assert {"loss/G", "loss/D", "loss/reconstruct"} <= seen.keys() and t.comparison is not None
-
-
-def test_of_each_micro_batch_a_quarter_is_reconstructed_or_a_picture(monkeypatch):
-    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}, train={"batch_size": 8, "micro_batch": 2}), CPU)
-    known = Known(torch.zeros(8, 3, 32, 32), torch.zeros(8, 1, 32), torch.rand(8, 1, 2), torch.full((8, 1), 0.3))
-    seen = []
-    monkeypatch.setattr(
-        "spatialgan.training.step.reconstruct",
-        lambda generator, network, part, random: (seen.append(part.centers_xy), (torch.zeros(()), None))[1],
-    )
-    generator_step(t, seeded(), known)
-    torch.testing.assert_close(torch.cat(seen), known.centers_xy[[0, 2, 4, 6]])
-
-
 def test_without_what_it_needs_no_step_is_taken():
-    t = make_trainee(tiny_config(aids={"reconstruct_weight": 1.0}), CPU)
+    t = make_trainee(tiny_config(aids={"reconstruct_kimg": 1.0}), CPU)
     with pytest.raises(AssertionError):
         training_step(t, torch.zeros(4, 3, 32, 32))
 
@@ -219,7 +179,6 @@ def test_every_parameter_is_in_one_group_and_slow_layers_are_sped_up():
 @pytest.mark.parametrize(
     "model", [{"image_channels": 1}, {"sampling": "noise"}, {"impulse_noise": 0.1}, {"encoding": "flatten"}]
 )
-@pytest.mark.parametrize("aid", ["reconstruct_kimg", "reconstruct_weight"])
-def test_what_cannot_be_reconstructed_is_refused(model, aid):
+def test_what_cannot_be_reconstructed_is_refused(model):
     with pytest.raises(SpatialGANError, match=r"aids\.reconstruct_kimg"):
-        tiny_config(model=model, aids={aid: 1.0})
+        tiny_config(model=model, aids={"reconstruct_kimg": 1.0})

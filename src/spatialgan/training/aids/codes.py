@@ -83,7 +83,7 @@ def check_size(dataset: ImageDataset) -> None:
     if dataset.num_images > MAX_PICTURES:
         raise SpatialGANError(
             f"codes are for at most {MAX_PICTURES:,} pictures, and these are {dataset.num_images:,}; set "
-            "aids.reconstruct_kimg, aids.reconstruct_weight and aids.place_weight to 0: such a set needs no aids"
+            "aids.reconstruct_kimg and aids.place_weight to 0: such a set needs no aids"
         )
 
 
