@@ -168,7 +168,7 @@ def test_while_something_moves_pictures_are_as_large_as_follows_a_hand(monkeypat
     assert picture(shown).size == (64, 64) and not state["_shown"]["full"] and state["_shown"]["resolution"] == 128
     state = ask(shown, "preview", edits=RIGHT, full=True)
     assert picture(shown).size == (128, 128) and state["_shown"]["full"]
-    monkeypatch.setattr(Pace, "size", property(lambda pace: 128))
+    monkeypatch.setattr(Pace, "next_size", lambda pace: 128)
     ask(shown, "preview", edits=[{**RIGHT[0], "dx": 0.2}])
     assert picture(shown).size == (128, 128)
 

@@ -104,7 +104,7 @@ def test_while_python_is_busy_the_newest_position_alone_waits(open_page, single)
 
 
 def test_a_hand_that_rests_gets_the_full_picture_before_it_lets_go(open_page, monkeypatch):
-    monkeypatch.setattr(Pace, "size", property(lambda pace: 64))
+    monkeypatch.setattr(Pace, "next_size", lambda pace: 64)
     shown, page = open_page(centred(tiny_models.make_model(resolution=128).sample(3)))
     pull(page, WHOLE, 0.1, 0.0, let_go=False)
     page.wait_for_function("() => window.sent.at(-1)?.full === true")
