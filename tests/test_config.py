@@ -352,6 +352,9 @@ def test_a_run_s_own_file_can_be_given_back(tmp_path):
     with pytest.raises(SpatialGANError, match=r"aids\.reconstruct_weight is 0\.5, and this version no longer has it"):
         with_settings(RunConfig(), [], file=path)
     assert is_earlier(beside) and not is_earlier(to_dict(UNUSUAL))
+    path.write_text(json.dumps(to_dict(UNUSUAL) | {"aids": None}))
+    with pytest.raises(SpatialGANError, match=r"config\.json"):
+        with_settings(RunConfig(), [], file=path)
     base = RunConfig(loss=LossConfig(align_mean="above", attention="channel"))
     for rest in ({}, {"model": {}, "data": {}, "train": {}}):  # no whole one: the rest stays as it is
         path.write_text(json.dumps({"loss": {"r1_gamma": 3.0}, **rest}))

@@ -15,6 +15,7 @@ from spatialgan.errors import SpatialGANError
 from spatialgan.files import (
     read_json,
     require_distinct,
+    require_ending,
     require_writable,
     user_cache_dir,
     user_path,
@@ -227,6 +228,14 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path):
     for write in (require_writable, lambda p: write_atomically(p, lambda q: q.write_text("x"))):
         with pytest.raises(SpatialGANError, match=r"seed\.png cannot be written: .*cat\.jpg is no folder$"):
             write(path)
+
+
+@pytest.mark.parametrize("write", [require_writable, lambda p: write_atomically(p, lambda q: q.write_text("x"))])
+def test_a_folder_whose_name_is_too_long_is_one_sentence(tmp_path: Path, write):
+    with pytest.raises(SpatialGANError, match="cannot be written: File name too long"):
+        write(tmp_path / ("x" * 300) / "a.png")
+    with pytest.raises(SpatialGANError, match="pictures are written as PNG"):
+        require_ending(tmp_path / ("x" * 300) / "a.jpg", ".png", "pictures")
 
 
 def test_user_cache_dir_follows_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

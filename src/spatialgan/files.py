@@ -49,7 +49,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 def require_writable(path: Path) -> None:
     """Raise SpatialGANError where nothing could be written at ``path``, before hours of work are lost for it."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise SpatialGANError(f"{path} cannot be written: it is a folder")
     if is_stream(user_path(path)):
         _require_pourable(user_path(path))
@@ -65,10 +65,11 @@ def require_writable(path: Path) -> None:
 
 def _why(path: Path, e: Exception) -> str:
     """Why nothing can be written at ``path``: the system's words, but where what is to be its folder is a file."""
-    for parent in user_path(path).parents:
-        if parent.exists():
-            return f"{parent} is no folder" if not parent.is_dir() else getattr(e, "strerror", None) or str(e)
-    return str(e)
+    parents = (parent for parent in user_path(path).parents if os.path.exists(parent))
+    nearest = next(parents, None)
+    if nearest is not None and not os.path.isdir(nearest):
+        return f"{nearest} is no folder"
+    return getattr(e, "strerror", None) or str(e)
 
 
 def require_ending(path: Path, ending: str, what: str) -> None:
@@ -139,7 +140,7 @@ def is_stream(path: Path) -> bool:
     """Whether ``path`` is there and is no file or folder, or is the file that the standard output goes to."""
     try:
         info = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # it is not there, or cannot be seen
         return False
     return not stat.S_ISDIR(info.st_mode) and (not stat.S_ISREG(info.st_mode) or _standard_output(info) is not None)
 

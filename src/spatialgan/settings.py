@@ -66,8 +66,9 @@ def is_earlier(values: Any) -> bool:
     """Whether a run with this configuration, as JSON values, is of an earlier version, which trained otherwise."""
     if not isinstance(values, dict) or "loss" not in values:
         return False
-    aids = values.get("aids", GONE["aids"])  # format 1 has no such section
-    return isinstance(aids, dict | set) and any(name in aids for name in GONE["aids"])
+    if "aids" not in values:
+        return True  # format 1
+    return isinstance(values["aids"], dict) and bool(values["aids"].get("reconstruct_weight"))
 
 
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +137,8 @@ def _read_configuration(path: Path) -> Any:
         return values
     for switch in GONE_SWITCHES:
         section, name = switch.split(".")
-        value = values.get(section, {}).get(name)
+        given = values.get(section)
+        value = given.get(name) if isinstance(given, dict) else None
         require(not value, f"{path}: {switch} is {value!s:.40}, and this version no longer has it")
     try:
         return upgraded(values)

@@ -343,6 +343,38 @@ def test_a_run_of_an_earlier_version_does_not_go_on(tmp_path, pictures):
         train(tiny_config(), data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
 
 
+def test_a_run_that_never_reconstructed_beside_goes_on_and_one_that_did_does_not(tmp_path, pictures):
+    """Their configurations have a field that is gone."""
+    config = tiny_config(train={"kimg": 0.004})
+    train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    path, longer = tmp_path / "run" / "config.json", replace(config, train=replace(config.train, kimg=0.008))
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps(stored | {"aids": {**stored["aids"], "reconstruct_weight": 1.0}}))
+    with pytest.raises(SpatialGANError, match=r"a run of an earlier version.*--init-from"):
+        train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    path.write_text(json.dumps(stored | {"aids": {**stored["aids"], "reconstruct_weight": 0.0}}))
+    assert train(longer, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+
+
+def test_a_head_that_is_not_finite_is_not_kept(tmp_path, pictures, monkeypatch):
+    config = tiny_config(
+        model={"discriminator": "combined", "projected_input": 64},
+        train={"kimg": 0.004, "checkpoint_kimg": 0.004},
+        aids={"place_weight": 1.0},
+    )
+    step = loop.training_step
+
+    def spoiled(t, *rest):
+        stats = step(t, *rest)
+        t.places.last.bias.data.fill_(float("nan"))
+        return stats
+
+    monkeypatch.setattr(loop, "training_step", spoiled)
+    with pytest.raises(NonFiniteError, match="the head for places's last"):
+        train(config, data=pictures, out=tmp_path / "run", device="cpu", report=quiet)
+    assert not list_checkpoints(tmp_path / "run" / "checkpoint")
+
+
 def test_a_start_that_fails_claims_no_folder(tmp_path, pictures):
     for wrong in ({"init_from": str(tmp_path / "nothing")}, {"device": "meta"}):
         with pytest.raises(SpatialGANError, match=r"there is no|finds no device"):

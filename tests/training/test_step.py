@@ -436,6 +436,18 @@ def test_verdicts_are_those_of_two_passes(group, passes):
     assert calls == passes
 
 
+@pytest.mark.parametrize("group", [2, 8])
+def test_with_the_verdicts_come_the_scales_of_the_real_pictures(group):
+    model = {"discriminator": "combined", "projected_input": 64, "minibatch_std_group": group}
+    t = make_trainee(tiny_config(model=model), CPU)
+    fakes, reals = torch.randn(4, 3, 32, 32), 3 * torch.randn(4, 3, 32, 32)
+    with torch.no_grad():
+        found, expected = verdicts(t, fakes, reals)[2], t.discriminator(reals).scales
+    assert len(found) == 4
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3)
+
+
 def test_a_step_of_fewer_pictures_than_a_group():
     t = make_trainee(tiny_config(train={"micro_batch": 2}, model={"minibatch_std_group": 8}), CPU)
     assert training_step(t, REALS)["loss/D"].isfinite()

@@ -10,7 +10,7 @@ from spatialgan.config import RunConfig
 from spatialgan.data.images import ImageDataset
 from spatialgan.errors import SpatialGANError
 from spatialgan.files import file_hash, read_json
-from spatialgan.settings import from_dict, is_earlier, to_dict
+from spatialgan.settings import from_dict, is_earlier, to_dict, upgraded
 from spatialgan.training.checkpoint import DamagedCheckpointError, load_checkpoint, save_checkpoint
 from spatialgan.training.stats_log import Averages, check_finite_weights
 from spatialgan.training.trainee import Trainee
@@ -44,7 +44,7 @@ def check_folder(out: Path, config: RunConfig) -> None:
                 f"with --init-from {out} where that has a model"
             )
         # Read as a configuration, so that fields which did not exist when the run was started take their defaults.
-        different = differences(config, from_dict(RunConfig, stored, where=str(path)))
+        different = differences(config, from_dict(RunConfig, upgraded(stored), where=str(path)))
         if different:
             names = list(different)
             more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
@@ -128,7 +128,8 @@ def _parts(t: Trainee) -> dict[str, dict]:
 
 
 def write_checkpoint(t: Trainee, out: Path, dataset: ImageDataset, averages: Averages) -> None:
-    check_finite_weights({"G": t.generator, "D": t.discriminator}, t.num_images_seen)
+    head = {} if t.places is None else {"the head for places": t.places}
+    check_finite_weights({"G": t.generator, "D": t.discriminator, **head}, t.num_images_seen)
     state = {
         "num_images_seen": t.num_images_seen,
         "data_fingerprint": dataset.fingerprint,

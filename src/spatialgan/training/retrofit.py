@@ -78,7 +78,7 @@ def with_architecture_of(config: RunConfig, source: str | Path | None, out: Path
 
 def _with_architecture(config: RunConfig, model: ModelConfig) -> RunConfig:
     # ImageNet's features, by which reconstruction compares pictures, are of coloured ones.
-    aids = config.aids if model.image_channels == 3 else replace(config.aids, reconstruct_kimg=0)
+    aids = config.aids if model.image_channels == 3 else replace(config.aids, reconstruct_kimg=0, place_weight=0)
     return replace(config, model=replace(config.model, **{f: getattr(model, f) for f in ARCHITECTURE}), aids=aids)
 
 

@@ -44,6 +44,10 @@ test('what a generator was tuned by is kept once, and goes with the last step th
   const { steps: back } = await reloaded();
   assert.equal(back.length, 8);
   assert.deepEqual(back.map(step => step.scene.tuning.layers[0]).join(''), 'aaaabbbb');
+  for (const count of [6, 9]) {
+    keepFrom(steps(count, id => ({ z: id, text: 'x'.repeat(250), ...(id === count - 1 ? { tuning: tuning('c') } : {}) })), count - 1);
+    assert.equal((await reloaded()).steps.at(-1).scene.tuning?.layers[0], 'c');
+  }
   keepFrom(steps(40, id => ({ z: id, text: 'x'.repeat(60), ...(id < 4 ? { tuning: tuning('a') } : {}) })), 39);
   assert.deepEqual(Object.keys(sessionStorage).filter(key => key.startsWith('spatialgan-tuning')), []);
 });

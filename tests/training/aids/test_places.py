@@ -120,9 +120,9 @@ def test_the_head_sees_the_coarser_scales():
     [
         ({"discriminator": "residual"}, "discriminator=projected or combined"),
         ({**COMBINED, "sampling": "noise"}, "heatmaps that can be moved"),
-        ({**COMBINED, "image_channels": 1}, "image_channels"),
+        ({**COMBINED, "encoding": "none"}, "needs heatmaps"),
     ],
 )
 def test_what_has_no_such_places_is_refused(model, sentence):
     with pytest.raises(SpatialGANError, match=sentence):
-        tiny_config(model=model, aids={"place_weight": 1.0})
+        tiny_config(model=model, loss={"align": "none"}, aids={"place_weight": 1.0})

@@ -25,7 +25,7 @@ function save(key, text) {
       const oldest = keys(SCENE).find(other => other !== key);
       if (!oldest) return;
       sessionStorage.removeItem(oldest);
-      const left = keys(SCENE).map(other => sessionStorage.getItem(other));
+      const left = [text, ...keys(SCENE).map(other => sessionStorage.getItem(other))];
       for (const tuning of keys(TUNING)) if (tuning !== key && !left.some(scene => scene?.includes(`"${tuning}"`))) sessionStorage.removeItem(tuning);
     }
   }
