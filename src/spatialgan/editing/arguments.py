@@ -8,7 +8,7 @@ from typing import Any
 from spatialgan.errors import SpatialGANError
 
 MAX_SEED = 2**31 - 1  # that a request may bring: all clients' numbers hold it
-MAX_WHOLE = 2**53 - 1  # beyond, programs that read JSON's numbers as doubles, such as browsers, would round
+MAX_EXACT = 2**53 - 1  # beyond, programs that read JSON's numbers as doubles, such as browsers, would round
 LARGEST = 1e6  # of any number: far beyond what an edit can mean, and nothing that follows overflows
 _short = reprlib.Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 60
@@ -21,12 +21,12 @@ def shown(value: Any) -> str:
 
 
 def whole(value: Any, name: str) -> int:
-    """``value`` as an int; raises SpatialGANError naming it where it is no whole number, or beyond MAX_WHOLE."""
+    """``value`` as an int; raises SpatialGANError naming it where it is no whole number, or beyond MAX_EXACT."""
     try:
         number = operator.index(value)
     except TypeError:
         raise SpatialGANError(f"{name} is {shown(value)}; use a whole number") from None
-    if abs(number) > MAX_WHOLE:
+    if abs(number) > MAX_EXACT:
         raise SpatialGANError(f"{name} is a number of {number.bit_length()} bits; use a whole number of at most 53")
     return number
 
